@@ -1,0 +1,1 @@
+"""Prices, decided for the whole network at once: arrays and Decimals in, the same out."""

@@ -1,0 +1,20 @@
+"""The Celery application, its two queues and its beat table."""
+
+import os
+
+from celery import Celery
+from celery.schedules import crontab
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sntry_site.settings")
+
+app = Celery("sntry")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["stations", "sntry_site"])
+
+app.conf.beat_schedule = {
+    # A tick that could not start before the next one is due is dropped: the next slot does its work.
+    "tick": {"task": "sntry_site.tick", "schedule": 10.0, "options": {"expires": 10}},
+    "deliver-outbox": {"task": "stations.deliver_outbox", "schedule": 10.0, "options": {"expires": 10}},
+    "redrive-jobs": {"task": "stations.redrive_jobs", "schedule": 30.0, "options": {"expires": 30}},
+    "retain": {"task": "sntry_site.retain", "schedule": crontab(hour=3, minute=20)},
+}

@@ -1,0 +1,15 @@
+"""Sntry's own private PostgreSQL and Valkey, used when DATABASE_URL or REDIS_URL is not set."""
+
+from .addresses import celery_broker_url, database_url, local_secret_key, redis_database, redis_url
+from .launcher import ensure_running, status, stop
+
+__all__ = [
+    "celery_broker_url",
+    "database_url",
+    "ensure_running",
+    "local_secret_key",
+    "redis_database",
+    "redis_url",
+    "status",
+    "stop",
+]

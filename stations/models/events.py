@@ -1,0 +1,49 @@
+from django.conf import settings
+from django.db import models
+
+from ..access import ScopedQuerySet
+
+
+class FleetEventQuerySet(ScopedQuerySet):
+    operator_path = "operator"
+
+    def newest(self, count: int = 50):
+        """The last `count` events, newest first."""
+        return self.select_related("site", "operator").order_by("-id")[:count]
+
+
+class FleetEvent(models.Model):
+    """Something that happened to the fleet, in one line; rows are added and never changed."""
+
+    class Kind(models.TextChoices):
+        TRAFFIC_SURGE_DETECTED = "TRAFFIC_SURGE_DETECTED", "Traffic surge"
+        RISK_RAISED = "RISK_RAISED", "Risk raised"
+        SURGE_OPENED = "SURGE_OPENED", "Surge"
+        SURGE_CLOSED = "SURGE_CLOSED", "Surge ended"
+        REROUTE_OPENED = "REROUTE_OPENED", "Reroute"
+        REROUTE_CLOSED = "REROUTE_CLOSED", "Reroute ended"
+        WORK_ORDER_OPENED = "WORK_ORDER_OPENED", "Work order"
+        WORK_ORDER_CLOSED = "WORK_ORDER_CLOSED", "Work order closed"
+        CHARGER_FAULTED = "CHARGER_FAULTED", "Charger fault"
+        CHARGER_RECOVERED = "CHARGER_RECOVERED", "Charger recovered"
+        STRESSED = "STRESSED", "Stress (simulated)"
+        HEALED = "HEALED", "Heal"
+
+    at = models.DateTimeField(db_index=True)
+    kind = models.CharField(max_length=30, choices=Kind)
+    operator = models.ForeignKey("stations.Operator", models.CASCADE, related_name="+")
+    site = models.ForeignKey("stations.Site", models.CASCADE, related_name="events", null=True, blank=True)
+    message = models.CharField(max_length=300)
+    old_price = models.DecimalField(max_digits=8, decimal_places=4, null=True, blank=True)
+    new_price = models.DecimalField(max_digits=8, decimal_places=4, null=True, blank=True)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, related_name="+", null=True, blank=True, help_text="Empty: the loop."
+    )
+
+    objects = FleetEventQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.message}"

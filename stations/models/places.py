@@ -1,0 +1,134 @@
+"""What exists: operators, their sites, and the chargers at them."""
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+
+from ..access import ScopedQuerySet
+
+
+class LocationType(models.TextChoices):
+    AIRPORT = "Airport"
+    HIGHWAY = "Highway Corridor"
+    HOTEL = "Hotel/Hospitality"
+    RESIDENTIAL = "Residential"
+    SHOPPING = "Shopping Center"
+    SUBURBAN = "Suburban"
+    URBAN = "Urban Center"
+    WORKPLACE = "Workplace"
+    UNKNOWN = "Unknown"
+
+
+class ChargerType(models.TextChoices):
+    DC_FAST = "DC Fast Charge"
+    HYPER_FAST = "Hyper-Fast"
+    LEVEL_2 = "Level 2"
+    TESLA_DC = "Tesla DC Fast"
+    UNKNOWN = "Unknown"
+
+
+class PricingType(models.TextChoices):
+    PER_KWH = "per_kwh", "per kWh"
+    PER_MINUTE = "per_minute", "per minute"
+    FREE = "free", "free"
+
+
+class OperatorQuerySet(ScopedQuerySet):
+    operator_path = "pk"
+
+
+class Operator(models.Model):
+    """A charging network that runs sites; the unit to which a person's or partner's access is scoped."""
+
+    name = models.CharField(max_length=100, unique=True)
+    is_simulated = models.BooleanField(
+        "simulated", default=False, help_text="The tick makes this operator's readings. Off: they arrive from outside."
+    )
+    currency = models.CharField(max_length=3, default="USD")
+
+    objects = OperatorQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SiteQuerySet(ScopedQuerySet):
+    operator_path = "operator"
+
+
+class Site(models.Model):
+    """One place on the map that has chargers and a price."""
+
+    operator = models.ForeignKey(Operator, models.PROTECT, related_name="sites")
+    external_id = models.CharField("ID", max_length=64, unique=True)
+    name = models.CharField(max_length=200)
+    city = models.CharField(max_length=100, blank=True)
+    region = models.CharField("state", max_length=50, blank=True)
+    latitude = models.FloatField("latitude (°)", null=True, blank=True)
+    longitude = models.FloatField("longitude (°)", null=True, blank=True)
+    location_type = models.CharField(max_length=20, choices=LocationType, default=LocationType.UNKNOWN)
+    charger_type = models.CharField(max_length=20, choices=ChargerType, default=ChargerType.UNKNOWN)
+    power_kw = models.FloatField("power per port (kW)", default=0, validators=[MinValueValidator(0)])
+    ports_total = models.PositiveSmallIntegerField("ports", default=0, validators=[MaxValueValidator(1000)])
+    amenities = models.CharField(max_length=500, blank=True)
+    pricing_type = models.CharField(max_length=10, choices=PricingType, default=PricingType.PER_KWH)
+    base_price = models.DecimalField(
+        max_digits=8, decimal_places=4, default=0, help_text="Price without any change in force, per kWh or minute."
+    )
+    session_minutes = models.FloatField("usual session (min)", default=35)
+
+    objects = SiteQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["external_id"]
+        constraints = [
+            models.CheckConstraint(
+                name="site_latitude_and_longitude_both_or_neither",
+                condition=Q(latitude__isnull=True, longitude__isnull=True)
+                | Q(latitude__range=(-90, 90), longitude__range=(-180, 180)),
+            ),
+            models.CheckConstraint(name="site_price_not_negative", condition=Q(base_price__gte=0)),
+            models.CheckConstraint(
+                name="site_free_means_price_zero", condition=~Q(pricing_type="free") | Q(base_price=0)
+            ),
+            models.CheckConstraint(name="site_power_not_negative", condition=Q(power_kw__gte=0)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.external_id})"
+
+
+class ChargerQuerySet(ScopedQuerySet):
+    pass
+
+
+class Charger(models.Model):
+    """One port: what one car plugs into (OCPI: EVSE). A cabinet with two cables is two chargers."""
+
+    site = models.ForeignKey(Site, models.PROTECT, related_name="chargers")
+    external_id = models.CharField("ID", max_length=64, unique=True)
+    cabinet_id = models.CharField(
+        max_length=64, blank=True, help_text="OCPP identity, shared by the ports of a cabinet."
+    )
+    cabinet_port = models.PositiveSmallIntegerField(default=1)
+    connector_type = models.CharField(max_length=50, blank=True)
+    model = models.CharField(max_length=100, blank=True)
+    power_kw = models.FloatField("power (kW)", default=0)
+
+    objects = ChargerQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["external_id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["cabinet_id", "cabinet_port"], name="charger_port_once_per_cabinet", condition=~Q(cabinet_id="")
+            ),
+            models.CheckConstraint(name="charger_power_not_negative", condition=Q(power_kw__gte=0)),
+        ]
+        indexes = [models.Index(F("site"), F("external_id"), name="charger_by_site")]
+
+    def __str__(self) -> str:
+        return self.external_id

@@ -1,0 +1,28 @@
+from .outages import Outage
+from .readings import Climatology, LiveReading, LocalEvent, Reading, SiteStatus, Weather
+from .risk import Risk, RiskModel
+from .sessions import ChargingSession
+from .sites import RiskLevel, SiteState
+from .status import ChargerState, ChargerStatus, StatusReport
+from .ticks import SiteOverride, Tick, WorldState
+
+__all__ = [
+    "ChargerState",
+    "ChargerStatus",
+    "ChargingSession",
+    "Climatology",
+    "LiveReading",
+    "LocalEvent",
+    "Outage",
+    "Reading",
+    "Risk",
+    "RiskLevel",
+    "RiskModel",
+    "SiteOverride",
+    "SiteState",
+    "SiteStatus",
+    "StatusReport",
+    "Tick",
+    "Weather",
+    "WorldState",
+]

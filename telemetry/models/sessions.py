@@ -1,0 +1,38 @@
+from django.db import models
+from django.db.models import F, Q
+
+from stations.access import ScopedQuerySet
+
+
+class ChargingSessionQuerySet(ScopedQuerySet):
+    operator_path = "charger__site__operator"
+
+
+class ChargingSession(models.Model):
+    """One charging session. Its price is fixed at its start and never changes."""
+
+    charger = models.ForeignKey("stations.Charger", models.PROTECT, related_name="sessions", db_index=False)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True, help_text="Empty: it still goes on.")
+    energy_kwh = models.FloatField("energy (kWh)", default=0)
+    success = models.BooleanField(null=True, blank=True)
+    price = models.DecimalField(max_digits=8, decimal_places=4, null=True, blank=True, help_text="Empty: not recorded.")
+
+    objects = ChargingSessionQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["charger", "started_at"], name="session_once_per_charger_and_start"),
+            models.CheckConstraint(
+                name="session_ends_after_start", condition=Q(ended_at__isnull=True) | Q(ended_at__gte=F("started_at"))
+            ),
+            models.CheckConstraint(name="session_energy_not_negative", condition=Q(energy_kwh__gte=0)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.charger_id} at {self.started_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def minutes(self) -> float | None:
+        """How long it lasted, in minutes; None while it goes on."""
+        return None if self.ended_at is None else (self.ended_at - self.started_at).total_seconds() / 60

@@ -1,0 +1,83 @@
+"""The live row of each site: what pages and the admin read."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from stations.access import ScopedQuerySet
+
+from .readings import LocalEvent, SiteStatus, Weather
+
+
+class RiskLevel(models.TextChoices):
+    """How worried to be; word, shape and colour stand here once."""
+
+    LOW = "low", "Low"
+    WATCH = "watch", "Watch"
+    CRITICAL = "critical", "Critical"
+
+    @property
+    def shape(self) -> str:
+        return {"low": "●", "watch": "◆", "critical": "▲"}[self.value]
+
+    @property
+    def colour(self) -> str:
+        """Name of the colour in static/css/colours.css."""
+        return {"low": "available", "watch": "watch", "critical": "critical"}[self.value]
+
+    @classmethod
+    def of(cls, risk: float) -> "RiskLevel":
+        if risk > settings.RISK_CRITICAL:
+            return cls.CRITICAL
+        return cls.WATCH if risk > settings.RISK_WATCH else cls.LOW
+
+
+class SiteStateQuerySet(ScopedQuerySet):
+    def located(self):
+        """States of sites that have a place on the map."""
+        return self.filter(site__latitude__isnull=False)
+
+
+class SiteState(models.Model):
+    """A site now: live values, risk and price. Written by the tick and, for the price, by `set_prices` alone."""
+
+    site = models.OneToOneField("stations.Site", models.CASCADE, primary_key=True, related_name="state")
+    at = models.DateTimeField(null=True, blank=True, help_text="Empty until the first reading.")
+    version = models.BigIntegerField(default=0, help_text="Grows with every push; browsers use it to notice a gap.")
+    ports_available = models.SmallIntegerField(default=0)
+    ports_occupied = models.SmallIntegerField(default=0)
+    ports_out_of_service = models.SmallIntegerField(default=0)
+    status = models.SmallIntegerField(choices=SiteStatus, default=SiteStatus.OPERATIONAL)
+    utilization = models.FloatField("utilization (0-1)", default=0)
+    usual_utilization = models.FloatField("usual utilization (0-1)", default=0, help_text="Mean of its whole history.")
+    wait_minutes = models.FloatField("wait (min)", default=0)
+    temperature_f = models.FloatField("temperature (°F)", default=0)
+    precipitation_mm = models.FloatField("precipitation (mm)", default=0)
+    weather = models.SmallIntegerField(choices=Weather, default=Weather.CLEAR)
+    traffic_index = models.FloatField("traffic (1-10)", default=1)
+    gas_price = models.FloatField("gas (USD/gal)", default=0)
+    local_event = models.SmallIntegerField(choices=LocalEvent, default=LocalEvent.NONE)
+    price = models.DecimalField(max_digits=8, decimal_places=4, default=0)
+    risk = models.FloatField("risk, 24 h", default=0)
+    level = models.CharField(max_length=10, choices=RiskLevel, default=RiskLevel.LOW)
+    reason = models.CharField("why", max_length=200, blank=True)
+    revenue_at_risk = models.FloatField("revenue-at-risk index", default=0)
+    expected_loss = models.DecimalField("expected loss (per hour)", max_digits=12, decimal_places=2, default=0)
+    is_stressed = models.BooleanField("held under stress (simulated)", default=False)
+
+    objects = SiteStateQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="sitestate_risk_0_to_1", condition=Q(risk__range=(0, 1))),
+            models.CheckConstraint(name="sitestate_utilization_0_to_1", condition=Q(utilization__range=(0, 1))),
+            models.CheckConstraint(name="sitestate_price_not_negative", condition=Q(price__gte=0)),
+            models.CheckConstraint(
+                name="sitestate_ports_not_negative",
+                condition=Q(ports_available__gte=0, ports_occupied__gte=0, ports_out_of_service__gte=0),
+            ),
+        ]
+        ordering = [F("expected_loss").desc(), "site"]
+
+    def __str__(self) -> str:
+        return f"{self.site}: risk {self.risk:.0%}"

@@ -1,0 +1,78 @@
+"""What chargers say of themselves: each report a row, and the current state beside the charger."""
+
+from django.db import models
+
+from stations.access import ScopedQuerySet
+
+
+class ChargerStatus(models.TextChoices):
+    """The states of a charger; word, shape and colour stand here once."""
+
+    AVAILABLE = "AVAILABLE", "Available"
+    PREPARING = "PREPARING", "Preparing"
+    CHARGING = "CHARGING", "Charging"
+    FINISHING = "FINISHING", "Finishing"
+    RESERVED = "RESERVED", "Reserved"
+    UNAVAILABLE = "UNAVAILABLE", "Unavailable"
+    FAULTED = "FAULTED", "Faulted"
+    OFFLINE = "OFFLINE", "Offline"
+    UNKNOWN = "UNKNOWN", "Unknown"
+
+    @property
+    def colour(self) -> str:
+        """Name of the colour in static/css/colours.css."""
+        if self in FAULT_STATES:
+            return {"FAULTED": "critical", "OFFLINE": "offline"}[self.value]
+        return {"AVAILABLE": "available", "UNAVAILABLE": "watch", "UNKNOWN": "offline"}.get(self.value, "in-use")
+
+    @property
+    def shape(self) -> str:
+        return {"available": "●", "in-use": "■", "watch": "◆", "critical": "▲", "offline": "○"}[self.colour]
+
+
+FAULT_STATES = (ChargerStatus.FAULTED, ChargerStatus.OFFLINE)
+
+
+class StatusReportQuerySet(ScopedQuerySet):
+    operator_path = "charger__site__operator"
+
+
+class StatusReport(models.Model):
+    """A charger said what state it is in, at a time. Rows come in through `StatusReport.objects.record` alone."""
+
+    charger = models.ForeignKey("stations.Charger", models.PROTECT, related_name="status_reports", db_index=False)
+    reported_at = models.DateTimeField()
+    status = models.CharField(max_length=11, choices=ChargerStatus)
+    error_code = models.CharField(max_length=50, blank=True)
+    temperature_c = models.FloatField("temperature (°C)", null=True, blank=True)
+    received_at = models.DateTimeField(db_default=models.functions.Now())
+
+    objects = StatusReportQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["charger", "reported_at"], name="status_report_once_per_charger_and_time")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.charger_id} {self.status} at {self.reported_at:%Y-%m-%d %H:%M:%S}"
+
+
+class ChargerStateQuerySet(ScopedQuerySet):
+    operator_path = "charger__site__operator"
+
+
+class ChargerState(models.Model):
+    """A charger now. Written by `StatusReport.objects.record` alone."""
+
+    charger = models.OneToOneField("stations.Charger", models.CASCADE, primary_key=True, related_name="state")
+    status = models.CharField(max_length=11, choices=ChargerStatus, default=ChargerStatus.UNKNOWN)
+    error_code = models.CharField(max_length=50, blank=True)
+    temperature_c = models.FloatField("temperature (°C)", null=True, blank=True)
+    since = models.DateTimeField(null=True, blank=True, help_text="When it entered this state.")
+    last_report_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ChargerStateQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.charger_id} {self.status}"

@@ -1,0 +1,46 @@
+"""Columns survive the way into PostgreSQL and back."""
+
+import numpy as np
+import pytest
+from django.db import connection
+
+from stations.arrays import copy_in, copy_out
+
+KINDS = [
+    ("small", "i2"),
+    ("whole", "i4"),
+    ("big", "i8"),
+    ("single", "f4"),
+    ("double", "f8"),
+    ("flag", "?"),
+    ("at", "M8[us]"),
+]
+
+
+@pytest.mark.django_db
+def test_every_type_comes_back_as_it_went_in():
+    rows = {
+        "small": np.array([-3, 7], "i2"),
+        "whole": np.array([1, 2**31 - 1], "i4"),
+        "big": np.array([1, -(2**62)], "i8"),
+        "single": np.array([0.5, -1e10], "f4"),
+        "double": np.array([0.1, 1e300], "f8"),
+        "flag": np.array([True, False]),
+        "at": np.array(["1999-12-31T23:59:59.999999", "2026-03-01T12:00"], "M8[us]"),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TEMP TABLE every_type (small smallint, whole integer, big bigint, single real, "
+            "double double precision, flag boolean, at timestamptz)"
+        )
+        assert copy_in(cursor, "every_type", rows) == 2
+        back = copy_out(cursor, "SELECT * FROM every_type ORDER BY at", KINDS)
+    for name in rows:
+        assert (back[name] == rows[name]).all(), name
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("query", ["SELECT NULL::int", "SELECT 1::bigint", "SELECT 1::int, 2::int"])
+def test_a_null_or_another_width_is_refused(query):
+    with connection.cursor() as cursor, pytest.raises(ValueError, match="widths"):
+        copy_out(cursor, query, [("whole", "i4")])
