@@ -2,10 +2,29 @@
 
 import os
 
+import pytest
+
 os.environ.setdefault("REDIS_PREFIX", "sntry-test-" + os.environ.get("PYTEST_XDIST_WORKER", "main"))
+
+started_engines = pytest.StashKey[list]()
 
 
 def pytest_configure(config):
+    """Start the engines once per run: by the process that starts the workers, before it does."""
+    if hasattr(config, "workerinput"):
+        return
     from sntry_site import embedded
 
-    embedded.ensure_running()
+    try:
+        config.stash[started_engines] = embedded.ensure_running()
+    except embedded.EnginesUnavailable as error:
+        pytest.exit(str(error), returncode=1)
+
+
+def pytest_unconfigure(config):
+    """Stop what this run has started, unless `manage.py up` uses it by now."""
+    if config.stash.get(started_engines, []):
+        from sntry_site import embedded, single_up
+
+        if not single_up.owner():
+            embedded.stop()

@@ -1,19 +1,45 @@
 """Where the embedded engines keep their data and listen, and how other addresses are derived from one Redis URL."""
 
+import contextlib
 import hashlib
 import os
 import secrets
+import stat
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
+from .failures import EnginesUnavailable, clear_disk_errors
+
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 VAR_DIR = BASE_DIR / "var"
+LOG_DIR = VAR_DIR / "log"
 
 
 def runtime_dir() -> Path:
-    """Short, private directory of the sockets: a socket's path may have about 100 characters, a clone's has no limit."""
+    """Short, private directory of the sockets: their paths may have about 100 characters, a clone's has no limit."""
     clone = hashlib.sha256(str(BASE_DIR).encode()).hexdigest()[:10]
-    return Path(f"/tmp/sntry-{os.getuid()}-{clone}")  # noqa: S108  (mode and owner are checked by the launcher)
+    return Path(f"/tmp/sntry-{os.getuid()}-{clone}")  # noqa: S108  (private_directory checks owner and mode)
+
+
+def private_directory(path: Path) -> Path:
+    """Make `path` if it is missing; refuse it unless it is a real directory that only we can enter."""
+    with clear_disk_errors(path):
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
+        raise EnginesUnavailable(
+            f"{path} must be a directory of this user with mode 0700, because it guards the databases: "
+            "remove it, or run as the user who made it."
+        )
+    return path
+
+
+def data_directory() -> Path:
+    """`var/`, closed to everyone else; an open one that is ours (made by hand, say) is closed first."""
+    with contextlib.suppress(OSError):
+        if VAR_DIR.lstat().st_uid == os.getuid() and not VAR_DIR.is_symlink():
+            VAR_DIR.chmod(0o700)
+    return private_directory(VAR_DIR)
 
 
 def database_url() -> str:
@@ -43,10 +69,13 @@ def celery_broker_url(url: str, number: int) -> str:
 def local_secret_key() -> str:
     """A random key of this clone, made once and kept in `var/` for its owner only."""
     path = VAR_DIR / "secret_key"
-    try:
+    with contextlib.suppress(FileNotFoundError):
         return path.read_text().strip()
-    except FileNotFoundError:
-        VAR_DIR.mkdir(mode=0o700, exist_ok=True)
-        with open(path, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+    fresh = data_directory() / f".secret_key.{os.getpid()}"
+    with clear_disk_errors(VAR_DIR):
+        with open(fresh, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             file.write(secrets.token_urlsafe(50))
-        return path.read_text().strip()
+        with contextlib.suppress(FileExistsError):  # another process was first: its key counts
+            os.link(fresh, path)
+        fresh.unlink()
+    return path.read_text().strip()

