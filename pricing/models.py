@@ -20,6 +20,15 @@ class PriceChange(models.Model):
         SURGE = "surge", "Surge"
         REROUTE = "reroute", "Reroute discount"
 
+        @property
+        def colour(self) -> str:
+            """Name of the colour in static/css/colours.css."""
+            return {"surge": "watch", "reroute": "in-use"}[self.value]
+
+        @property
+        def shape(self) -> str:
+            return {"surge": "◆", "reroute": "■"}[self.value]
+
     site = models.ForeignKey("stations.Site", models.PROTECT, related_name="price_changes")
     kind = models.CharField(max_length=8, choices=Kind)
     starts_at = models.DateTimeField(db_index=True)

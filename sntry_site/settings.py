@@ -6,6 +6,7 @@ import environ
 from csp.constants import NONE, SELF
 
 from . import embedded
+from .admin_look import UNFOLD  # noqa: F401  (a setting)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -50,6 +51,7 @@ CONTENT_SECURITY_POLICY = {
 # --- Applications ------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "unfold",
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -74,7 +76,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "sntry_site.content_policy.ContentSecurityPolicy",
 ]
 ROOT_URLCONF = "sntry_site.urls"
 ASGI_APPLICATION = "sntry_site.asgi.application"

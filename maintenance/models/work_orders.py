@@ -39,6 +39,15 @@ class WorkOrder(models.Model):
         NORMAL = "normal", "Normal"
         URGENT = "urgent", "Urgent"
 
+        @property
+        def colour(self) -> str:
+            """Name of the colour in static/css/colours.css."""
+            return {"low": "offline", "normal": "in-use", "urgent": "critical"}[self.value]
+
+        @property
+        def shape(self) -> str:
+            return {"low": "○", "normal": "■", "urgent": "▲"}[self.value]
+
     incident = models.ForeignKey("maintenance.Incident", models.PROTECT, related_name="work_orders")
     site = models.ForeignKey("stations.Site", models.PROTECT, related_name="work_orders")
     charger = models.ForeignKey("stations.Charger", models.PROTECT, related_name="work_orders", null=True, blank=True)

@@ -12,6 +12,15 @@ class Job(models.Model):
         DONE = "done", "Done"
         FAILED = "failed", "Failed"
 
+        @property
+        def colour(self) -> str:
+            """Name of the colour in static/css/colours.css."""
+            return {"queued": "offline", "running": "in-use", "done": "available", "failed": "critical"}[self.value]
+
+        @property
+        def shape(self) -> str:
+            return {"queued": "○", "running": "■", "done": "●", "failed": "▲"}[self.value]
+
     kind = models.CharField(max_length=50)
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     parameters = models.JSONField(default=dict, blank=True)

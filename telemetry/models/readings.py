@@ -14,6 +14,15 @@ class SiteStatus(models.IntegerChoices):
     UNDER_MAINTENANCE = 2, "under_maintenance"
     OFFLINE = 3, "offline"
 
+    @property
+    def colour(self) -> str:
+        """Name of the colour in static/css/colours.css."""
+        return ("available", "watch", "watch", "offline")[self.value]
+
+    @property
+    def shape(self) -> str:
+        return ("●", "◆", "◆", "○")[self.value]
+
 
 class Weather(models.IntegerChoices):
     CLEAR = 0, "clear"

@@ -16,6 +16,15 @@ class RiskModel(models.Model):
         ACTIVE = "active", "Active"
         RETIRED = "retired", "Retired"
 
+        @property
+        def colour(self) -> str:
+            """Name of the colour in static/css/colours.css."""
+            return {"candidate": "in-use", "active": "available", "retired": "offline"}[self.value]
+
+        @property
+        def shape(self) -> str:
+            return {"candidate": "■", "active": "●", "retired": "○"}[self.value]
+
     kind = models.CharField(max_length=30, default="state_classifier")
     state = models.CharField(max_length=10, choices=State, default=State.CANDIDATE)
     file_name = models.CharField(max_length=200)

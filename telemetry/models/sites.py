@@ -81,3 +81,11 @@ class SiteState(models.Model):
 
     def __str__(self) -> str:
         return f"{self.site}: risk {self.risk:.0%}"
+
+    @property
+    def risk_level(self) -> RiskLevel:
+        return RiskLevel(self.level)
+
+    @property
+    def site_status(self) -> SiteStatus:
+        return SiteStatus(self.status)

@@ -76,3 +76,7 @@ class ChargerState(models.Model):
 
     def __str__(self) -> str:
         return f"{self.charger_id} {self.status}"
+
+    @property
+    def charger_status(self) -> ChargerStatus:
+        return ChargerStatus(self.status)

@@ -1,0 +1,113 @@
+"""Pages of what must be done."""
+
+from django.contrib import admin
+from django.db.models import Count
+
+from stations.admin_display import badge_column, moment, moment_column, quantity, quantity_column
+from stations.admin_filters import open_filter, operator_filter
+from stations.admin_site import BaseAdmin, HistoryAdmin, ReadOnlyInline
+
+from .models import Incident, ServiceCentre, Technician, WorkOrder, WorkOrderChange
+
+
+@admin.register(Incident)
+class IncidentAdmin(BaseAdmin):
+    list_display = ["summary", "site", "charger", "cause", "source", "risk_percent", "opened", "closed"]
+    list_select_related = ["site", "charger"]
+    list_filter = [
+        open_filter("closed_at", "open", "closed"),
+        ("cause", admin.ChoicesFieldListFilter),
+        ("source", admin.ChoicesFieldListFilter),
+        operator_filter("site__operator"),
+    ]
+    search_fields = ["site__name", "site__external_id", "summary"]
+    autocomplete_fields = ["site", "charger"]
+    readonly_fields = ["risk", "closed_at"]
+    risk_percent = staticmethod(quantity_column("risk", "risk when opened", "%", scale=100))
+    opened = staticmethod(moment_column("opened_at", "opened"))
+
+    @admin.display(description="closed", ordering="closed_at")
+    def closed(self, incident):
+        return moment(incident.closed_at) if incident.closed_at else "open"
+
+
+class ChangeInline(ReadOnlyInline):
+    model = WorkOrderChange
+    operator_path = "order__site__operator"
+    fields = ["at", "old_state", "new_state", "note", "by"]
+    show_change_link = False
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("by")
+
+
+@admin.register(WorkOrder)
+class WorkOrderAdmin(BaseAdmin):
+    """Orders are opened by the loop; their state moves through the order's own steps, never in this form."""
+
+    list_display = ["number", "state_badge", "priority_badge", "title", "site", "charger", "cause", "who", "age"]
+    list_select_related = ["site", "charger", "technician"]
+    list_filter = [
+        open_filter("closed_at", "open", "ended"),
+        ("state", admin.ChoicesFieldListFilter),
+        ("priority", admin.ChoicesFieldListFilter),
+        ("cause", admin.ChoicesFieldListFilter),
+        operator_filter("site__operator"),
+    ]
+    search_fields = ["title", "site__name", "site__external_id", "technician__code"]
+    search_help_text = "Title, site or technician"
+    autocomplete_fields = ["technician"]
+    inlines = [ChangeInline]
+    readonly_fields = ["number", "incident", "site", "charger", "state_badge", "opened_at", "changed_at", "closed_at"]
+    fieldsets = [
+        (None, {"fields": [("number", "state_badge"), "title", ("site", "charger"), "incident"]}),
+        ("Plan", {"fields": [("priority", "technician", "cause")]}),
+        ("Times", {"fields": [("opened_at", "changed_at", "closed_at")]}),
+    ]
+    state_badge = staticmethod(badge_column("state", "state", WorkOrder.State))
+    priority_badge = staticmethod(badge_column("priority", "priority", WorkOrder.Priority))
+    age = staticmethod(moment_column("opened_at", "opened"))
+
+    def has_add_permission(self, request):
+        return False
+
+    @admin.display(description="technician", ordering="technician")
+    def who(self, order):
+        return order.technician or "nobody yet"
+
+
+@admin.register(WorkOrderChange)
+class WorkOrderChangeAdmin(HistoryAdmin):
+    operator_path = "order__site__operator"
+    list_display = ["when", "order", "step", "note", "by"]
+    list_select_related = ["order", "by"]
+    list_filter = [("new_state", admin.ChoicesFieldListFilter)]
+    when = staticmethod(moment_column("at", "when"))
+
+    @admin.display(description="step")
+    def step(self, change):
+        return str(change)
+
+
+@admin.register(ServiceCentre)
+class ServiceCentreAdmin(BaseAdmin):
+    fleet_wide = True
+    list_display = ["name", "latitude", "longitude", "people"]
+    search_fields = ["name"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).annotate(people_count=Count("technicians"))
+
+    @admin.display(description="technicians", ordering="people_count")
+    def people(self, centre):
+        return quantity(centre.people_count)
+
+
+@admin.register(Technician)
+class TechnicianAdmin(BaseAdmin):
+    fleet_wide = True
+    list_display = ["code", "centre", "user"]
+    list_select_related = ["centre", "user"]
+    list_filter = ["centre"]
+    search_fields = ["code"]
+    autocomplete_fields = ["centre", "user"]

@@ -1,0 +1,181 @@
+"""Operators, sites and chargers; what is live about them is read by name, because it belongs to telemetry."""
+
+from datetime import timedelta
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib import admin
+from django.db.models import Count, Exists, OuterRef, Subquery
+from django.utils import timezone
+from django.utils.html import format_html
+
+from ..admin_display import EMPTY, badge_column, lookup, moment_column, quantity, quantity_column
+from ..admin_filters import QuestionFilter, SilentFilter, choice_filter, operator_filter
+from ..admin_site import BaseAdmin, ReadOnlyInline
+from ..models import Charger, Operator, Site
+from ..sparkline import sparkline
+
+
+class RiskQuestion(QuestionFilter):
+    """Sites that a technician should see and none is asked to."""
+
+    title = "attention"
+    parameter_name = "attention"
+    questions = {"unordered": "risk above dispatch threshold, no open order", "stressed": "held under stress"}
+
+    def rows_unordered(self, queryset):
+        orders = Site._meta.get_field("work_orders").related_model.objects
+        is_open = Exists(orders.filter(site=OuterRef("pk"), closed_at__isnull=True))
+        return queryset.filter(~is_open, state__risk__gt=settings.RISK_DISPATCH)
+
+    def rows_stressed(self, queryset):
+        return queryset.filter(state__is_stressed=True)
+
+
+@admin.register(Operator)
+class OperatorAdmin(BaseAdmin):
+    list_display = ["name", "is_simulated", "sites", "chargers", "currency"]
+    list_filter = ["is_simulated"]
+    search_fields = ["name"]
+
+    def get_queryset(self, request):
+        def count_of(model, path):
+            rows = model.objects.filter(**{path: OuterRef("pk")}).order_by().values(path)
+            return Subquery(rows.annotate(number=Count("pk")).values("number"))
+
+        queryset = super().get_queryset(request)
+        return queryset.annotate(
+            site_count=count_of(Site, "operator"), charger_count=count_of(Charger, "site__operator")
+        )
+
+    @admin.display(ordering="site_count")
+    def sites(self, operator):
+        return quantity(operator.site_count or 0)
+
+    @admin.display(ordering="charger_count")
+    def chargers(self, operator):
+        return quantity(operator.charger_count or 0)
+
+
+class ChargerInline(ReadOnlyInline):
+    model = Charger
+    fields = ["external_id", "status", "cabinet_id", "cabinet_port", "connector_type", "power_kw"]
+    readonly_fields = ["status"]
+    status = staticmethod(badge_column("state.charger_status", "status"))
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("state")
+
+
+@admin.register(Site)
+class SiteAdmin(BaseAdmin):
+    list_display = ["name", "level", "risk", "why", "utilization", "day", "ports", "wait", "price", "place", "heard"]
+    list_select_related = ["operator", "state"]
+    list_filter = [
+        choice_filter("state__level", "level"),
+        RiskQuestion,
+        SilentFilter,
+        operator_filter("operator"),
+        ("charger_type", admin.ChoicesFieldListFilter),
+        ("location_type", admin.ChoicesFieldListFilter),
+    ]
+    search_fields = ["name", "external_id", "city"]
+    search_help_text = "Name, ID or city"
+    autocomplete_fields = ["operator"]
+    inlines = [ChargerInline]
+    readonly_fields = ["now"]
+    fieldsets = [
+        (None, {"fields": ["now", ("name", "external_id"), ("operator", "location_type")]}),
+        ("Place", {"fields": [("city", "region"), ("latitude", "longitude"), "amenities"]}),
+        ("Equipment", {"fields": [("charger_type", "power_kw"), ("ports_total", "session_minutes")]}),
+        ("Price", {"fields": [("pricing_type", "base_price")]}),
+    ]
+
+    level = staticmethod(badge_column("state.risk_level", "level", ordering="state__level"))
+    risk = staticmethod(quantity_column("state.risk", "risk, 24 h", "%", scale=100))
+    utilization = staticmethod(quantity_column("state.utilization", "utilization", "%", scale=100))
+    wait = staticmethod(quantity_column("state.wait_minutes", "wait", "min"))
+    heard = staticmethod(moment_column("state.at", "last reading"))
+
+    def get_changelist_instance(self, request):
+        changelist = super().get_changelist_instance(request)
+        add_last_day(changelist.result_list, timezone.now())
+        return changelist
+
+    @admin.display(description="last 24 h")
+    def day(self, site):
+        return sparkline(getattr(site, "last_day", []), "utilization in the last 24 h, %")
+
+    @admin.display(description="why", ordering="state__reason")
+    def why(self, site):
+        return format_html('<span class="clip">{}</span>', lookup(site, "state.reason") or EMPTY)
+
+    @admin.display(description="free ports", ordering="state__ports_available")
+    def ports(self, site):
+        available = lookup(site, "state.ports_available")
+        return quantity(available, f"of {site.ports_total}")
+
+    @admin.display(description="price", ordering="state__price")
+    def price(self, site):
+        unit = f"{site.operator.currency} {site.get_pricing_type_display()}"
+        return quantity(lookup(site, "state.price") if lookup(site, "state") else site.base_price, unit, 2)
+
+    @admin.display(description="city, operator", ordering="city")
+    def place(self, site):
+        return format_html('{}<br><span class="quiet">{}</span>', site.city or EMPTY, site.operator.name)
+
+    @admin.display(description="now")
+    def now(self, site):
+        if lookup(site, "state.at") is None:
+            return "No reading yet."
+        return format_html(
+            "{} {} · {} · {} in use · heard {}",
+            self.level(site),
+            self.risk(site),
+            lookup(site, "state.reason") or "no reason on record",
+            self.utilization(site),
+            self.heard(site),
+        )
+
+
+def add_last_day(sites, now) -> None:
+    """Give each site its utilization at the last 48 half-hours (None where nothing was measured), in two queries."""
+    last = now.replace(minute=now.minute // 30 * 30, second=0, microsecond=0)
+    times = [last - timedelta(minutes=30) * step for step in reversed(range(48))]
+    measured = {}
+    for name in ("Reading", "LiveReading"):
+        rows = apps.get_model("telemetry", name).objects.filter(site_id__in=[site.pk for site in sites], at__in=times)
+        measured.update({(site, at): value for site, at, value in rows.values_list("site_id", "at", "utilization")})
+    for site in sites:
+        site.last_day = [measured.get((site.pk, at)) for at in times]
+
+
+@admin.register(Charger)
+class ChargerAdmin(BaseAdmin):
+    list_display = ["external_id", "status", "since", "error", "temperature", "site", "kind", "heard"]
+    list_select_related = ["site__operator", "state"]
+    list_filter = [
+        choice_filter("state__status", "status"),
+        type("ChargerSilence", (SilentFilter,), {"heard_at": "state__last_report_at"}),
+        operator_filter("site__operator"),
+    ]
+    search_fields = ["external_id", "cabinet_id", "site__name", "site__external_id"]
+    search_help_text = "Charger, cabinet or site"
+    autocomplete_fields = ["site"]
+    fieldsets = [
+        (None, {"fields": [("external_id", "site"), ("cabinet_id", "cabinet_port")]}),
+        ("Equipment", {"fields": [("model", "connector_type", "power_kw")]}),
+    ]
+
+    status = staticmethod(badge_column("state.charger_status", "status", ordering="state__status"))
+    since = staticmethod(moment_column("state.since", "since"))
+    temperature = staticmethod(quantity_column("state.temperature_c", "temperature", "°C"))
+    heard = staticmethod(moment_column("state.last_report_at", "last report"))
+
+    @admin.display(description="error", ordering="state__error_code")
+    def error(self, charger):
+        return lookup(charger, "state.error_code") or EMPTY
+
+    @admin.display(description="connector", ordering="power_kw")
+    def kind(self, charger):
+        return format_html("{} {}", charger.connector_type or EMPTY, quantity(charger.power_kw, "kW"))

@@ -1,0 +1,102 @@
+"""Plain functions that create a fleet with a few dozen rows in every table."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from django.contrib.auth.models import Group, User
+
+from maintenance.models import Incident, ServiceCentre, Technician, WorkOrder, WorkOrderChange
+from pricing.models import PriceChange
+from stations.models import Charger, FleetEvent, Job, Membership, Operator, Outbox, Site
+from telemetry.models import (
+    ChargerState,
+    ChargingSession,
+    Outage,
+    Reading,
+    Risk,
+    RiskModel,
+    SiteOverride,
+    SiteState,
+    StatusReport,
+    Tick,
+    WorldState,
+)
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def person(name: str, role: str | None = None, *operators: Operator, **fields) -> User:
+    """A member of staff with a role at some operators."""
+    user = User.objects.create_user(name, password="a long word", is_staff=True, **fields)
+    if role:
+        user.groups.add(Group.objects.get(name=role))
+    for operator in operators:
+        Membership.objects.create(user=user, operator=operator)
+    return user
+
+
+def site(operator: Operator, number: int, **fields) -> Site:
+    """One site; `number` makes its ID."""
+    values = {"name": f"Site {number}", "city": "Austin", "latitude": 30.3, "longitude": -97.7, "ports_total": 4}
+    return Site.objects.create(operator=operator, external_id=f"{operator.pk}-{number:05}", **{**values, **fields})
+
+
+def charger(at: Site, number: int = 1, **fields) -> Charger:
+    """One charger of a site."""
+    return Charger.objects.create(site=at, external_id=f"{at.external_id}-{number}", **fields)
+
+
+def reading(measured_site: Site, **fields) -> Reading:
+    """One half-hour of a site with four ports."""
+    ports = {"ports_total": 4, "ports_available": 3, "ports_occupied": 1, "ports_out_of_service": 0}
+    measured = {"utilization": 0.25, "status": 0, "wait_minutes": 0, "session_minutes": 30, "price": Decimal("0.4")}
+    world = {"temperature_f": 70, "precipitation_mm": 0, "weather": 0, "gas_price": 3, "traffic_index": 2}
+    values = {"at": NOW, "local_event": 0, **ports, **measured, **world, **fields}
+    return Reading.objects.create(site=measured_site, **values)
+
+
+def work_order(at: Site, **fields) -> WorkOrder:
+    """One order and the incident it is about."""
+    when = fields.pop("opened_at", NOW)
+    incident = Incident.objects.create(site=at, source="prediction", summary="Risk 91 %", opened_at=when, risk=0.91)
+    values = {"title": "Check the cooling", "opened_at": when, "changed_at": when, **fields}
+    return WorkOrder.objects.create(incident=incident, site=at, **values)
+
+
+def price_change(at: Site, **fields) -> PriceChange:
+    """One surge of an hour."""
+    period = {"starts_at": NOW, "ends_at": NOW + timedelta(hours=1)}
+    values = {"kind": "surge", "old_price": "0.40", "new_price": "0.60", "reason": "91 % in use", **period, **fields}
+    return PriceChange.objects.create(site=at, **values)
+
+
+def fill(operator: Operator, count: int = 60) -> None:
+    """`count` rows in every table, all of one operator; every one of them points at rows of its own."""
+    centre = ServiceCentre.objects.create(name=f"Depot {operator}", latitude=30, longitude=-97)
+    model = RiskModel.objects.create(file_name="a", sha256="0" * 64, scikit_learn="1.9", trained_at=NOW)
+    for number in range(count):
+        _fill_one(operator, number, centre, model)
+
+
+def _fill_one(operator: Operator, number: int, centre: ServiceCentre, model: RiskModel) -> None:
+    at, someone = NOW - timedelta(minutes=number), User.objects.create(username=f"{operator.name} {number}")
+    here = site(operator, number)
+    port = charger(here)
+    technician = Technician.objects.create(code=f"{operator.pk}-T{number}", centre=centre, user=someone)
+    Membership.objects.create(user=someone, operator=operator)
+    SiteState.objects.update_or_create(site=here, defaults={"at": at, "risk": 0.5, "level": "watch", "reason": "busy"})
+    ChargerState.objects.update_or_create(charger=port, defaults={"status": "FAULTED", "since": at})
+    reading(here, at=at)
+    StatusReport.objects.create(charger=port, reported_at=at, status="FAULTED", error_code="E1")
+    ChargingSession.objects.create(charger=port, started_at=at, price="0.4")
+    Outage.objects.create(charger=port, started_at=at, status="FAULTED")
+    Risk.objects.create(site=here, at=at, probability=0.5, level="watch", reason="busy", model=model)
+    SiteOverride.objects.create(site=here, starts_at=at, ends_at=NOW, by=someone)
+    order = work_order(here, charger=port, technician=technician)
+    WorkOrderChange.objects.create(order=order, at=at, new_state="new", by=someone)
+    price_change(here, by=someone)
+    FleetEvent.objects.create(at=at, kind="SURGE_OPENED", operator=operator, site=here, message="m", actor=someone)
+    Job.objects.create(kind="train_risk", created_by=someone)
+    Outbox.objects.create(kind="email", idempotency_key=f"{operator.pk}-{number}", due_at=at)
+    Tick.objects.create(slot=operator.pk * 1000 + number, started_at=at, finished_at=at)
+    WorldState.objects.create(shard=operator.pk * 1000 + number, slot=1, blob=b"")

@@ -1,0 +1,105 @@
+"""Roles give exactly what they list, and a person sees the rows of his or her own operators only."""
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import AnonymousUser, Group, Permission
+from django.core.management import call_command
+
+from stations.access import APPS, ROLES, operator_ids, sync_roles
+from stations.models import Operator
+
+from . import fleet
+
+pytestmark = pytest.mark.django_db
+
+SCOPED = [
+    model
+    for app in APPS
+    for model in apps.get_app_config(app).get_models()
+    if hasattr(model._default_manager.all(), "visible_to") and model._meta.managed
+]
+
+
+def codes(role: str) -> set[str]:
+    return set(Group.objects.get(name=role).permissions.values_list("codename", flat=True))
+
+
+def test_every_role_of_the_list_has_its_group_and_a_second_run_changes_nothing():
+    sync_roles()
+    before = {role: codes(role) for role in ROLES}
+    call_command("sync_roles", verbosity=0)
+    assert set(Group.objects.values_list("name", flat=True)) == set(ROLES)
+    assert {role: codes(role) for role in ROLES} == before
+
+
+def test_a_permission_that_is_not_listed_is_taken_away_and_a_missing_one_comes_back():
+    sync_roles()
+    viewer = Group.objects.get(name="viewer")
+    viewer.permissions.set(Permission.objects.filter(codename__in=["delete_site", "add_user"]))
+    sync_roles()
+    assert "view_site" in codes("viewer")
+    assert not {"delete_site", "add_user"} & codes("viewer")
+
+
+def test_a_viewer_sees_all_and_changes_nothing():
+    sync_roles()
+    assert all(code.startswith("view_") for code in codes("viewer"))
+    assert {"view_site", "view_statusreport", "view_workorder", "view_pricechange"} <= codes("viewer")
+
+
+def test_ops_change_nearly_everything_but_neither_people_nor_history():
+    sync_roles()
+    assert {"change_site", "add_operator", "change_workorder", "change_outage", "add_job"} <= codes("ops")
+    refused = {"change_user", "add_membership", "change_statusreport", "change_reading", "change_pricechange"}
+    assert not refused & codes("ops")
+    assert not [code for code in codes("ops") if code.startswith("delete_")]
+
+
+def test_a_dispatcher_changes_maintenance_and_looks_at_the_rest():
+    sync_roles()
+    changing = {code for code in codes("dispatcher") if not code.startswith("view_")}
+    assert changing == {
+        f"{a}_{m}" for a in ("add", "change") for m in ("incident", "workorder", "technician", "servicecentre")
+    }
+    assert "add_job" not in codes("dispatcher")
+
+
+@pytest.mark.parametrize("role", ["technician", "partner"])
+def test_technicians_and_partners_see_little_and_change_nothing(role):
+    sync_roles()
+    assert all(code.startswith("view_") for code in codes(role))
+    assert not {"view_job", "view_outbox", "view_membership", "view_riskmodel"} & codes(role)
+
+
+@pytest.mark.parametrize("model", SCOPED, ids=lambda model: model.__name__)
+def test_owner_and_colleague_see_the_rows_and_a_stranger_sees_none(model):
+    mine, other = Operator.objects.create(name="Northline"), Operator.objects.create(name="Volterra")
+    fleet.fill(mine, 2)
+    owner, colleague = fleet.person("owner", None, mine), fleet.person("colleague", None, mine)
+    stranger, outsider = fleet.person("stranger", None, other), fleet.person("outsider")
+    rows = model._default_manager.all()
+    if model is Operator:
+        rows = rows.filter(pk=mine.pk)
+    assert rows.exists()
+    for user, expected in ((owner, True), (colleague, True), (stranger, False), (outsider, False)):
+        seen = rows.visible_to(user)
+        assert (set(seen) == set(rows)) if expected else not seen.exists(), user
+
+
+def test_superusers_see_all_and_whoever_is_not_active_or_not_known_sees_nothing():
+    fleet.fill(Operator.objects.create(name="Northline"), 1)
+    chief = fleet.person("chief", is_superuser=True)
+    assert Operator.objects.visible_to(chief).count() == 1
+    assert operator_ids(chief) is None
+    chief.is_active = False
+    assert not Operator.objects.visible_to(chief).exists()
+    assert not Operator.objects.visible_to(AnonymousUser()).exists()
+    assert operator_ids(AnonymousUser()) == set()
+
+
+def test_a_membership_that_ends_ends_the_view_at_once():
+    mine = Operator.objects.create(name="Northline")
+    user = fleet.person("owner", None, mine)
+    assert Operator.objects.visible_to(user).exists()
+    user.memberships.all().delete()
+    assert not Operator.objects.visible_to(user).exists()
