@@ -1,6 +1,21 @@
+from datetime import datetime
+
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+
+
+class JobQuerySet(models.QuerySet):
+    def claim(self, job_id: int, at: datetime) -> "Job | None":
+        """Take a queued job for its one runner; None if it is not queued any more."""
+        taken = self.filter(pk=job_id, state=Job.State.QUEUED).update(
+            state=Job.State.RUNNING, attempts=F("attempts") + 1, started_at=at, heartbeat_at=at
+        )
+        return self.get(pk=job_id) if taken else None
+
+    def held_by(self, job: "Job"):
+        """The row of `job` while the attempt that `job` was claimed for is still the one that runs."""
+        return self.filter(pk=job.pk, state=Job.State.RUNNING, attempts=job.attempts)
 
 
 class Job(models.Model):
@@ -34,8 +49,10 @@ class Job(models.Model):
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
-    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)  # of a queued job: when the workers were last told
     finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = JobQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]
@@ -50,3 +67,9 @@ class Job(models.Model):
     def percent(self) -> int | None:
         """How much is done, 0-100; None while the total is not known."""
         return min(100, 100 * self.done // self.total) if self.total else None
+
+    @property
+    def announcement(self) -> dict:
+        """What pages are told about it."""
+        names = ("id", "kind", "state", "done", "total", "percent", "message")
+        return {name: getattr(self, name) for name in names}

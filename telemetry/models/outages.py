@@ -7,6 +7,10 @@ from stations.access import ScopedQuerySet
 class OutageQuerySet(ScopedQuerySet):
     operator_path = "charger__site__operator"
 
+    def mark_excluded(self, ids, reason: str) -> int:
+        """Say why these outages do not count against uptime; an empty reason lets them count again."""
+        return self.filter(pk__in=list(ids)).update(excluded_reason=reason)
+
 
 class Outage(models.Model):
     """A spell in which a charger could not be used, derived from its status reports."""

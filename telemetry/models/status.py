@@ -4,6 +4,8 @@ from django.db import models
 
 from stations.access import ScopedQuerySet
 
+from .recording import record_arrays, record_table
+
 
 class ChargerStatus(models.TextChoices):
     """The states of a charger; word, shape and colour stand here once."""
@@ -30,11 +32,32 @@ class ChargerStatus(models.TextChoices):
         return {"available": "●", "in-use": "■", "watch": "◆", "critical": "▲", "offline": "○"}[self.colour]
 
 
-FAULT_STATES = (ChargerStatus.FAULTED, ChargerStatus.OFFLINE)
+FAULT_STATES = (ChargerStatus.FAULTED.value, ChargerStatus.OFFLINE.value)
 
 
 class StatusReportQuerySet(ScopedQuerySet):
     operator_path = "charger__site__operator"
+
+    def record(self, charger_ids, reported_at, statuses, error_codes=None, temperatures_c=None) -> int:
+        """Record what chargers said, arrays of equal length; return how many rows are new or different.
+
+        The only writer of StatusReport, ChargerState and Outage, all in one transaction with a fixed number of
+        statements. Late, repeated and unordered reports are right: of two for the same charger and instant the later
+        one counts, whether in this call or another. Times are aware datetimes, or datetime64 in UTC. Whether a time
+        lies in the future is for the caller to check.
+        """
+        unknown = sorted(set(map(str, statuses)) - set(ChargerStatus.values))
+        if unknown:
+            raise ValueError(f"unknown charger status {unknown[0]!r}; known are {', '.join(ChargerStatus.values)}")
+        return record_arrays(charger_ids, reported_at, statuses, error_codes, temperatures_c, FAULT_STATES)
+
+    def record_staged(self, cursor, table: str) -> int:
+        """The same for the rows of a staging table, in the order in which they were copied into it.
+
+        Its columns: charger_id bigint, reported_at timestamptz, status text, error_code text (may be null),
+        temperature_c double precision (may be null).
+        """
+        return record_table(cursor, table, FAULT_STATES)
 
 
 class StatusReport(models.Model):

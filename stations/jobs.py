@@ -1,0 +1,136 @@
+"""Long tasks. The Job row is the queue: a lost message loses nothing, and claims make a second message harmless."""
+
+import json
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+from celery import current_app
+from django.db import InterfaceError, OperationalError, close_old_connections, transaction
+from django.utils import timezone
+from django.utils.module_loading import autodiscover_modules
+
+from . import live
+from .models import Job
+from .progress import ConsoleProgress, JobLost, JobProgress, Progress
+
+__all__ = [
+    "ConsoleProgress",
+    "JobLost",
+    "JobProgress",
+    "JobRefused",
+    "Progress",
+    "enqueue",
+    "job_kind",
+    "redrive",
+    "run",
+]
+
+ATTEMPTS = 3
+UNTAKEN_AFTER = timedelta(seconds=20)
+SILENT_AFTER = timedelta(seconds=60)
+# Publishing gives up after about a second, because the sweeper finds the row anyway.
+BOUNDED = {"socket_timeout": 1, "socket_connect_timeout": 1, "max_retries": 0, "connect_retries_timeout": 1}
+
+logger = logging.getLogger(__name__)
+_kinds: dict[str, Callable[[Job, Progress], dict | None]] = {}
+
+
+class JobRefused(Exception):
+    """What was asked for cannot be done; the message is the one clear sentence that the user sees."""
+
+
+def job_kind(name: str):
+    """Register `def work(job, progress) -> dict` as the work of jobs of this kind, in an app's `jobs.py`.
+
+    The dict becomes the job's result. The work may be done again from its start after a crash, so that it must be
+    all or nothing, or harmless to repeat.
+    """
+
+    def register(work):
+        _kinds[name] = work
+        return work
+
+    return register
+
+
+def enqueue(kind: str, parameters: dict | None = None, *, created_by=None, upload=None) -> Job:
+    """Write the row of a new job and, once it is committed, tell the workers."""
+    _work_of(kind)
+    job = Job.objects.create(
+        kind=kind, parameters=parameters or {}, created_by=created_by, upload=upload or "", heartbeat_at=timezone.now()
+    )
+    transaction.on_commit(lambda: _send([job.pk]))
+    return job
+
+
+def run(job_id: int) -> bool:
+    """Do a queued job, unless another runner has taken it; say whether it was done here."""
+    job = Job.objects.claim(job_id, at=timezone.now())
+    if job is None:
+        return False
+    live.publish("job", job.announcement)
+    with JobProgress(job) as progress:
+        values = _outcome(job, progress)
+    close_old_connections()
+    if Job.objects.held_by(job).update(**values):
+        live.publish("job", Job.objects.get(pk=job.pk).announcement)
+    else:
+        logger.warning("job %s was taken over by another runner; its outcome here is dropped", job.pk)
+    return True
+
+
+def redrive() -> int:
+    """Send out again the jobs that nobody took or whose runner fell silent; say how many."""
+    now = timezone.now()
+    silent = Job.objects.filter(state=Job.State.RUNNING, heartbeat_at__lt=now - SILENT_AFTER)
+    silent.filter(attempts__gte=ATTEMPTS).update(
+        state=Job.State.FAILED,
+        finished_at=now,
+        message=f"Given up: the worker stopped in the middle of it {ATTEMPTS} times. Its log says more.",
+    )
+    # Its heartbeat stays as old as it was, so that the next query takes it up at once.
+    silent.update(state=Job.State.QUEUED)
+    untaken = Job.objects.filter(state=Job.State.QUEUED, heartbeat_at__lt=now - UNTAKEN_AFTER)
+    ids = list(untaken.values_list("pk", flat=True))
+    # Not sent again for another while: the queue of a busy worker must not fill up with copies.
+    Job.objects.filter(pk__in=ids, state=Job.State.QUEUED).update(heartbeat_at=now)
+    _send(ids, expires=SILENT_AFTER.total_seconds())
+    return len(ids)
+
+
+def _work_of(kind: str) -> Callable[[Job, Progress], dict | None]:
+    if kind not in _kinds:
+        autodiscover_modules("jobs")
+    if kind not in _kinds:
+        raise LookupError(f'there is no kind of job named "{kind}"')
+    return _kinds[kind]
+
+
+def _send(job_ids: list[int], expires: float | None = None) -> None:
+    """Tell the workers, within a second or two; a broker that is away is only noted."""
+    try:
+        with current_app.connection_for_write(transport_options=BOUNDED, connect_timeout=1) as connection:
+            for job_id in job_ids:
+                current_app.send_task("stations.run_job", [job_id], connection=connection, retry=False, expires=expires)
+    except Exception as error:
+        logger.warning("the workers were not told of jobs %s, the sweeper will do it: %s", job_ids, error)
+
+
+def _outcome(job: Job, progress: Progress) -> dict:
+    """Do the work; the values of the row it ends with."""
+    state, result = Job.State.FAILED, {}
+    try:
+        result = _work_of(job.kind)(job, progress) or {}
+        json.dumps(result, allow_nan=False)
+        state, job.done = Job.State.DONE, job.total or job.done
+    except JobRefused as error:
+        result, job.message = {}, str(error)
+    except Exception as error:
+        logger.exception("job %s (%s) failed", job.pk, job.kind)
+        result, job.message = {}, f"{type(error).__name__}: {error}".replace("\0", "")
+        if isinstance(error, (InterfaceError, OperationalError)) and job.attempts < ATTEMPTS:
+            state = Job.State.QUEUED  # the sweeper sends it again, because the database may be back by then
+    now = timezone.now()
+    values = {"done": job.done, "total": job.total, "message": job.message[:300], "result": result}
+    return {**values, "state": state, "heartbeat_at": now, "finished_at": None if state == Job.State.QUEUED else now}
