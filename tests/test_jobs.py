@@ -126,12 +126,13 @@ def test_a_file_goes_with_the_job(settings, tmp_path):
 
 def test_enqueue_sends_the_job_to_the_workers_after_the_commit():
     queue = current_app.conf.task_default_queue
-    with current_app.connection_for_read() as broker:
-        broker.default_channel.queue_purge(queue)
+    with current_app.connection_for_read() as broker, broker.SimpleQueue(queue) as waiting:
+        waiting.clear()
         with transaction.atomic():
             job = jobs.enqueue("test.count", {"steps": 1})
-            assert broker.SimpleQueue(queue).qsize() == 0
-        message = broker.SimpleQueue(queue).get(timeout=2)
+            with pytest.raises(waiting.Empty):
+                waiting.get(timeout=0.2)
+        message = waiting.get(timeout=2)
     message.ack()
     assert message.headers["task"] == "stations.run_job"
     assert message.payload[0] == [job.pk]

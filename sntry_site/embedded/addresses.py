@@ -54,7 +54,8 @@ def redis_database(url: str, number: int, **options: int) -> str:
     """`url` pointed at database `number` of the same server, with redis-py's URL options."""
     parts = urlsplit(url)
     if parts.scheme == "unix":
-        return urlunsplit(parts._replace(query=urlencode({"db": number, **options})))
+        # Spelled out, because urlunsplit drops the empty host's slashes of schemes that it does not know.
+        return f"unix://{parts.path}?{urlencode({'db': number, **options})}"
     return urlunsplit(parts._replace(path=f"/{number}", query=urlencode(options)))
 
 
@@ -62,7 +63,7 @@ def celery_broker_url(url: str, number: int) -> str:
     """`url` in Celery's spelling: it calls a unix socket `redis+socket` and its database `virtual_host`."""
     parts = urlsplit(url)
     if parts.scheme == "unix":
-        return urlunsplit(parts._replace(scheme="redis+socket", query=urlencode({"virtual_host": number})))
+        return f"redis+socket://{parts.path}?{urlencode({'virtual_host': number})}"
     return redis_database(url, number)
 
 
