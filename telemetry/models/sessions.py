@@ -3,9 +3,30 @@ from django.db.models import F, Q
 
 from stations.access import ScopedQuerySet
 
+# Rows are in the order in which they were copied: of two for the same charger and start the later one counts.
+MERGE = """
+INSERT INTO telemetry_chargingsession AS known (charger_id, started_at, ended_at, energy_kwh, success)
+SELECT DISTINCT ON (charger_id, started_at) charger_id, started_at, ended_at, coalesce(energy_kwh, 0), success
+FROM "{table}" ORDER BY charger_id, started_at, ctid DESC
+ON CONFLICT (charger_id, started_at) DO UPDATE
+SET ended_at = excluded.ended_at, energy_kwh = excluded.energy_kwh, success = excluded.success
+WHERE (known.ended_at, known.energy_kwh, known.success)
+    IS DISTINCT FROM (excluded.ended_at, excluded.energy_kwh, excluded.success)
+"""
+
 
 class ChargingSessionQuerySet(ScopedQuerySet):
     operator_path = "charger__site__operator"
+
+    def record_staged(self, cursor, table: str) -> int:
+        """Merge the sessions of a staging table; return how many rows are new or different.
+
+        Its columns: charger_id bigint, started_at timestamptz, ended_at timestamptz (null: it goes on), energy_kwh
+        double precision, success boolean (null: not known). Prices are not touched: a session that comes from
+        outside has none, and one that has a price keeps it.
+        """
+        cursor.execute(MERGE.format(table=table))
+        return cursor.rowcount
 
 
 class ChargingSession(models.Model):
