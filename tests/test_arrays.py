@@ -1,10 +1,12 @@
 """Columns survive the way into PostgreSQL and back."""
 
+from decimal import Decimal
+
 import numpy as np
 import pytest
 from django.db import connection
 
-from stations.arrays import copy_in, copy_out
+from stations.arrays import copy_in, copy_out, ten_thousandths
 
 KINDS = [
     ("small", "i2"),
@@ -44,3 +46,20 @@ def test_every_type_comes_back_as_it_went_in():
 def test_a_null_or_another_width_is_refused(query):
     with connection.cursor() as cursor, pytest.raises(ValueError, match="widths"):
         copy_out(cursor, query, [("whole", "i4")])
+
+
+@pytest.mark.django_db
+def test_money_arrives_to_the_last_ten_thousandth():
+    values = np.array([0, 1, 10_000, 7_000, 99_999_999, 123_456])
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMP TABLE money (amount numeric(8, 4))")
+        copy_in(cursor, "money", {"amount": ten_thousandths(values)})
+        cursor.execute("SELECT amount FROM money")
+        stored = [row[0] for row in cursor.fetchall()]
+    assert stored == [Decimal(int(value)).scaleb(-4) for value in values]
+
+
+@pytest.mark.parametrize("value", [-1, 100_000_000])
+def test_a_price_out_of_range_is_refused(value):
+    with pytest.raises(ValueError, match="price"):
+        ten_thousandths(np.array([value]))

@@ -1,0 +1,177 @@
+"""One step of the simulated live network: what every site would measure at the next tick.
+
+The demand of a month and hour comes from the climatology; noise, ambient surges, people holding a site under stress
+and the prices that drivers see move it. Cabinet heat makes chargers fail. Plain arrays in and out, one element a site.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+NOISE_UTILIZATION = 0.2  # standard deviations, as in the original network
+NOISE_TEMPERATURE_F = 2.0
+SMOOTHNESS = 0.98  # share of the smooth noise that is left after one tick
+
+SURGE_CHANCE = 0.05
+SURGE_MOST_SITES = 5
+SURGE_QUIET_BELOW = 0.5
+SURGE_TICKS = 6
+SURGE_WAIT_MINUTES = 45.0
+SURGE_WARMER_F = 20.0
+
+STRESS_UTILIZATION, STRESS_TEMPERATURE_F, STRESS_WAIT_MINUTES = 0.98, 105.0, 45.0
+STRESS_TIME_LAPSE = 360  # a stressed site ages one hour in a tick of ten seconds
+
+LONGEST_WAIT_MINUTES = 120.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """Settings of the world: `noise` is "white" or "smooth"; `elasticity` is that of demand to price (below 0)."""
+
+    noise: str = "white"
+    elasticity: float = -0.76  # city-wide mean of the Shenzhen study; x1.75 then takes a third of the demand away
+    surge_chance: float = SURGE_CHANCE
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the world remembers of each site between two ticks."""
+
+    site: np.ndarray  # ids, ascending
+    noise_utilization: np.ndarray
+    noise_temperature_f: np.ndarray
+    surge_ticks_left: np.ndarray
+    surge_utilization: np.ndarray
+
+    @classmethod
+    def blank(cls, site: np.ndarray) -> "Memory":
+        zero = np.zeros(len(site))
+        return cls(site, zero, zero.copy(), np.zeros(len(site), "i8"), zero.copy())
+
+    def of(self, site: np.ndarray) -> "Memory":
+        """The memory of the sites in `site` (ascending ids); a site not seen before starts blank."""
+        if not len(self.site):
+            return Memory.blank(site)
+        place = np.minimum(np.searchsorted(self.site, site), len(self.site) - 1)
+        known = self.site[place] == site
+        columns = (self.noise_utilization, self.noise_temperature_f, self.surge_ticks_left, self.surge_utilization)
+        return Memory(site, *(np.where(known, column[place], 0) for column in columns))
+
+    def updated(self, newer: "Memory") -> "Memory":
+        """This memory with the sites of `newer` as they are there, and those it did not have added."""
+        site = np.union1d(self.site, newer.site)
+        merged, place = self.of(site), np.searchsorted(site, newer.site)
+        for name in ("noise_utilization", "noise_temperature_f", "surge_ticks_left", "surge_utilization"):
+            getattr(merged, name)[place] = getattr(newer, name)
+        return merged
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What the step needs to know of each site: the climatology of this month and hour, its ports and its price.
+
+    `price_ratio` is the price now divided by the base price, 1 where the site is free.
+    """
+
+    utilization: np.ndarray
+    temperature_f: np.ndarray
+    ports_total: np.ndarray
+    ports_out_of_service: np.ndarray
+    session_minutes: np.ndarray
+    price_ratio: np.ndarray
+    stressed: np.ndarray
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What each site measures, and how many of its chargers fail at this tick (`failures`)."""
+
+    utilization: np.ndarray  # 0-1, share of working ports in use
+    temperature_f: np.ndarray
+    wait_minutes: np.ndarray
+    ports_available: np.ndarray
+    ports_occupied: np.ndarray
+    failures: np.ndarray
+    newly_surged: np.ndarray  # bool
+
+
+def step(usual: Usual, memory: Memory, rng: np.random.Generator, options: Options, seconds: float = 10.0):
+    """Advance all sites by one tick of `seconds`; returns (Measured, Memory). Same generator state, same result."""
+    memory = _with_noise(memory, rng, options)
+    utilization = np.clip(usual.utilization + memory.noise_utilization, 0, 1)
+    temperature_f = usual.temperature_f + memory.noise_temperature_f
+    memory, newly_surged = _with_surges(memory, utilization, rng, options)
+    surged = memory.surge_ticks_left > 0
+    utilization = np.where(surged, memory.surge_utilization, utilization)
+    utilization = np.clip(utilization * price_effect(usual.price_ratio, options.elasticity), 0, 1)
+    temperature_f = temperature_f + SURGE_WARMER_F * surged
+    utilization = np.where(usual.stressed, STRESS_UTILIZATION, utilization)
+    temperature_f = np.where(usual.stressed, STRESS_TEMPERATURE_F, temperature_f)
+
+    available, occupied = occupancy(utilization, usual.ports_total, usual.ports_out_of_service)
+    wait = wait_estimate(available, usual.ports_total - usual.ports_out_of_service, usual.session_minutes)
+    wait = np.where(surged, np.maximum(wait, SURGE_WAIT_MINUTES), wait)
+    wait = np.where(usual.stressed, STRESS_WAIT_MINUTES, wait)
+    hours = seconds / 3600 * np.where(usual.stressed, STRESS_TIME_LAPSE, 1)
+    failing = -np.expm1(-failure_hazard(utilization, temperature_f) * hours)
+    failures = rng.binomial(available + occupied, failing)
+    memory = replace(memory, surge_ticks_left=np.maximum(memory.surge_ticks_left - 1, 0))
+    return Measured(utilization, temperature_f, wait, available, occupied, failures, newly_surged), memory
+
+
+def price_effect(price_ratio: np.ndarray, elasticity: float) -> np.ndarray:
+    """Factor on demand of a price `price_ratio` times the usual one, at constant elasticity: ratio ** elasticity."""
+    return np.power(np.maximum(price_ratio, 1e-6), elasticity)
+
+
+def occupancy(utilization: np.ndarray, ports_total: np.ndarray, ports_out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Whole ports (available, occupied) of which `utilization` (0-1) of the working ones are in use."""
+    working = np.maximum(ports_total - ports_out, 0)
+    occupied = np.rint(utilization * working).astype("i8")
+    return working - occupied, occupied
+
+
+def wait_estimate(available: np.ndarray, working: np.ndarray, session_minutes: np.ndarray) -> np.ndarray:
+    """Minutes until the next port comes free: 0 where one is free, else the mean gap between ends of sessions.
+
+    With `working` ports each busy for `session_minutes` on average, one ends every session_minutes / working.
+    """
+    gap = np.minimum(session_minutes / np.maximum(working, 1), LONGEST_WAIT_MINUTES)
+    return np.where(available > 0, 0.0, np.where(working > 0, gap, LONGEST_WAIT_MINUTES))
+
+
+def failure_hazard(utilization: np.ndarray, temperature_f: np.ndarray) -> np.ndarray:
+    """Failures per charger and hour: background, heat wear, and protective shutdown above about 75 °C in the cabinet.
+
+    The cabinet settles 45 K above ambient at full load. Background 8e-5/h and wear 6e-5 exp(.16 (T - 55)) per hour are
+    the recommended start of the failure model; the trip is a logistic step of 0.5/h at 75 °C, 2 K wide.
+    """
+    cabinet_c = (temperature_f - 32) / 1.8 + 45 * utilization
+    wear = 6e-5 * np.exp(np.minimum(0.16 * (cabinet_c - 55), 5))
+    return 8e-5 + wear + 0.5 / (1 + np.exp(-(cabinet_c - 75) / 2))
+
+
+def _with_noise(memory: Memory, rng: np.random.Generator, options: Options) -> Memory:
+    draws = rng.standard_normal((2, len(memory.site)))
+    keep = SMOOTHNESS if options.noise == "smooth" else 0.0
+    fresh = np.sqrt(1 - keep**2)
+    return replace(
+        memory,
+        noise_utilization=keep * memory.noise_utilization + fresh * NOISE_UTILIZATION * draws[0],
+        noise_temperature_f=keep * memory.noise_temperature_f + fresh * NOISE_TEMPERATURE_F * draws[1],
+    )
+
+
+def _with_surges(memory: Memory, utilization: np.ndarray, rng: np.random.Generator, options: Options):
+    """With a small chance, one to five quiet sites are suddenly full for a minute."""
+    newly = np.zeros(len(utilization), bool)
+    happens, count = rng.random() < options.surge_chance, rng.integers(1, SURGE_MOST_SITES + 1)
+    quiet = np.flatnonzero((utilization < SURGE_QUIET_BELOW) & (memory.surge_ticks_left == 0))
+    if happens and len(quiet):
+        newly[rng.choice(quiet, min(count, len(quiet)), replace=False)] = True
+    return replace(
+        memory,
+        surge_ticks_left=np.where(newly, SURGE_TICKS, memory.surge_ticks_left),
+        surge_utilization=np.where(newly, rng.uniform(0.95, 1.0, len(newly)), memory.surge_utilization),
+    ), newly
