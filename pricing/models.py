@@ -1,16 +1,84 @@
 """From when to when a site's price differs, why, and what decided it."""
 
+from datetime import datetime, timedelta
+
 from django.conf import settings
-from django.db import models
-from django.db.models import F, Q
+from django.db import models, transaction
+from django.db.models import F, Q, Value
+from django.db.models.functions import Greatest, Least
 
 from stations.access import ScopedQuerySet
+from stations.models import Site
+from telemetry.models import SiteState
+
+from .engine import Applied, Opening, Policy, price_for
 
 
 class PriceChangeQuerySet(ScopedQuerySet):
     def in_force(self, at):
         """Changes whose period [starts_at, ends_at) contains `at`."""
         return self.filter(starts_at__lte=at, ends_at__gt=at)
+
+    def applied(self):
+        """Changes that hold their site's price now, whether or not they are due to end."""
+        return self.filter(applied=True)
+
+    def for_engine(self) -> list[Applied]:
+        """The same as the engine's own rows."""
+        rows = self.applied().values_list("pk", "site_id", "kind", "starts_at", "ends_at", "surge_id")
+        return [Applied(*row) for row in rows]
+
+    def around(self, site_id: int):
+        """The applied changes of a site, and the reroutes that its surge has caused."""
+        return self.applied().filter(Q(site=site_id) | Q(surge__site=site_id))
+
+    def close(self, at: datetime) -> list["PriceChange"]:
+        """End these changes at `at`, put the base price back, and return them."""
+        changes = list(self.select_related("site").select_for_update(of=("self",)))
+        with transaction.atomic():
+            self.model.objects.filter(pk__in=[change.pk for change in changes]).update(
+                applied=False, ends_at=Least("ends_at", Greatest("starts_at", Value(at)))
+            )
+            SiteState.objects.set_prices({change.site_id: change.site.base_price for change in changes})
+        return changes
+
+    def open(
+        self, openings: list[Opening], inputs: dict[int, dict], at: datetime, policy: Policy
+    ) -> list["PriceChange"]:
+        """Open these changes at `at` and set the prices; returns those that were opened, with their sites.
+
+        A change that would overlap another of its site is left out: the exclusion constraint is the judge.
+        """
+        with transaction.atomic():
+            surges = self._open_rows([o for o in openings if o.kind == "surge"], {}, inputs, at, policy)
+            by_site = {surge.site_id: surge for surge in surges}
+            wanted = [o for o in openings if o.kind == "reroute" and o.surge_site in by_site]
+            opened = surges + self._open_rows(wanted, by_site, inputs, at, policy)
+            SiteState.objects.set_prices({change.site_id: change.new_price for change in opened})
+        return opened
+
+    def _open_rows(self, openings, surges, inputs, at, policy) -> list["PriceChange"]:
+        sites = Site.objects.select_related("operator").in_bulk([opening.site for opening in openings])
+        rows = [
+            PriceChange(
+                site=sites[opening.site],
+                kind=opening.kind,
+                starts_at=at,
+                ends_at=at + timedelta(seconds=policy.longest_seconds),
+                old_price=sites[opening.site].base_price,
+                new_price=price_for(opening.kind, sites[opening.site].base_price, policy),
+                surge=surges.get(opening.surge_site),
+                reason=_reason(opening, surges),
+                inputs=inputs[opening.site],
+                policy=policy.name,
+            )
+            for opening in openings
+        ]
+        self.bulk_create(rows, ignore_conflicts=True)
+        stored = dict(self.filter(site__in=sites, starts_at=at, applied=True).values_list("site_id", "pk"))
+        for row in rows:
+            row.pk = stored.get(row.site_id)
+        return [row for row in rows if row.pk]
 
 
 class PriceChange(models.Model):
@@ -72,3 +140,9 @@ class PriceChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.old_price} → {self.new_price}"
+
+
+def _reason(opening: Opening, surges: dict[int, PriceChange]) -> str:
+    if opening.kind == PriceChange.Kind.SURGE:
+        return "entered critical stress"
+    return f"takes load from {surges[opening.surge_site].site.name}"[:200]

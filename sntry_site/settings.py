@@ -140,7 +140,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_DEFAULT_QUEUE = "jobs"
-CELERY_TASK_ROUTES = {"sntry_site.tick": {"queue": "tick"}, "sntry_site.advance_sites": {"queue": "tick"}}
+CELERY_TASK_ROUTES = {"sntry_site.tick": {"queue": "tick"}, "sntry_site.advance_now": {"queue": "tick"}}
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 5000
@@ -173,6 +173,8 @@ MODEL_DIR = VAR_DIR / "models"
 RISK_WATCH, RISK_DISPATCH, RISK_CRITICAL, RISK_TOAST = 0.40, 0.45, 0.60, 0.80
 TICK_NOISE = env.str("TICK_NOISE", default="white")  # or "smooth": the same spread, but slow
 TICK_SEED = env.int("TICK_SEED", default=0)
+TICK_SURGE_CHANCE = env.float("TICK_SURGE_CHANCE", default=0.05)  # of an ambient surge at a tick
+PRICE_ELASTICITY = env.float("PRICE_ELASTICITY", default=-0.76)  # of the simulated drivers' demand
 
 LOGGING = {
     "version": 1,

@@ -11,6 +11,7 @@ from stations.models import Charger, FleetEvent, Job, Membership, Operator, Outb
 from telemetry.models import (
     ChargerState,
     ChargingSession,
+    Climatology,
     Outage,
     Reading,
     Risk,
@@ -100,3 +101,29 @@ def _fill_one(operator: Operator, number: int, centre: ServiceCentre, model: Ris
     Outbox.objects.create(kind="email", idempotency_key=f"{operator.pk}-{number}", due_at=at)
     Tick.objects.create(slot=operator.pk * 1000 + number, started_at=at, finished_at=at)
     WorldState.objects.create(shard=operator.pk * 1000 + number, slot=1, blob=b"")
+
+
+def live_site(operator: Operator, number: int, *, usual: float = 0.3, temperature_f: float = 70, **fields) -> Site:
+    """A site that the tick moves: chargers, a live row, and the same usual values in every month and hour."""
+    here = site(operator, number, **{"base_price": "0.40", "power_kw": 150, "charger_type": "DC Fast Charge", **fields})
+    for port in range(here.ports_total):
+        charger(here, port + 1)
+    SiteState.objects.update_or_create(
+        site=here, defaults={"price": here.base_price, "usual_utilization": usual, "ports_available": here.ports_total}
+    )
+    Climatology.objects.bulk_create(
+        Climatology(
+            site=here,
+            month=month,
+            hour=hour,
+            utilization=usual,
+            temperature_f=temperature_f,
+            precipitation_mm=0,
+            weather=0,
+            gas_price=3.5,
+            traffic_index=3,
+        )
+        for month in range(1, 13)
+        for hour in range(24)
+    )
+    return here

@@ -1,15 +1,127 @@
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
 from django.conf import settings
-from django.db import models
+from django.db import connection, models
 from django.db.models import F, Q
 
 from stations.access import ScopedQuerySet
 
 from .causes import Cause
 
+# One statement: an incident, its order and the order's first step are there together or not at all. An incident that
+# is open already for the same site, charger and cause stops all three.
+_OPEN = """
+WITH wanted AS (
+    SELECT * FROM unnest(%(sites)s::bigint[], %(chargers)s::bigint[], %(causes)s::text[], %(sources)s::text[],
+                         %(risks)s::float8[], %(titles)s::text[], %(priorities)s::text[], %(technicians)s::bigint[])
+        AS w (site_id, charger_id, cause, source, risk, title, priority, technician_id)
+), incident AS (
+    INSERT INTO maintenance_incident (site_id, charger_id, cause, source, risk, summary, opened_at)
+    SELECT site_id, charger_id, cause, source, risk, title, %(at)s FROM wanted
+    ON CONFLICT (site_id, charger_id, cause) WHERE closed_at IS NULL DO NOTHING
+    RETURNING id, site_id, charger_id, cause
+), work_order AS (
+    INSERT INTO maintenance_workorder
+        (incident_id, site_id, charger_id, cause, state, priority, title, technician_id, opened_at, changed_at)
+    SELECT incident.id, wanted.site_id, wanted.charger_id, wanted.cause,
+           CASE WHEN technician_id IS NULL THEN 'new' ELSE 'assigned' END, priority, title, technician_id,
+           %(at)s, %(at)s
+    FROM incident JOIN wanted ON wanted.site_id = incident.site_id AND wanted.cause = incident.cause
+        AND wanted.charger_id IS NOT DISTINCT FROM incident.charger_id
+    ON CONFLICT (site_id, charger_id, cause) WHERE closed_at IS NULL DO NOTHING
+    RETURNING id, state
+), step AS (
+    INSERT INTO maintenance_workorderchange (order_id, at, old_state, new_state, note, by_id)
+    SELECT id, %(at)s, '', state, 'opened', %(by)s FROM work_order
+)
+SELECT id FROM work_order ORDER BY id
+"""
+_MOVE = """
+WITH old AS (
+    SELECT id, state FROM maintenance_workorder WHERE id = ANY(%(ids)s) AND closed_at IS NULL FOR UPDATE
+), moved AS (
+    UPDATE maintenance_workorder work_order SET state = %(state)s, changed_at = %(at)s,
+        closed_at = CASE WHEN %(final)s THEN greatest(%(at)s, opened_at) END
+    FROM old WHERE work_order.id = old.id
+    RETURNING work_order.id, work_order.incident_id, old.state AS old_state
+), step AS (
+    INSERT INTO maintenance_workorderchange (order_id, at, old_state, new_state, note, by_id)
+    SELECT id, %(at)s, old_state, %(state)s, %(note)s, %(by)s FROM moved
+), incident AS (
+    UPDATE maintenance_incident SET closed_at = greatest(%(at)s, opened_at)
+    WHERE %(final)s AND closed_at IS NULL AND id IN (SELECT incident_id FROM moved)
+)
+SELECT id FROM moved
+"""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A work order that should be open: where, why, and how sure we are."""
+
+    site_id: int
+    charger_id: int | None
+    cause: str
+    source: str
+    risk: float | None
+    title: str
+    urgent: bool = False
+    technician_id: int | None = None
+
+    def sent(self, technician_id: int | None) -> "Wanted":
+        """The same order with a technician."""
+        return replace(self, technician_id=technician_id)
+
 
 class WorkOrderQuerySet(ScopedQuerySet):
     def open(self):
+        """Orders that are not finished."""
         return self.filter(closed_at__isnull=True)
+
+    def open_orders(self, wanted: list[Wanted], at: datetime, by=None) -> list["WorkOrder"]:
+        """Open an incident and an order for each of `wanted` that has none open; returns the new orders."""
+        if not wanted:
+            return []
+        columns = {
+            "sites": [w.site_id for w in wanted],
+            "chargers": [w.charger_id for w in wanted],
+            "causes": [w.cause for w in wanted],
+            "sources": [w.source for w in wanted],
+            "risks": [w.risk for w in wanted],
+            "titles": [w.title[:200] for w in wanted],
+            "priorities": [WorkOrder.Priority.URGENT if w.urgent else WorkOrder.Priority.NORMAL for w in wanted],
+            "technicians": [w.technician_id for w in wanted],
+        }
+        with connection.cursor() as cursor:
+            cursor.execute(_OPEN, {**columns, "at": at, "by": by and by.pk})
+            ids = [row[0] for row in cursor.fetchall()]
+        return list(self.filter(pk__in=ids).select_related("site__operator", "charger", "technician").order_by("pk"))
+
+    def move(self, ids: list[int], state: str, at: datetime, note: str = "", by=None) -> list[int]:
+        """Bring open orders into `state`, each with a row that says so; the only place where a state changes.
+
+        Closing an order closes its incident. Orders that are finished already are left alone; returns those moved.
+        """
+        if not ids:
+            return []
+        parameters = {"ids": list(ids), "state": state, "at": at, "note": note, "by": by and by.pk}
+        parameters["final"] = state in (WorkOrder.State.CLOSED, WorkOrder.State.CANCELLED)
+        with connection.cursor() as cursor:
+            cursor.execute(_MOVE, parameters)
+            return [row[0] for row in cursor.fetchall()]
+
+    def advance_simulated_crews(self, at: datetime) -> list["WorkOrder"]:
+        """Move the orders of simulated operators on by a crew that needs a minute or two a step; returns those closed.
+
+        It stands in for people where there are none: an operator's own orders are moved by its technicians alone.
+        """
+        waiting = self.open().filter(site__operator__is_simulated=True)
+        closed: list[int] = []
+        for state, following, lasts in CREW_STEPS:
+            due = waiting.filter(state=state, changed_at__lte=at - lasts).values_list("pk", flat=True)
+            closed = self.move(list(due), following, at, "simulated crew")
+        return list(self.filter(pk__in=closed).order_by("pk"))
 
 
 class WorkOrder(models.Model):
@@ -109,3 +221,12 @@ class WorkOrderChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.old_state or '–'} → {self.new_state}"
+
+
+# What a simulated crew does, and how long it stays in a state first. The last step closes the order.
+CREW_STEPS = [
+    (WorkOrder.State.NEW, WorkOrder.State.ASSIGNED, timedelta(minutes=1)),
+    (WorkOrder.State.ASSIGNED, WorkOrder.State.EN_ROUTE, timedelta(minutes=1)),
+    (WorkOrder.State.EN_ROUTE, WorkOrder.State.IN_PROGRESS, timedelta(minutes=2)),
+    (WorkOrder.State.IN_PROGRESS, WorkOrder.State.CLOSED, timedelta(minutes=3)),
+]

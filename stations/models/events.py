@@ -11,6 +11,10 @@ class FleetEventQuerySet(ScopedQuerySet):
         """The last `count` events, newest first."""
         return self.select_related("site", "operator").order_by("-id")[:count]
 
+    def add(self, events: list["FleetEvent"]) -> list["FleetEvent"]:
+        """Append `events` in one statement; the same objects come back with their ids."""
+        return self.bulk_create(events)
+
 
 class FleetEvent(models.Model):
     """Something that happened to the fleet, in one line; rows are added and never changed."""

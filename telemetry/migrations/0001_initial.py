@@ -39,6 +39,31 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="Tick",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("slot", models.BigIntegerField(help_text="floor(epoch seconds / 10)", unique=True)),
+                ("started_at", models.DateTimeField()),
+                ("finished_at", models.DateTimeField(blank=True, db_index=True, null=True)),
+                ("sites", models.IntegerField(default=0)),
+                ("version", models.BigIntegerField(default=0)),
+                ("scorer", models.CharField(blank=True, max_length=50)),
+                ("milliseconds", models.JSONField(blank=True, default=dict, help_text="How long each phase took.")),
+            ],
+            options={
+                "ordering": ["-slot"],
+            },
+        ),
+        migrations.CreateModel(
+            name="WorldState",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("shard", models.IntegerField(unique=True)),
+                ("slot", models.BigIntegerField()),
+                ("blob", models.BinaryField()),
+            ],
+        ),
+        migrations.CreateModel(
             name="ChargerState",
             fields=[
                 (
@@ -74,31 +99,15 @@ class Migration(migrations.Migration):
                 ("since", models.DateTimeField(blank=True, help_text="When it entered this state.", null=True)),
                 ("last_report_at", models.DateTimeField(blank=True, null=True)),
             ],
-        ),
-        migrations.CreateModel(
-            name="Tick",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("slot", models.BigIntegerField(help_text="floor(epoch seconds / 10)", unique=True)),
-                ("started_at", models.DateTimeField()),
-                ("finished_at", models.DateTimeField(blank=True, db_index=True, null=True)),
-                ("sites", models.IntegerField(default=0)),
-                ("version", models.BigIntegerField(default=0)),
-                ("scorer", models.CharField(blank=True, max_length=50)),
-                ("milliseconds", models.JSONField(blank=True, default=dict, help_text="How long each phase took.")),
-            ],
             options={
-                "ordering": ["-slot"],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("status__in", ["FAULTED", "OFFLINE", "UNAVAILABLE"])),
+                        fields=["charger"],
+                        name="charger_state_out",
+                    )
+                ],
             },
-        ),
-        migrations.CreateModel(
-            name="WorldState",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("shard", models.IntegerField(unique=True)),
-                ("slot", models.BigIntegerField()),
-                ("blob", models.BinaryField()),
-            ],
         ),
         migrations.CreateModel(
             name="Climatology",

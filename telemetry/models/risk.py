@@ -1,11 +1,17 @@
 """What is expected to fail, and the models that say so."""
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 
 from stations.access import ScopedQuerySet
 
 from .sites import RiskLevel
+
+
+class RiskModelQuerySet(models.QuerySet):
+    def active(self, kind: str = "state_classifier"):
+        """The model that scores now, or None."""
+        return self.filter(kind=kind, state=RiskModel.State.ACTIVE).first()
 
 
 class RiskModel(models.Model):
@@ -35,6 +41,8 @@ class RiskModel(models.Model):
     metrics = models.JSONField(default=dict)
     trained_at = models.DateTimeField()
 
+    objects = RiskModelQuerySet.as_manager()
+
     class Meta:
         ordering = ["-id"]
         constraints = [
@@ -43,6 +51,13 @@ class RiskModel(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} #{self.pk} ({self.state})"
+
+    def activate(self) -> None:
+        """Let this model score from now on; the one that did so before is retired."""
+        with transaction.atomic():
+            type(self).objects.filter(kind=self.kind, state=self.State.ACTIVE).update(state=self.State.RETIRED)
+            type(self).objects.filter(pk=self.pk).update(state=self.State.ACTIVE)
+        self.state = self.State.ACTIVE
 
 
 class RiskQuerySet(ScopedQuerySet):

@@ -1,7 +1,9 @@
 """The live row of each site: what pages and the admin read."""
 
+from decimal import Decimal
+
 from django.conf import settings
-from django.db import models
+from django.db import connection, models
 from django.db.models import F, Q
 
 from stations.access import ScopedQuerySet
@@ -36,6 +38,17 @@ class SiteStateQuerySet(ScopedQuerySet):
     def located(self):
         """States of sites that have a place on the map."""
         return self.filter(site__latitude__isnull=False)
+
+    def set_prices(self, prices: dict[int, Decimal]) -> None:
+        """Set the price now of each site in `prices` (id -> price): the only place where a site's price is written."""
+        if not prices:
+            return
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE telemetry_sitestate state SET price = new.price"
+                " FROM unnest(%s::bigint[], %s::numeric[]) AS new (site_id, price) WHERE state.site_id = new.site_id",
+                [list(prices), list(prices.values())],
+            )
 
 
 class SiteState(models.Model):

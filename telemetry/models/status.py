@@ -1,6 +1,7 @@
 """What chargers say of themselves: each report a row, and the current state beside the charger."""
 
-from django.db import models
+from django.db import connection, models
+from django.db.models import Q
 
 from stations.access import ScopedQuerySet
 
@@ -33,6 +34,7 @@ class ChargerStatus(models.TextChoices):
 
 
 FAULT_STATES = (ChargerStatus.FAULTED.value, ChargerStatus.OFFLINE.value)
+OUT_STATES = (*FAULT_STATES, ChargerStatus.UNAVAILABLE.value)
 
 
 class StatusReportQuerySet(ScopedQuerySet):
@@ -81,8 +83,37 @@ class StatusReport(models.Model):
         return f"{self.charger_id} {self.status} at {self.reported_at:%Y-%m-%d %H:%M:%S}"
 
 
+# Chooses by a hash of charger and seed, so that every charger of a site has the same chance and a run can be repeated.
+PICK_WORKING = """
+SELECT id, site_id, external_id FROM (
+    SELECT charger.id, charger.site_id, charger.external_id, wanted.count,
+        row_number() OVER (PARTITION BY charger.site_id ORDER BY hashint8extended(charger.id, %(seed)s)) AS place
+    FROM unnest(%(sites)s::bigint[], %(counts)s::bigint[]) AS wanted (site_id, count)
+    JOIN stations_charger charger USING (site_id)
+    LEFT JOIN telemetry_chargerstate state ON state.charger_id = charger.id
+    WHERE state.status IS NULL OR state.status <> ALL(%(out)s)
+) AS working WHERE place <= count ORDER BY id
+"""
+
+
 class ChargerStateQuerySet(ScopedQuerySet):
     operator_path = "charger__site__operator"
+
+    def faulted(self):
+        """Chargers that cannot be used because something is wrong."""
+        return self.filter(status__in=FAULT_STATES)
+
+    def faulted_and_simulated(self) -> list[tuple[int, int, str, str]]:
+        """(charger, site, external id, status) of the faulted chargers of simulated operators."""
+        faulted = self.faulted().filter(charger__site__operator__is_simulated=True).order_by("charger")
+        return list(faulted.values_list("charger_id", "charger__site_id", "charger__external_id", "status"))
+
+    def pick_working(self, counts: dict[int, int], seed: int) -> list[tuple[int, int, str]]:
+        """(charger, site, external id) of as many working chargers of each site as `counts` (site -> number) says."""
+        parameters = {"sites": list(counts), "counts": list(counts.values()), "seed": seed, "out": list(OUT_STATES)}
+        with connection.cursor() as cursor:
+            cursor.execute(PICK_WORKING, parameters)
+            return cursor.fetchall()
 
 
 class ChargerState(models.Model):
@@ -96,6 +127,15 @@ class ChargerState(models.Model):
     last_report_at = models.DateTimeField(null=True, blank=True)
 
     objects = ChargerStateQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["charger"],
+                name="charger_state_out",
+                condition=Q(status__in=["FAULTED", "OFFLINE", "UNAVAILABLE"]),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.charger_id} {self.status}"

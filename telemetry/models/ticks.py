@@ -1,10 +1,31 @@
 """The beat of the live network."""
 
+import io
+from dataclasses import fields
+from datetime import UTC, datetime
+
+import numpy as np
 from django.conf import settings
-from django.db import models
+from django.db import connection, models
 from django.db.models import F, Q
 
+from ..simulation.live import Memory
+
 SLOT_SECONDS = 10
+
+
+class TickQuerySet(models.QuerySet):
+    def claim(self, at: datetime):
+        """The tick of the slot that `at` falls into, or None when somebody else has claimed it already."""
+        slot = int(at.timestamp()) // SLOT_SECONDS
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO telemetry_tick (slot, started_at, sites, version, scorer, milliseconds)"
+                " VALUES (%s, clock_timestamp(), 0, 0, '', '{}') ON CONFLICT (slot) DO NOTHING RETURNING id",
+                [slot],
+            )
+            row = cursor.fetchone()
+        return row and self.get(pk=row[0])
 
 
 class Tick(models.Model):
@@ -18,11 +39,24 @@ class Tick(models.Model):
     scorer = models.CharField(max_length=50, blank=True)
     milliseconds = models.JSONField(default=dict, blank=True, help_text="How long each phase took.")
 
+    objects = TickQuerySet.as_manager()
+
     class Meta:
         ordering = ["-slot"]
 
     def __str__(self) -> str:
         return f"tick {self.slot}"
+
+    @property
+    def at(self) -> datetime:
+        """The beginning of the slot: the time that everything this tick writes carries."""
+        return datetime.fromtimestamp(self.slot * SLOT_SECONDS, UTC)
+
+
+class SiteOverrideQuerySet(models.QuerySet):
+    def end(self, site_id: int, at: datetime) -> int:
+        """End what holds a site at `at`; returns how many overrides that was."""
+        return self.filter(site_id=site_id, starts_at__lte=at, ends_at__gt=at).update(ends_at=at)
 
 
 class SiteOverride(models.Model):
@@ -32,6 +66,8 @@ class SiteOverride(models.Model):
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+
+    objects = SiteOverrideQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]
@@ -44,12 +80,30 @@ class SiteOverride(models.Model):
         return f"stress at {self.site_id}"
 
 
+class WorldStateQuerySet(models.QuerySet):
+    def remembered(self, shard: int = 0) -> Memory:
+        """What the world remembered after its last step; nothing at first."""
+        state = self.filter(shard=shard).first()
+        if state is None:
+            return Memory.blank(np.zeros(0, "i8"))
+        with np.load(io.BytesIO(state.blob), allow_pickle=False) as arrays:
+            return Memory(**arrays)
+
+    def remember(self, memory: Memory, slot: int, shard: int = 0) -> None:
+        """Keep `memory` for the next step."""
+        blob = io.BytesIO()
+        np.savez(blob, **{field.name: getattr(memory, field.name) for field in fields(memory)})
+        self.update_or_create(shard=shard, defaults={"slot": slot, "blob": blob.getvalue()})
+
+
 class WorldState(models.Model):
     """What the simulated world remembers between ticks. Nothing that scores may read it."""
 
     shard = models.IntegerField(unique=True)
     slot = models.BigIntegerField()
     blob = models.BinaryField()
+
+    objects = WorldStateQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"world shard {self.shard} at {self.slot}"

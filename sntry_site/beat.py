@@ -1,0 +1,78 @@
+"""One step of the loop: what was read, what it came to, and what is to be told."""
+
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from functools import cached_property
+
+import numpy as np
+from django.conf import settings
+
+from pricing.models import PriceChange
+from stations.models import FleetEvent
+from telemetry.models import RiskModel
+from telemetry.simulation.live import Measured
+
+
+@dataclass
+class Beat:
+    """One step of the loop: what was read, what it came to, and what is to be told."""
+
+    at: datetime
+    network: np.ndarray
+    measured: Measured
+    risk: np.ndarray
+    model: RiskModel | None
+    events: list[FleetEvent] = field(default_factory=list)
+    new_prices: dict[int, Decimal] = field(default_factory=dict)  # of the sites whose price this beat has changed
+    milliseconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def critical(self) -> np.ndarray:
+        return self.risk > settings.RISK_CRITICAL
+
+    @property
+    def entering(self) -> np.ndarray:
+        return self.critical & (self.network["old_risk"] <= settings.RISK_CRITICAL)
+
+    @property
+    def needs_work(self) -> np.ndarray:
+        """Sites above the dispatch threshold at two beats running, or held there: one noisy beat sends nobody out."""
+        above = self.risk > settings.RISK_DISPATCH
+        return above & ((self.network["old_risk"] > settings.RISK_DISPATCH) | self.network["stressed"])
+
+    @property
+    def scorer(self) -> str:
+        return f"model {self.model.pk}" if self.model else "rule"
+
+    @cached_property
+    def place_of(self) -> dict[int, int]:
+        """Site id -> its place in the arrays."""
+        return {site: place for place, site in enumerate(self.network["site"].tolist())}
+
+    def tell_price(self, what: str, change: PriceChange, old_price: Decimal, new_price: Decimal) -> None:
+        """Add an event of a price change, and remember the price for the push."""
+        if change.site_id in self.place_of:
+            self.new_prices[change.site_id] = new_price
+            kind = f"{change.kind.upper()}_{what}"
+            self.tell(kind, self.place_of[change.site_id], change.reason, old_price=old_price, new_price=new_price)
+
+    def tell(self, kind: str, place: int, text: str, **more) -> None:
+        """Add an event of the site at `place` in the network."""
+        site, operator = (int(self.network[name][place]) for name in ("site", "operator"))
+        event = FleetEvent(at=self.at, kind=kind, site_id=site, operator_id=operator, message=text[:300], **more)
+        self.events.append(event)
+
+
+class Clock:
+    """Milliseconds between laps."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name] = round((now - self._last) * 1000, 1)
+        self._last = now

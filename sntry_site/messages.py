@@ -1,0 +1,172 @@
+"""What one beat of the loop leaves behind: the live rows, and the message that browsers get."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import numpy as np
+from django.conf import settings
+
+from stations.models import FleetEvent, PricingType, Site
+from telemetry.risk.loss import expected_loss_per_hour, revenue_at_risk_index
+from telemetry.risk.reasons import reasons
+
+PER_MINUTE = 1 + PricingType.values.index(PricingType.PER_MINUTE)
+FINE_UP_TO_SITES = 2000  # larger networks tell only what a person could see on a map: a message stays under 100 kB
+
+
+def levels(risk: np.ndarray) -> np.ndarray:
+    """0 low, 1 watch, 2 critical."""
+    return (risk > settings.RISK_WATCH).astype("i2") + (risk > settings.RISK_CRITICAL)
+
+
+def state_columns(beat) -> tuple[dict[str, np.ndarray], dict[int, str]]:
+    """The columns of the live rows, and the reasons of those that are worth one."""
+    network, measured, level = beat.network, beat.measured, levels(beat.risk)
+    out, total = network["ports_out_of_service"], network["ports_total"]
+    columns = {
+        "site_id": network["site"],
+        "ports_available": measured.ports_available.astype("i2"),
+        "ports_occupied": measured.ports_occupied.astype("i2"),
+        "ports_out_of_service": out,
+        "status": np.select([out == 0, out < total], [0, 1], 3).astype("i2"),
+        "utilization": measured.utilization,
+        "wait_minutes": measured.wait_minutes,
+        "temperature_f": measured.temperature_f,
+        "precipitation_mm": network["precipitation_mm"],
+        "weather": network["weather"],
+        "gas_price": network["gas_price"],
+        "traffic_index": network["traffic_index"],
+        "risk": beat.risk,
+        "level": level,
+        "revenue_at_risk": revenue_index(beat),
+        "expected_loss": expected_loss(beat),
+        "is_stressed": network["stressed"],
+    }
+    why = reasons_at(beat, np.flatnonzero(level > 0))
+    return columns, {int(network["site"][place]): text for place, text in why.items()}
+
+
+def reasons_at(beat, places: np.ndarray) -> dict[int, str]:
+    """Place -> why the site there is at risk."""
+    measured = beat.measured
+    words = reasons(
+        measured.utilization[places],
+        beat.network["usual_utilization"][places],
+        measured.temperature_f[places],
+        measured.wait_minutes[places],
+    )
+    return dict(zip(places.tolist(), words, strict=True))
+
+
+def revenue_index(beat) -> np.ndarray:
+    price = beat.network["price"] / 10_000
+    return revenue_at_risk_index(price, beat.measured.utilization, beat.network["session_minutes"])
+
+
+def expected_loss(beat) -> np.ndarray:
+    """Estimate of what each site loses, in money per hour."""
+    network, measured = beat.network, beat.measured
+    return expected_loss_per_hour(
+        network["price"] / 10_000,
+        network["pricing_type"] == PER_MINUTE,
+        network["power_kw"],
+        measured.utilization,
+        measured.ports_available + measured.ports_occupied,
+        network["ports_out_of_service"],
+        beat.risk,
+    )
+
+
+def decision_inputs(beat, place: int) -> dict:
+    """What a price decision was made from, to be kept beside it."""
+    return {
+        "risk": round(float(beat.risk[place]), 4),
+        "utilization": round(float(beat.measured.utilization[place]), 4),
+        "temperature_f": round(float(beat.measured.temperature_f[place]), 1),
+        "wait_minutes": round(float(beat.measured.wait_minutes[place]), 1),
+        "scorer": beat.scorer,
+    }
+
+
+def tick_message(beat, version: int, previous: int) -> dict:
+    """What browsers are told: the sites that look different now, as parallel lists, and the events."""
+    sites = Site.objects.in_bulk({event.site_id for event in beat.events}) if beat.events else {}
+    return {
+        "version": version,
+        "previous": previous,
+        "at": iso(beat.at),
+        "scorer": beat.scorer,
+        "sites": changed_sites(beat),
+        "events": [event_row(event, sites.get(event.site_id)) for event in beat.events],
+    }
+
+
+def changed_sites(beat) -> dict[str, list]:
+    """The columns of the sites whose look has changed since their last beat, at the precision that is shown."""
+    network, measured, level = beat.network, beat.measured, levels(beat.risk)
+    coarse = len(network) > FINE_UP_TO_SITES
+    utilization_step, risk_step = (0.2, 0.1) if coarse else (0.01, 0.01)
+    look = [
+        (network["old_out_of_service"], network["ports_out_of_service"], 1),
+        (network["old_utilization"], measured.utilization, utilization_step),
+        (network["old_risk"], beat.risk, risk_step),
+        (network["was_stressed"], network["stressed"], 1),
+        (levels(network["old_risk"]), level, 1),
+    ]
+    changed = np.isin(network["site"], list(beat.new_prices))
+    for old, new, precision in look:
+        changed |= np.rint(old / precision) != np.rint(new / precision)
+    places = np.flatnonzero(changed)
+    why = reasons_at(beat, places[level[places] > 0])
+    price = {place: beat.new_prices.get(int(network["site"][place])) for place in places.tolist()}
+    return {
+        "id": network["site"][places].tolist(),
+        "operator": network["operator"][places].tolist(),
+        "available": measured.ports_available[places].tolist(),
+        "occupied": measured.ports_occupied[places].tolist(),
+        "out": network["ports_out_of_service"][places].tolist(),
+        "utilization": percent(measured.utilization[places]),
+        "risk": percent(beat.risk[places]),
+        "level": level[places].tolist(),
+        "price": [money(p or Decimal(int(network["price"][place])).scaleb(-4)) for place, p in price.items()],
+        "wait": np.rint(measured.wait_minutes[places]).astype(int).tolist(),
+        "temperature": np.rint(measured.temperature_f[places]).astype(int).tolist(),
+        "loss": [f"{value:.2f}" for value in expected_loss(beat)[places]],
+        "index": np.round(revenue_index(beat)[places], 1).tolist(),
+        "reason": [why.get(place, "") for place in places.tolist()],
+        "stressed": network["stressed"][places].tolist(),
+    }
+
+
+def event_row(event: FleetEvent, site: Site | None) -> dict:
+    """One event as browsers get it."""
+    return {
+        "id": event.pk,
+        "at": iso(event.at),
+        "kind": event.kind,
+        "label": event.get_kind_display(),
+        "operator": event.operator_id,
+        "site": site.external_id if site else None,
+        "site_name": site.name if site else "",
+        "message": event.message,
+        "old_price": money(event.old_price),
+        "new_price": money(event.new_price),
+    }
+
+
+def iso(at: datetime) -> str:
+    """A time as JSON carries it: UTC, ending in Z."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def money(amount: Decimal | None) -> str | None:
+    """An amount as JSON carries it: a decimal string with at least two digits after the point."""
+    if amount is None:
+        return None
+    short = amount.quantize(Decimal("0.01"))
+    return str(short if short == amount else amount)
+
+
+def percent(share: np.ndarray) -> list[int]:
+    """Shares (0-1) as whole percents."""
+    return np.rint(100 * share).astype(int).tolist()

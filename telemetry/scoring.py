@@ -1,0 +1,164 @@
+"""Training, keeping and loading the model that scores the network."""
+
+import hashlib
+import os
+from datetime import datetime
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+import sklearn
+from django.conf import settings
+from django.db import connection, transaction
+from sklearn.metrics import average_precision_score
+
+from stations.arrays import copy_out
+from stations.models import LocationType, PricingType
+from stations.models.places import ChargerType
+
+from .models import RiskModel
+from .risk import classifier
+from .risk.features import FEATURES, feature_matrix
+from .risk.rule import rule_score
+
+PARALLEL_FROM_SITES = 15_000  # below this, starting threads costs more than they save
+_loaded: dict[str, object] = {}  # by hash: the last model used, and no other
+
+HISTORY = [
+    ("at", "M8[us]"),
+    ("network", "i8"),
+    ("charger_type", "i4"),
+    ("power_output_kw", "f8"),
+    ("ports_total", "i2"),
+    ("utilization_rate", "f8"),
+    ("estimated_wait_time_mins", "f8"),
+    ("avg_session_duration_mins", "f8"),
+    ("location_type", "i4"),
+    ("current_price", "f8"),
+    ("pricing_type", "i4"),
+    ("gas_price_per_gallon", "f8"),
+    ("temperature_f", "f8"),
+    ("precipitation_mm", "f8"),
+    ("weather_condition", "i2"),
+    ("traffic_congestion_index", "f8"),
+    ("local_event", "i2"),
+    ("status", "i2"),
+]
+_HISTORY = """
+SELECT reading.at, site.operator_id,
+       coalesce(array_position(%(charger_types)s::text[], site.charger_type::text), 0), site.power_kw,
+       reading.ports_total, reading.utilization::double precision, reading.wait_minutes::double precision,
+       reading.session_minutes::double precision,
+       coalesce(array_position(%(location_types)s::text[], site.location_type::text), 0),
+       reading.price::double precision,
+       coalesce(array_position(%(pricing_types)s::text[], site.pricing_type::text), 0),
+       reading.gas_price::double precision, reading.temperature_f::double precision,
+       reading.precipitation_mm::double precision, reading.weather, reading.traffic_index::double precision,
+       reading.local_event, reading.status
+FROM telemetry_reading reading JOIN stations_site site ON site.id = reading.site_id
+ORDER BY reading.at, reading.site_id
+"""
+
+
+class NothingToLearn(Exception):
+    """The history is empty or shows only one state; the message says what to do."""
+
+
+def train_risk(
+    at: datetime, seed: int = 0, progress=lambda done, total=None, message="": None
+) -> tuple[RiskModel, bool]:
+    """Train the state classifier on all readings and store it; returns the model and whether it was promoted.
+
+    It is promoted unless the active model does better, by average precision, on the same last fifth of the history.
+    """
+    progress(0, 4, "reading the history")
+    features, status = _history()
+    if not len(status):
+        raise NothingToLearn("There are no readings to learn from: import some first (manage.py import_readings).")
+    progress(1, 4, f"training on {len(status):,} readings")
+    try:
+        trained = classifier.train(features, status, seed)
+    except ValueError as error:
+        raise NothingToLearn(f"Cannot train: {error}.") from None
+    progress(3, 4, "storing the model")
+    model = _store(trained, len(status), at)
+    promoted = _is_no_worse(trained, features, status)
+    if promoted:
+        model.activate()
+    progress(4, 4, "promoted" if promoted else "kept as a candidate: the active model does better")
+    return model, promoted
+
+
+def score_network(features: np.ndarray, measured) -> tuple[np.ndarray, RiskModel | None]:
+    """Risk (0-1) of every site in one call, and the model that gave it; None when the rule did."""
+    model = RiskModel.objects.active()
+    forest = model and load(model)
+    if forest is None:
+        return rule_score(measured.utilization, measured.temperature_f, measured.wait_minutes), None
+    return classifier.score(forest, features, jobs=-1 if len(features) >= PARALLEL_FROM_SITES else 1), model
+
+
+def load(model: RiskModel):
+    """The forest of `model`, or None if its file is missing, changed or of another scikit-learn: never run blindly.
+
+    This is the only place that unpickles, and only what this installation wrote and hashed itself.
+    """
+    if model.sha256 not in _loaded:
+        path = Path(settings.MODEL_DIR) / model.file_name
+        if model.scikit_learn != sklearn.__version__ or tuple(model.features) != FEATURES or not path.is_file():
+            return None
+        if hashlib.sha256(path.read_bytes()).hexdigest() != model.sha256:
+            return None
+        _loaded.clear()
+        _loaded[model.sha256] = joblib.load(path)
+    return _loaded[model.sha256]
+
+
+def _history() -> tuple[np.ndarray, np.ndarray]:
+    parameters = {
+        "location_types": LocationType.values,
+        "charger_types": ChargerType.values,
+        "pricing_types": PricingType.values,
+    }
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        rows = copy_out(cursor, _HISTORY, HISTORY, parameters)
+    local = pd.DatetimeIndex(rows["at"], tz="UTC").tz_convert(settings.DATA_TIME_ZONE)
+    features = feature_matrix(
+        {name: rows[name] for name, _ in HISTORY},
+        local.hour.to_numpy(),
+        local.weekday.to_numpy(),
+        local.month.to_numpy(),
+    )
+    return features, rows["status"].copy()
+
+
+def _store(trained: classifier.Trained, rows: int, at: datetime) -> RiskModel:
+    directory = Path(settings.MODEL_DIR)
+    directory.mkdir(parents=True, exist_ok=True)
+    partial = directory / f"training-{os.getpid()}.partial"
+    joblib.dump(trained.model, partial, compress=1)
+    digest = hashlib.sha256(partial.read_bytes()).hexdigest()
+    name = f"state_classifier-{digest[:16]}.joblib"
+    partial.replace(directory / name)
+    return RiskModel.objects.create(
+        file_name=name,
+        sha256=digest,
+        scikit_learn=sklearn.__version__,
+        features=list(FEATURES),
+        rows=rows,
+        metrics=trained.metrics,
+        trained_at=at,
+    )
+
+
+def _is_no_worse(trained: classifier.Trained, features: np.ndarray, status: np.ndarray) -> bool:
+    active = RiskModel.objects.active()
+    forest = active and load(active)
+    if forest is None or "average_precision" not in trained.metrics:
+        return True
+    tested = slice(trained.metrics["train_rows"], None)
+    outage = np.isin(status[tested], classifier.OUTAGE_CLASSES)
+    today = average_precision_score(outage, classifier.score(forest, features[tested], jobs=-1))
+    return trained.metrics["average_precision"] >= today - 0.01  # a hundredth is within the noise of a retraining
