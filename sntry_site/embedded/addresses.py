@@ -6,7 +6,7 @@ import os
 import secrets
 import stat
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from .failures import EnginesUnavailable, clear_disk_errors
 
@@ -51,12 +51,13 @@ def redis_url() -> str:
 
 
 def redis_database(url: str, number: int, **options: int) -> str:
-    """`url` pointed at database `number` of the same server, with redis-py's URL options."""
+    """`url` pointed at database `number` of the same server, with redis-py's URL options added to its own."""
     parts = urlsplit(url)
+    query = {**dict(parse_qsl(parts.query)), **options}
     if parts.scheme == "unix":
         # Spelled out, because urlunsplit drops the empty host's slashes of schemes that it does not know.
-        return f"unix://{parts.path}?{urlencode({'db': number, **options})}"
-    return urlunsplit(parts._replace(path=f"/{number}", query=urlencode(options)))
+        return f"unix://{parts.path}?{urlencode({**query, 'db': number})}"
+    return urlunsplit(parts._replace(path=f"/{number}", query=urlencode(query)))
 
 
 def celery_broker_url(url: str, number: int) -> str:

@@ -42,8 +42,11 @@ class Engine:
         """It serves requests: not starting, recovering or stopping."""
         raise NotImplementedError
 
-    def prepare(self) -> None:
-        """Make its data directory and remove what a crash left behind. No process of it is alive now."""
+    def prepare(self, lock: int) -> None:
+        """Make its data directory and remove what a crash left behind. No process of it is alive now.
+
+        Programs that it runs inherit `lock`, so that one that outlives us is waited for.
+        """
         raise NotImplementedError
 
     def command(self) -> list[str | Path]:
@@ -65,7 +68,7 @@ class Engine:
             if lock is None:
                 return False
             try:
-                self.prepare()
+                self.prepare(lock)
                 self._start(lock, tied)
             finally:
                 os.close(lock)  # the engine has inherited it, and with it the lock

@@ -20,7 +20,7 @@ def disk_full(directory: Path) -> EnginesUnavailable:
 def explain(engine: str, output: str, log: Path) -> EnginesUnavailable:
     """The sentence for what an engine wrote before it gave up."""
     if os.strerror(errno.ENOSPC) in output:
-        return disk_full(log.parent)
+        return disk_full(log.parent.parent)
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     telling = [line for line in lines if any(word in line for word in ("FATAL", "PANIC", "rror"))]
     reason = (telling or lines or ["it said nothing"])[-1]

@@ -61,9 +61,9 @@ class Postgres(Engine):
         ask = [self.programs / "pg_isready", "-q", "-h", runtime_dir(), "-U", "sntry", "-d", "sntry"]
         return subprocess.run(ask, check=False).returncode == 0
 
-    def prepare(self) -> None:
+    def prepare(self, lock: int) -> None:
         if not DATA.exists():
-            self._make_data_directory()
+            self._make_data_directory(lock)
         give_to(self.way.owner, DATA)
         # PostgreSQL takes any process that has the old number for itself, and would not start.
         for stale in (DATA / "postmaster.pid", runtime_dir() / ".s.PGSQL.5432.lock"):
@@ -71,23 +71,25 @@ class Postgres(Engine):
                 if not is_running(int(stale.read_text().split()[0]), "postgres", str(DATA)):
                     stale.unlink()
 
-    def _make_data_directory(self) -> None:
+    def _make_data_directory(self, lock: int) -> None:
         """initdb under another name, renamed when complete: one that was interrupted is made anew."""
         require_space(VAR_DIR)
         shutil.rmtree(UNFINISHED, ignore_errors=True)
         UNFINISHED.mkdir(mode=0o700)
         give_to(self.way.owner, UNFINISHED)
         locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "-E", "UTF8"]
-        self._run("initdb", "-D", UNFINISHED, "-U", "sntry", "--auth=trust", "--no-instructions", *locale)
-        self._run("postgres", "--single", "-D", UNFINISHED, "postgres", statement="CREATE DATABASE sntry\n")
+        self._run(lock, "initdb", "-D", UNFINISHED, "-U", "sntry", "--auth=trust", "--no-instructions", *locale)
+        self._run(lock, "postgres", "--single", "-D", UNFINISHED, "postgres", statement="CREATE DATABASE sntry\n")
         UNFINISHED.rename(DATA)
         parent = os.open(VAR_DIR, os.O_RDONLY)
         os.fsync(parent)
         os.close(parent)
 
-    def _run(self, program: str, *arguments: str | Path, statement: str = "") -> None:
+    def _run(self, lock: int, program: str, *arguments: str | Path, statement: str = "") -> None:
         command = [*self.way.prefix, self.programs / program, *arguments]
-        result = subprocess.run(command, input=statement, capture_output=True, text=True, check=False, cwd=VAR_DIR)
+        result = subprocess.run(
+            command, input=statement, capture_output=True, text=True, check=False, cwd=VAR_DIR, pass_fds=[lock]
+        )
         if result.returncode or "ERROR" in result.stderr:
             raise explain(self.name, result.stdout + result.stderr, self.log_path)
 

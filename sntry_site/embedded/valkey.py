@@ -45,7 +45,7 @@ class Valkey(Engine):
             except OSError:
                 return False
 
-    def prepare(self) -> None:
+    def prepare(self, lock: int) -> None:
         DATA.mkdir(mode=0o700, exist_ok=True)
 
     def command(self) -> list[str | Path]:
