@@ -1,25 +1,199 @@
-"""Live push to browsers: one group, small messages, never in the way of the work that caused them."""
+"""Live push: `publish` says that something changed; one subscription per web process fans it out to its sockets."""
 
 import asyncio
 import logging
+import time
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Protocol
 
+import orjson
 from asgiref.sync import async_to_sync
+from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
-
-GROUP = "live"
-SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
 
+GROUP = "live"
+PUBLISH_SECONDS = 1.0
+# A subscriber that cannot swallow a frame at once is dropped by Redis, so a larger message only says "read again".
+LARGEST_BODY_BYTES = 256 * 1024
+BACKLOG_FRAMES = 8
+SNAPSHOT_SECONDS = 10.0
+
 
 def publish(kind: str, payload: dict) -> None:
-    """Tell every open page. Takes at most a second and never raises: a page that missed it refetches."""
+    """Tell every web process that something changed. Call it after the commit; it takes at most a second, never raises.
+
+    `payload` holds plain values. When it carries `version` and `previous`, receivers notice a gap and read again.
+    """
     try:
-        async_to_sync(_send)({"type": "live.message", "kind": kind, "payload": payload})
+        body = orjson.dumps({**payload, "kind": kind}, default=str)
+        if len(body) > LARGEST_BODY_BYTES:
+            body = orjson.dumps({"kind": kind, "version": payload.get("version"), "read_again": True})
+        async_to_sync(_send)(body)
     except Exception as error:
-        logger.warning("a live message (%s) was not sent: %s", kind, error)
+        # What was committed stays true without the push: browsers notice the gap and read again.
+        logger.warning("The push of a %s did not go out: %s", kind, error or type(error).__name__)
 
 
-async def _send(message: dict) -> None:
-    async with asyncio.timeout(SECONDS):
-        await get_channel_layer().group_send(GROUP, message)
+async def _send(body: bytes) -> None:
+    message = {"type": "live.message", "body": body}
+    await asyncio.wait_for(get_channel_layer().group_send(GROUP, message), PUBLISH_SECONDS)
+
+
+class Feed(Protocol):
+    """What a kind of page shows live. Both methods read the database and are called in a thread."""
+
+    kinds: frozenset[str]
+
+    def snapshot(self, view: Hashable) -> tuple[int, list[str]]:
+        """The version of all there is to see in `view`, and the frames that show it."""
+
+    def changes(self, view: Hashable, message: dict) -> list[str]:
+        """The frames that bring `view` from the version before `message` to the one after it."""
+
+
+class Socket:
+    """One browser. A bounded backlog: one that reads too slowly loses it and gets a snapshot instead."""
+
+    def __init__(self, feed: Feed, view: Hashable, send: Callable[[str], Awaitable[None]]):
+        self.feed, self.view, self.send = feed, view, send
+        self._backlog: asyncio.Queue[list[str] | None] = asyncio.Queue(BACKLOG_FRAMES)
+
+    def offer(self, frames: list[str]) -> None:
+        """Queue frames for sending; never waits."""
+        try:
+            self._backlog.put_nowait(frames)
+        except asyncio.QueueFull:
+            self.resync()
+
+    def resync(self) -> None:
+        """Forget what is queued and send a whole snapshot next."""
+        while not self._backlog.empty():
+            self._backlog.get_nowait()
+        self._backlog.put_nowait(None)
+
+    async def pump(self, hub: "LiveHub") -> None:
+        """Send what is queued, for as long as the socket lives."""
+        while True:
+            frames = await self._backlog.get()
+            for frame in frames if frames is not None else await hub.snapshot(self.feed, self.view):
+                await self.send(frame)
+
+
+@dataclass
+class ViewState:
+    """The sockets that see the same, and what was made for them."""
+
+    sockets: set[Socket] = field(default_factory=set)
+    version: int | None = None  # of the last message that went out to them
+    snapshot_version: int = -1
+    snapshot: list[str] = field(default_factory=list)
+    snapshot_at: float = 0.0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def is_snapshot_current(self) -> bool:
+        age = time.monotonic() - self.snapshot_at
+        return self.snapshot_version >= (self.version or 0) and age < SNAPSHOT_SECONDS
+
+
+class LiveHub:
+    """The sockets of this process, by what they see. Frames are made once per view and message, not per socket."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.views: dict[tuple[Feed, Hashable], ViewState] = {}
+        self._listener: asyncio.Task | None = None
+        self._subscribed = asyncio.Event()
+
+    async def join(self, socket: Socket) -> None:
+        """Add a socket; its first frames are a snapshot, read after the subscription stands, so that nothing is lost."""
+        self.views.setdefault((socket.feed, socket.view), ViewState()).sockets.add(socket)
+        if self._listener is None or self._listener.done():
+            self._listener = asyncio.create_task(self._listen())
+        try:
+            await asyncio.wait_for(self._subscribed.wait(), 2)
+        except TimeoutError:
+            logger.warning("The live subscription does not stand yet; the page shows a snapshot until it does.")
+        socket.resync()
+
+    def leave(self, socket: Socket) -> None:
+        """Remove a socket, and what was made for its view when it was the last."""
+        state = self.views.get((socket.feed, socket.view))
+        if state is not None:
+            state.sockets.discard(socket)
+            if not state.sockets:
+                del self.views[socket.feed, socket.view]
+
+    async def move(self, socket: Socket, view: Hashable) -> None:
+        """Let a socket see something else from now on."""
+        self.leave(socket)
+        socket.view = view
+        await self.join(socket)
+
+    async def snapshot(self, feed: Feed, view: Hashable) -> list[str]:
+        """The frames of all there is to see, read at most once per version however many sockets ask."""
+        state = self.views.get((feed, view)) or ViewState()
+        async with state.lock:
+            if not state.is_snapshot_current():
+                state.snapshot_version, state.snapshot = await _in_thread(feed.snapshot, view)
+                state.snapshot_at = time.monotonic()
+            return state.snapshot
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                layer = get_channel_layer()
+                channel = await layer.new_channel()
+                await layer.group_add(GROUP, channel)
+                self._subscribed.set()
+                while True:
+                    message = await layer.receive(channel)
+                    await self.deliver(orjson.loads(message["body"]))
+            except Exception:
+                logger.exception("The live subscription failed; trying again in a second.")
+                self._subscribed.clear()
+                await asyncio.sleep(1)
+
+    async def deliver(self, message: dict) -> None:
+        """Bring every view that cares up to `message`."""
+        cares = [(key, state) for key, state in self.views.items() if message["kind"] in key[0].kinds]
+        await asyncio.gather(*(self._deliver_to(feed, view, state, message) for (feed, view), state in cares))
+
+    async def _deliver_to(self, feed: Feed, view: Hashable, state: ViewState, message: dict) -> None:
+        version = message.get("version")
+        missed = version is not None and state.version is not None and message.get("previous") != state.version
+        state.version = version if version is not None else state.version
+        if missed or message.get("read_again"):
+            return _resync(state)
+        try:
+            frames = await _in_thread(feed.changes, view, message)
+        except Exception:
+            logger.exception("The frames of a %s could not be made.", message["kind"])
+            return _resync(state)
+        for socket in state.sockets:
+            socket.offer(frames)
+        return None
+
+
+def _resync(state: ViewState) -> None:
+    state.snapshot_at = 0.0
+    for socket in state.sockets:
+        socket.resync()
+
+
+async def _in_thread(function: Callable, *arguments):
+    # In a thread of its own: a slow page must not hold up the sockets.
+    return await database_sync_to_async(function, thread_sensitive=False)(*arguments)
+
+
+_hub: LiveHub | None = None
+
+
+def hub() -> LiveHub:
+    """The hub of this process's event loop."""
+    global _hub
+    if _hub is None or _hub.loop is not asyncio.get_running_loop():
+        _hub = LiveHub()
+    return _hub
