@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.humanize",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "channels",
@@ -119,6 +120,7 @@ CHANNEL_LAYERS = {
         "CONFIG": {"hosts": [embedded.redis_database(REDIS_URL, 1, socket_timeout=30)], "prefix": REDIS_PREFIX},
     }
 }
+LIVE_RECHECK_SECONDS = env.float("LIVE_RECHECK_SECONDS", default=40)  # how often an open socket's rights are checked
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",

@@ -4,12 +4,19 @@ from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from .pages import board
+from .pages import board, health, site_actions, sites
 
 urlpatterns = [
     path("", board.page, name="board"),
+    path("board/sites/<int:pk>/", site_actions.panel, name="site-actions"),
+    path("board/sites/<int:pk>/stress/", site_actions.stress, name="site-stress"),
+    path("board/sites/<int:pk>/heal/", site_actions.heal, name="site-heal"),
+    path("board/sites/<int:pk>/dispatch/", site_actions.dispatch, name="site-dispatch"),
+    path("sites/<path:external_id>/", sites.page, name="site"),
     path("login/", LoginView.as_view(template_name="login.html", redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
+    path("healthz", health.alive, name="healthz"),
+    path("readyz", health.ready, name="readyz"),
     path("admin/", admin.site.urls),
 ]
 

@@ -95,3 +95,7 @@ class ScopedQuerySet(models.QuerySet):
     def visible_to(self, user):
         """The rows of the operators of which `user` is a member."""
         return visible_rows(self, user, self.operator_path)
+
+    def of_operators(self, ids):
+        """The rows of these operators; None means all."""
+        return self if ids is None else self.filter(**{f"{self.operator_path}__in": ids})

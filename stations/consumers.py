@@ -5,6 +5,7 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Hashable
+from urllib.parse import parse_qsl
 
 import orjson
 from channels.auth import get_user
@@ -20,13 +21,20 @@ LARGEST_MESSAGE = 512  # characters
 MESSAGES_PER_SECOND = 10
 SOCKETS_PER_USER = 5
 
-SIGNED_OUT, FORBIDDEN, TOO_MANY_SOCKETS, TOO_MANY_MESSAGES, NOT_UNDERSTOOD, TOO_LARGE = 4401, 4403, 4408, 4429, 4400, 1009
+SIGNED_OUT, FORBIDDEN, TOO_MANY_SOCKETS, TOO_MANY_MESSAGES, NOT_UNDERSTOOD, TOO_LARGE = (
+    4401,
+    4403,
+    4408,
+    4429,
+    4400,
+    1009,
+)
 
 _open: dict[int, list["LiveConsumer"]] = defaultdict(list)
 
 
 class LiveConsumer(AsyncWebsocketConsumer):
-    """A socket that shows a feed. Strangers are refused before the handshake ends; rights are checked again while open."""
+    """A socket that shows a feed. Strangers are refused in the handshake; rights are checked again while it is open."""
 
     channel_layer_alias = None  # the hub holds the one subscription of this process
     feed: Feed
@@ -36,9 +44,10 @@ class LiveConsumer(AsyncWebsocketConsumer):
         raise NotImplementedError
 
     async def connect(self) -> None:
-        self.asked: dict = {}
+        self.asked = dict(parse_qsl(self.scope["query_string"].decode("latin-1"), max_num_fields=10))
         self.tokens, self.refilled_at = float(MESSAGES_PER_SECOND), time.monotonic()
         self.user = self.scope["user"]
+        self.user_id = self.user.pk
         view = await self._view()
         if view is None:
             await self.close()  # before accept: the handshake is answered with 403
@@ -54,10 +63,10 @@ class LiveConsumer(AsyncWebsocketConsumer):
             hub().leave(self.socket)
             for task in self.tasks:
                 task.cancel()
-            if self in _open[self.user.pk]:
-                _open[self.user.pk].remove(self)
-            if not _open[self.user.pk]:
-                del _open[self.user.pk]
+            if self in _open[self.user_id]:
+                _open[self.user_id].remove(self)
+            if not _open[self.user_id]:
+                del _open[self.user_id]
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if text_data is None or len(text_data) > LARGEST_MESSAGE:
@@ -108,7 +117,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             await self._follow(await self._view())
 
     async def _make_room(self) -> None:
-        mine = _open[self.user.pk]
+        mine = _open[self.user_id]
         mine.append(self)
         if len(mine) > SOCKETS_PER_USER:
             await mine.pop(0).close(TOO_MANY_SOCKETS)

@@ -108,7 +108,7 @@ class LiveHub:
         self._subscribed = asyncio.Event()
 
     async def join(self, socket: Socket) -> None:
-        """Add a socket; its first frames are a snapshot, read after the subscription stands, so that nothing is lost."""
+        """Add a socket. Its first frames are a snapshot, read once the subscription stands, so that nothing is lost."""
         self.views.setdefault((socket.feed, socket.view), ViewState()).sockets.add(socket)
         if self._listener is None or self._listener.done():
             self._listener = asyncio.create_task(self._listen())

@@ -1,0 +1,22 @@
+"""Who may open the pages of the staff."""
+
+from functools import wraps
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+
+
+def staff_required(view):
+    """Let staff in; send strangers to the login page and tell everyone else what is missing."""
+
+    @login_required
+    @wraps(view)
+    def guarded(request, *args, **kwargs):
+        if not request.user.is_staff:
+            raise PermissionDenied(
+                "This page is for staff. Your account is signed in but is not a staff account; "
+                "ask an administrator of your operator to make it one."
+            )
+        return view(request, *args, **kwargs)
+
+    return guarded

@@ -1,0 +1,180 @@
+/* The one socket of the board: what comes in, what version the page is at, and what the header says about it. */
+window.Sntry = window.Sntry || {};
+
+Sntry.live = (() => {
+  const STALE_SECONDS = 20;
+  const HOLD_MILLISECONDS = 10000;
+  const ENDED = {
+    4401: "Signed out · log in again", 4403: "Not allowed any more", 4408: "Open in too many tabs · reload",
+    4429: "Too many requests · reload", 4400: "Out of date · reload",
+  };
+  const element = document.getElementById("live");
+  const button = document.getElementById("connection");
+  const words = document.getElementById("connection-text");
+  const announcement = document.getElementById("announcement");
+  let connection = null, state = "connecting", since = Date.now(), version = null, resyncing = false;
+  let tickAt = null, clockAhead = 0, paused = false, failures = 0, order = null, ended = "";
+  const pointed = { "#at-risk": 0, "#event-log": 0 };
+  const held = new Map();
+
+  function become(next) {
+    if (state === next) return;
+    state = next;
+    since = Date.now();
+    button.dataset.state = next;
+    document.body.classList.toggle("is-settled", next === "live");
+    say();
+    announcement.textContent = words.textContent;
+  }
+
+  function say() {
+    const seconds = (from) => Math.max(0, Math.round((Date.now() - from) / 1000));
+    const tick = tickAt === null ? "waiting for the first tick" : `tick ${age()} s ago`;
+    words.textContent = {
+      connecting: "Connecting…",
+      live: `Live · ${tick}`,
+      stale: `Stale · last tick ${duration(age())} ago`,
+      reconnecting: `Reconnecting (${seconds(since)} s)…`,
+      paused: "Paused",
+      closed: ended,
+    }[state];
+  }
+
+  function age() {
+    return Math.max(0, Math.round((Date.now() + clockAhead - tickAt) / 1000));
+  }
+
+  function duration(seconds) {
+    if (seconds < 120) return `${seconds} s`;
+    return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
+  }
+
+  function watch() {
+    if (state === "live" && tickAt !== null && age() > STALE_SECONDS) become("stale");
+    say();
+    for (const [target, at] of Object.entries(pointed)) {
+      if (held.has(target) && Date.now() - at > HOLD_MILLISECONDS) release(target);
+    }
+  }
+
+  function send(message) {
+    if (connection?.socket?.readyState !== WebSocket.OPEN) return false;
+    connection.socket.send(JSON.stringify(message));
+    return true;
+  }
+
+  function ask(name) {
+    order = name;
+    return send({ type: "order", order: name });
+  }
+
+  function receive(frame) {
+    if (frame.type === "snapshot") {
+      version = frame.version;
+      resyncing = false;
+      Sntry.map.take(frame.sites, true);
+    } else if (frame.version > version) {
+      if (frame.previous !== version) {
+        // A frame is missing in between: what this page shows is not to be trusted until all is read again.
+        if (!resyncing) resyncing = send({ type: "resync" });
+        return;
+      }
+      version = frame.version;
+      Sntry.map.take(frame.sites, false);
+    }
+    clockAhead = Date.parse(frame.now) - Date.now();
+    if (frame.at) tickAt = Date.parse(frame.at);
+    document.body.dataset.version = version;
+    become(tickAt !== null && age() > STALE_SECONDS ? "stale" : "live");
+  }
+
+  /* No row moves under the pointer: a panel that is pointed at waits a little. */
+  function isPointedAt(target) {
+    return target in pointed && Date.now() - pointed[target] < HOLD_MILLISECONDS;
+  }
+
+  async function release(target) {
+    const frame = held.get(target);
+    held.delete(target);
+    if (!frame || paused) return;
+    await htmx.swap({ sourceElement: element, target, swap: `${frame.swap} swapEmpty:false`, text: frame.content, transition: false });
+    Sntry.list.refresh();
+  }
+
+  function onMessage(event) {
+    const { message } = event.detail;
+    if (paused) { event.preventDefault(); return; }
+    const frame = JSON.parse(message.data);
+    if (frame.type !== "panel") {
+      event.preventDefault();
+      receive(frame);
+    } else if (isPointedAt(frame.target)) {
+      event.preventDefault();
+      held.set(frame.target, frame);
+    } else {
+      held.delete(frame.target);
+    }
+  }
+
+  async function onClose(event) {
+    const { code } = event.detail;
+    if (code === null) return;
+    if (ENDED[code]) {
+      ended = ENDED[code];
+      become("closed");
+    } else if (paused || document.hidden) {
+      become("paused");
+    } else {
+      become("reconnecting");
+      failures += 1;
+      if (failures % 4 === 3) await lookForSession();
+    }
+  }
+
+  /* A refused handshake looks like a server that is away; the page itself tells which it is. */
+  async function lookForSession() {
+    const answer = await fetch(location.pathname, { method: "HEAD", redirect: "manual" }).catch(() => null);
+    if (answer?.type === "opaqueredirect") {
+      ended = ENDED[4401];
+      become("closed");
+    }
+  }
+
+  function onPress() {
+    if (state === "closed") { location.reload(); return; }
+    paused = !paused;
+    if (paused) {
+      become("paused");
+      connection?.socket?.close(1000);
+    } else {
+      become("connecting");
+      element.dispatchEvent(new Event("sntry:resume"));
+    }
+  }
+
+  function start() {
+    document.addEventListener("htmx:ws:after:connection", (event) => {
+      connection = event.detail.connection;
+      failures = 0;
+      resyncing = false;
+      if (order) send({ type: "order", order });
+    });
+    document.addEventListener("htmx:ws:before:message:incoming", onMessage);
+    document.addEventListener("htmx:ws:after:message:incoming", Sntry.list.refresh);
+    document.addEventListener("htmx:ws:close", onClose);
+    document.addEventListener("pointermove", (event) => {
+      for (const target of Object.keys(pointed)) {
+        if (event.target.closest?.(target)) pointed[target] = Date.now();
+        else if (pointed[target]) { pointed[target] = 0; release(target); }
+      }
+    });
+    button.addEventListener("click", onPress);
+    setInterval(watch, 1000);
+  }
+
+  return { start, ask };
+})();
+
+Sntry.map.start();
+Sntry.list.start();
+Sntry.live.start();
