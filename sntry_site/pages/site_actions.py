@@ -10,6 +10,8 @@ from stations.models import Site
 from .. import tasks
 from .access import staff_required
 
+REAL_SITE = "This is a real site: only a simulated one can be stressed and healed from here."
+
 
 @require_safe
 @staff_required
@@ -36,8 +38,10 @@ def stress(request, pk: int):
 def heal(request, pk: int):
     """End the stress of a simulated site."""
     site = _site(request, pk, "telemetry.add_siteoverride")
+    if not site.operator.is_simulated:
+        return _panel(request, site, REAL_SITE, is_done=False)
     tasks.heal_site(site, request.user, timezone.now())
-    return _panel(request, site, f"{site.name} is healed: its stress has ended.")
+    return _panel(request, site, f"{site.name} is healed.")
 
 
 @require_POST
