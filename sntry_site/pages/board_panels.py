@@ -75,14 +75,17 @@ def summary(operator_ids) -> dict:
     orders = WorkOrder.objects.of_operators(operator_ids).open()
     order_counts = orders.aggregate(all=Count("pk"), urgent=Count("pk", filter=Q(priority=WorkOrder.Priority.URGENT)))
     changes = PriceChange.objects.of_operators(operator_ids).filter(applied=True)
-    change_counts = {kind: changes.filter(kind=kind).count() for kind in PriceChange.Kind.values}
+    change_counts = changes.aggregate(
+        surges=Count("pk", filter=Q(kind=PriceChange.Kind.SURGE)),
+        reroutes=Count("pk", filter=Q(kind=PriceChange.Kind.REROUTE)),
+    )
     chargers = totals["available"] + totals["occupied"] + totals["out"]
     return {**totals, "chargers": chargers, "tiles": _tiles(totals, chargers, order_counts, change_counts)}
 
 
 def _tiles(totals: dict, chargers: int, orders: dict, changes: dict) -> list[dict]:
     at_risk = totals["watch"] + totals["critical"]
-    reroutes = changes[PriceChange.Kind.REROUTE]
+    reroutes = changes["reroutes"]
     usable = totals["available"] + totals["occupied"]
     share = f"{usable / chargers:.1%}".replace("%", " %") if chargers else "–"
     return [
@@ -113,7 +116,7 @@ def _tiles(totals: dict, chargers: int, orders: dict, changes: dict) -> list[dic
         {
             "id": "surges",
             "name": "Open surges",
-            "value": intcomma(changes[PriceChange.Kind.SURGE]),
+            "value": intcomma(changes["surges"]),
             "note": f"{reroutes} reroute {_plural(reroutes, 'discount')}",
         },
     ]
