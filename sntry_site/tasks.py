@@ -1,5 +1,6 @@
 """THE LOOP: tick -> readings -> features -> risk -> root cause -> price and work order -> one push."""
 
+import logging
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -25,6 +26,7 @@ from telemetry.simulation.live import Measured, Options, Usual, step
 from . import messages
 from .beat import Beat, Clock
 
+logger = logging.getLogger(__name__)
 POLICY = Policy()
 STRESS_LASTS = timedelta(minutes=30)
 TICKS_KEPT = timedelta(days=30)
@@ -270,7 +272,9 @@ def next_version() -> tuple[int, int]:
 
 @shared_task(name="sntry_site.tick", soft_time_limit=20, time_limit=30)
 def tick_task() -> None:
-    tick(timezone.now())
+    done = tick(timezone.now())
+    if done:
+        logger.info("%d sites in %.0f ms, scored by %s", done.sites, sum(done.milliseconds.values()), done.scorer)
 
 
 @shared_task(name="sntry_site.advance_now", soft_time_limit=20, time_limit=30)
