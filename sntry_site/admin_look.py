@@ -102,5 +102,6 @@ UNFOLD = {
             "important-dark": "#e8edf3",
         },
     },
+    "DASHBOARD_CALLBACK": "sntry_site.pages.dashboard.fill",
     "SIDEBAR": {"show_search": True, "command_search": True, "show_all_applications": False, "navigation": NAVIGATION},
 }

@@ -88,7 +88,9 @@ class Site(models.Model):
             models.CheckConstraint(
                 name="site_latitude_and_longitude_both_or_neither",
                 condition=Q(latitude__isnull=True, longitude__isnull=True)
-                | Q(latitude__range=(-90, 90), longitude__range=(-180, 180)),
+                # Said in words, because a comparison with an empty value counts as neither true nor false.
+                | Q(latitude__isnull=False, longitude__isnull=False)
+                & Q(latitude__range=(-90, 90), longitude__range=(-180, 180)),
             ),
             models.CheckConstraint(name="site_price_not_negative", condition=Q(base_price__gte=0)),
             models.CheckConstraint(

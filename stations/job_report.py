@@ -1,0 +1,66 @@
+"""What a job's page says: how far it is, how fast it goes, how it ended, and the first rows that it refused."""
+
+import csv
+import gzip
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+
+from .models import Job
+
+SHOWN_ROWS = 100
+LONGEST_CELL = 200
+ENDED = (Job.State.DONE, Job.State.FAILED)
+
+
+def progress_of(job: Job, now: datetime) -> dict:
+    """The state of `job` in plain values: percent (None while unknown), count, rate per second, seconds left."""
+    state = Job.State(job.state)
+    seconds = ((job.finished_at or now) - job.started_at).total_seconds() if job.started_at else 0
+    rate = job.done / seconds if seconds > 0 else 0
+    running = state == Job.State.RUNNING
+    return {
+        "state": state.value,
+        "word": state.label,
+        "shape": state.shape,
+        "colour": state.colour,
+        "ended": state in ENDED,
+        "done": job.done,
+        "total": job.total,
+        "percent": 100 if state == Job.State.DONE else job.percent,
+        "message": job.message,
+        "seconds": round(seconds),
+        "rate": round(rate),
+        "seconds_left": round((job.total - job.done) / rate) if running and job.total and rate else None,
+    }
+
+
+def summary_of(job: Job) -> list[tuple[str, str]]:
+    """The job's result as pairs of words and values; lists become their length, because rows are shown below."""
+    return [(name.replace("_", " ").capitalize(), _in_words(value)) for name, value in job.result.items()]
+
+
+def _in_words(value) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.3g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_in_words(part)}" for name, part in value.items())
+    return f"{len(value):,}" if isinstance(value, list) else str(value)
+
+
+def first_rows(job: Job) -> list[list[str]]:
+    """Header and first 100 rows of the job's file; empty when it has none or the file was cleared away."""
+    if not job.result_file:
+        return []
+    path = Path(job.result_file.path)
+    opener = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rt", encoding="utf-8", errors="replace", newline="") as lines:
+            rows = islice(csv.reader(lines), SHOWN_ROWS + 1)
+            return [[cell[:LONGEST_CELL] for cell in row] for row in rows]
+    except (FileNotFoundError, csv.Error):
+        return []

@@ -1,0 +1,157 @@
+"""What must never be in the database is refused by PostgreSQL itself, by a constraint whose name says why."""
+
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+from django.apps import apps
+from django.db import IntegrityError, connection
+
+from maintenance.models import Incident
+from stations.access import APPS
+from stations.models import Membership, Operator, Site
+from telemetry.models import (
+    ChargingSession,
+    Outage,
+    Risk,
+    RiskModel,
+    SiteOverride,
+    SiteState,
+    StatusReport,
+)
+
+from . import fleet
+from .fleet import NOW
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def world(db):
+    """Northline with one site that has one charger."""
+    operator = Operator.objects.create(name="Northline")
+    site = fleet.site(operator, 1)
+    return SimpleNamespace(operator=operator, site=site, charger=fleet.charger(site))
+
+
+def state(world, **fields):
+    SiteState.objects.filter(site=world.site).delete()
+    SiteState.objects.create(site=world.site, **fields)
+
+
+def outage(world, **fields):
+    Outage.objects.create(charger=world.charger, **{"started_at": NOW, "status": "FAULTED", **fields})
+
+
+def session(world, **fields):
+    ChargingSession.objects.create(charger=world.charger, **{"started_at": NOW, **fields})
+
+
+def report(world):
+    StatusReport.objects.create(charger=world.charger, reported_at=NOW, status="FAULTED")
+
+
+def active_model():
+    RiskModel.objects.create(state="active", file_name="a", sha256="0" * 64, scikit_learn="1.9", trained_at=NOW)
+
+
+def incident(world, **fields):
+    Incident.objects.create(site=world.site, source="person", summary="smoke", **{"opened_at": NOW, **fields})
+
+
+def membership(world):
+    user = fleet.person("owner")
+    for _ in range(2):
+        Membership.objects.create(user=user, operator=world.operator)
+
+
+def cabinet_port(world):
+    for number in (2, 3):
+        fleet.charger(world.site, number, cabinet_id="CAB-1", cabinet_port=1)
+
+
+def twice(create, *args, **fields):
+    create(*args, **fields)
+    create(*args, **fields)
+
+
+def orders_of_two_incidents(world):
+    fleet.work_order(world.site)
+    Incident.objects.update(closed_at=NOW)
+    fleet.work_order(world.site)
+
+
+# The name of each constraint, and the row that it refuses.
+REFUSED = {
+    "membership_once_per_operator": membership,
+    "site_latitude_and_longitude_both_or_neither": lambda w: fleet.site(w.operator, 2, longitude=None),
+    "site_price_not_negative": lambda w: fleet.site(w.operator, 2, base_price=-1),
+    "site_free_means_price_zero": lambda w: fleet.site(w.operator, 2, pricing_type="free", base_price=1),
+    "site_power_not_negative": lambda w: fleet.site(w.operator, 2, power_kw=-1),
+    "charger_port_once_per_cabinet": cabinet_port,
+    "charger_power_not_negative": lambda w: fleet.charger(w.site, 2, power_kw=-1),
+    "reading_once_per_site_and_time": lambda w: twice(fleet.reading, w.site),
+    "reading_ports_add_up": lambda w: fleet.reading(w.site, ports_available=4),
+    "reading_utilization_0_to_1": lambda w: fleet.reading(w.site, utilization=1.01),
+    "sitestate_risk_0_to_1": lambda w: state(w, risk=1.01),
+    "sitestate_utilization_0_to_1": lambda w: state(w, utilization=float("nan")),
+    "sitestate_price_not_negative": lambda w: state(w, price=-1),
+    "sitestate_ports_not_negative": lambda w: state(w, ports_available=-1),
+    "status_report_once_per_charger_and_time": lambda w: twice(report, w),
+    "outage_once_per_charger_and_start": lambda w: twice(outage, w, ended_at=NOW + HOUR),
+    "outage_one_open_per_charger": lambda w: (outage(w), outage(w, started_at=NOW + HOUR)),
+    "outage_ends_after_start": lambda w: outage(w, ended_at=NOW),
+    "session_once_per_charger_and_start": lambda w: twice(session, w),
+    "session_ends_after_start": lambda w: session(w, ended_at=NOW - HOUR),
+    "session_energy_not_negative": lambda w: session(w, energy_kwh=-1),
+    "risk_probability_0_to_1": lambda w: Risk.objects.create(site=w.site, at=NOW, probability=-0.1, level="low"),
+    "risk_model_one_active_per_kind": lambda w: twice(active_model),
+    "override_ends_after_start": lambda w: SiteOverride.objects.create(site=w.site, starts_at=NOW, ends_at=NOW - HOUR),
+    "incident_one_open_per_site_charger_cause": lambda w: twice(incident, w),
+    "incident_closes_after_opening": lambda w: incident(w, closed_at=NOW - HOUR),
+    "work_order_one_open_per_site_charger_cause": orders_of_two_incidents,
+    "work_order_closed_when_ended": lambda w: fleet.work_order(w.site, state="closed"),
+    "work_order_closes_after_opening": lambda w: fleet.work_order(w.site, state="closed", closed_at=NOW - HOUR),
+    "price_change_period_not_backwards": lambda w: fleet.price_change(w.site, ends_at=NOW - HOUR),
+    "price_change_prices_not_negative": lambda w: fleet.price_change(w.site, new_price=-1),
+    "price_change_one_applied_per_site": lambda w: (
+        fleet.price_change(w.site),
+        fleet.price_change(w.site, starts_at=NOW + HOUR, ends_at=NOW + 2 * HOUR),
+    ),
+    "price_change_no_overlap_per_site": lambda w: (
+        fleet.price_change(w.site, applied=False),
+        fleet.price_change(w.site, starts_at=NOW + HOUR / 2),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_the_database_refuses_a_row_that_breaks(name, world):
+    with pytest.raises(IntegrityError) as refusal:
+        REFUSED[name](world)
+    assert refusal.value.__cause__.diag.constraint_name == name
+
+
+def test_no_constraint_is_without_its_refused_row(db):
+    models = [model for app in APPS for model in apps.get_app_config(app).get_models()]
+    declared = {constraint.name for model in models for constraint in model._meta.constraints}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT conname FROM pg_constraint WHERE contype = 'x'")
+        exclusions = {name for (name,) in cursor.fetchall()}
+    assert exclusions
+    assert declared | exclusions == set(REFUSED)
+
+
+def test_an_order_that_has_ended_does_not_stop_the_next_one(world):
+    first = fleet.work_order(world.site)
+    first.state, first.closed_at = "closed", NOW
+    first.save()
+    Incident.objects.update(closed_at=NOW)
+    assert fleet.work_order(world.site).pk != first.pk
+
+
+def test_price_changes_that_only_touch_and_those_of_other_sites_do_not_overlap(world):
+    fleet.price_change(world.site, applied=False)
+    fleet.price_change(world.site, starts_at=NOW + HOUR, ends_at=NOW + 2 * HOUR)
+    fleet.price_change(fleet.site(world.operator, 2))
+    assert Site.objects.filter(price_changes__isnull=False).distinct().count() == 2
