@@ -4,6 +4,8 @@ from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
+from telemetry.import_page import import_page
+
 from .pages import board, health, site_actions, sites
 
 urlpatterns = [
@@ -17,6 +19,7 @@ urlpatterns = [
     path("logout/", LogoutView.as_view(), name="logout"),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
+    path("admin/import/", admin.site.admin_view(import_page), name="import"),
     path("admin/", admin.site.urls),
 ]
 

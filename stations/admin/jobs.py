@@ -59,7 +59,8 @@ class JobAdmin(HistoryAdmin):
             "progress": progress_of(job, timezone.now()),
             "progress_url": reverse("admin:stations_job_progress", args=[job.pk]),
             "summary": summary_of(job),
-            "rows": first_rows(job),
+            "may_read_rows": may_read_rows(request.user, job),
+            "rows": first_rows(job) if may_read_rows(request.user, job) else [],
             "media": self.media,
         }
         return TemplateResponse(request, "admin/stations/job/page.html", context)
@@ -73,6 +74,8 @@ class JobAdmin(HistoryAdmin):
     def file(self, request, pk: int):
         """The rows that the job refused, as a download that no browser opens by itself."""
         job = self.visible(request, pk)
+        if not may_read_rows(request.user, job):
+            raise Http404("These rows may be of operators that are not yours.")
         try:
             content = job.result_file.open("rb")
         except (ValueError, FileNotFoundError) as error:
@@ -81,3 +84,8 @@ class JobAdmin(HistoryAdmin):
         response = FileResponse(content, as_attachment=True, filename=f"job-{job.pk}{kind}", content_type="text/csv")
         response["X-Content-Type-Options"] = "nosniff"
         return response
+
+
+def may_read_rows(user, job: Job) -> bool:
+    """Rows of a file are shown to who handed it in and to colleagues; those of the site's own jobs to superusers."""
+    return user.is_superuser or job.created_by_id is not None

@@ -2,10 +2,25 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
+
+from .access import Membership
 
 
 class JobQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        """A person's own jobs, the site's, and those of colleagues who work for none but the person's operators."""
+        if not user.is_active:
+            return self.none()
+        if user.is_superuser:
+            return self
+        elsewhere = Membership.objects.filter(user=OuterRef("created_by")).exclude(
+            operator__in=user.memberships.values("operator")
+        )
+        colleagues = Q(created_by__memberships__operator__in=user.memberships.values("operator"))
+        shared = self.filter(colleagues, ~Exists(elsewhere), created_by__is_superuser=False).values("pk")
+        return self.filter(Q(created_by=user) | Q(created_by=None) | Q(pk__in=shared))
+
     def claim(self, job_id: int, at: datetime) -> "Job | None":
         """Take a queued job for its one runner; None if it is not queued any more."""
         taken = self.filter(pk=job_id, state=Job.State.QUEUED).update(
