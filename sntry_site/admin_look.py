@@ -20,7 +20,7 @@ NAVIGATION = [
     {
         "items": [
             {"title": "Dashboard", "icon": "dashboard", "link": reverse_lazy("admin:index")},
-            {"title": "Fleet board", "icon": "map", "link": reverse_lazy("board")},
+            {"title": "Fleet board", "icon": "map", "link": reverse_lazy("board"), "active": lambda request: False},
         ]
     },
     _group(
@@ -50,6 +50,12 @@ NAVIGATION = [
     _group(
         "System",
         _link("Jobs", "hourglass_top", "stations_job_changelist"),
+        {
+            "title": "Import a file",
+            "icon": "upload_file",
+            "link": reverse_lazy("import"),
+            "permission": lambda request: request.user.has_perm("stations.add_job"),
+        },
         _link("Ticks", "timer", "telemetry_tick_changelist"),
         _link("Outbox", "outbox", "stations_outbox_changelist"),
         _link("Users", "person", "auth_user_changelist"),
@@ -65,6 +71,7 @@ UNFOLD = {
     "SITE_URL": "/",
     "SHOW_HISTORY": True,
     "BORDER_RADIUS": "10px",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("img/icon.svg")}],
     "STYLES": [lambda request: static("css/admin.css")],
     "COLORS": {
         "base": {

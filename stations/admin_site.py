@@ -60,6 +60,7 @@ class BaseAdmin(Scope, ModelAdmin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
+    list_max_show_all = 0
     compressed_fields = True
     empty_value_display = "–"
     list_fullwidth = True

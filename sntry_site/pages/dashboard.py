@@ -27,6 +27,11 @@ class Tile:
     alarm: bool = False
 
 
+def percent(share: float, decimals: int = 0) -> str:
+    """`share` (0-1) in percent, with the space that belongs before the sign."""
+    return f"{100 * share:.{decimals}f} %"
+
+
 def fill(request, context: dict) -> dict:
     """Add the dashboard's figures, of what the reader may see, to the context of the admin's first page."""
     user, now = request.user, timezone.now()
@@ -55,17 +60,17 @@ def _add_sites(user, context: dict) -> None:
     all_of = states.aggregate(sites=Count("pk"), **counts, **sums, **means)
     sites = reverse("admin:stations_site_changelist")
     ports = all_of["available"] + all_of["occupied"] + all_of["out_of_service"]
-    working = f"{1 - all_of['out_of_service'] / ports:.1%}".replace("%", " %") if ports else "–"
+    working = percent(1 - all_of["out_of_service"] / ports, 1) if ports else "–"
     context["tiles"] += [
         Tile("Ports that work", working, f"{all_of['out_of_service']:,} of {ports:,} out of service", sites),
-        Tile("Mean utilization", f"{all_of['used']:.0%}", f"usually {all_of['usual']:.0%}", sites),
+        Tile("Mean utilization", percent(all_of["used"]), f"usually {percent(all_of['usual'])}", sites),
         Tile("Sites at risk", f"{all_of['critical']:,}", f"critical, of {all_of['sites']:,} sites", sites),
     ]
     context["levels"] = [
         (badge(level), all_of[level.value], f"{sites}?state_level={level.value}") for level in reversed(RiskLevel)
     ]
     worst = states.exclude(level=RiskLevel.LOW).select_related("site__operator")[:6]
-    context["worst"] = [(state, badge(state.risk_level), f"{state.risk:.0%}".replace("%", " %")) for state in worst]
+    context["worst"] = [(state, badge(state.risk_level), percent(state.risk)) for state in worst]
 
 
 def _chargers(user) -> list[tuple]:

@@ -28,7 +28,7 @@ class JobAdmin(HistoryAdmin):
 
     @admin.display(description="job", ordering="pk")
     def name(self, job):
-        return f"{job.kind.replace('_', ' ').capitalize()} #{job.pk}"
+        return str(job)
 
     @admin.display(description="done")
     def percent(self, job):
@@ -52,7 +52,7 @@ class JobAdmin(HistoryAdmin):
         job = self.visible(request, int(object_id) if object_id.isdecimal() else 0)
         context = {
             **self.admin_site.each_context(request),
-            "title": self.name(job),
+            "title": str(job),
             "opts": self.opts,
             "job": job,
             "badge": self.state_badge(job),

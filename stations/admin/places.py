@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
-from django.db.models import Count, Exists, OuterRef, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Subquery
 from django.utils import timezone
 from django.utils.html import format_html
 
@@ -69,7 +69,7 @@ class ChargerInline(ReadOnlyInline):
 
 @admin.register(Site)
 class SiteAdmin(BaseAdmin):
-    list_display = ["name", "level", "risk", "why", "utilization", "day", "ports", "wait", "price", "place", "heard"]
+    list_display = ["place", "level", "risk", "why", "loss", "utilization", "day", "ports", "wait", "price", "heard"]
     list_select_related = ["operator", "state"]
     list_filter = [
         choice_filter("state__level", "level"),
@@ -117,12 +117,21 @@ class SiteAdmin(BaseAdmin):
 
     @admin.display(description="price", ordering="state__price")
     def price(self, site):
-        unit = f"{site.operator.currency} {site.get_pricing_type_display()}"
-        return quantity(lookup(site, "state.price") if lookup(site, "state") else site.base_price, unit, 2)
+        live = lookup(site, "state.price")
+        unit = site.operator.currency + {"per_kwh": "/kWh", "per_minute": "/min"}.get(site.pricing_type, "")
+        return quantity(site.base_price if live is None else live, unit, 2)
 
-    @admin.display(description="city, operator", ordering="city")
+    @admin.display(description="site", ordering="name")
     def place(self, site):
-        return format_html('{}<br><span class="quiet">{}</span>', site.city or EMPTY, site.operator.name)
+        where = " · ".join(filter(None, [site.external_id, site.city, site.operator.name]))
+        return format_html('{}<br><span class="quiet">{}</span>', site.name, where)
+
+    @admin.display(description="expected loss", ordering="state__expected_loss")
+    def loss(self, site):
+        return quantity(lookup(site, "state.expected_loss"), f"{site.operator.currency}/h", 2)
+
+    def get_ordering(self, request):
+        return [F("state__expected_loss").desc(nulls_last=True), "pk"]
 
     @admin.display(description="now")
     def now(self, site):

@@ -76,7 +76,7 @@ class Job(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} #{self.pk}"
+        return f"{self.kind.replace('_', ' ').capitalize()} #{self.pk}"
 
     @property
     def percent(self) -> int | None:
