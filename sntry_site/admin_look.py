@@ -72,7 +72,7 @@ UNFOLD = {
     "SHOW_HISTORY": True,
     "BORDER_RADIUS": "10px",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("img/icon.svg")}],
-    "STYLES": [lambda request: static("css/admin.css")],
+    "STYLES": [lambda request: static("css/colours.css"), lambda request: static("css/admin.css")],
     "COLORS": {
         "base": {
             "50": "#f6f7f9",
