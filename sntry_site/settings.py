@@ -166,6 +166,7 @@ MEDIA_ROOT = VAR_DIR / "media"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
+EMAIL_TIMEOUT = 10  # seconds; without it a mail server that hangs would hold up everything else that is due
 
 # --- The network -------------------------------------------------------------------------------------------------
 DATA_TIME_ZONE = env.str("DATA_TIME_ZONE", default="UTC")  # zone of imported timestamps, and of the climatology

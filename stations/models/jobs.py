@@ -86,5 +86,5 @@ class Job(models.Model):
     @property
     def announcement(self) -> dict:
         """What pages are told about it."""
-        names = ("id", "kind", "state", "done", "total", "percent", "message")
-        return {name: getattr(self, name) for name in names}
+        names = ("id", "state", "done", "total", "percent", "message")
+        return {"job": self.kind, **{name: getattr(self, name) for name in names}}
