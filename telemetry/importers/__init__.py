@@ -1,7 +1,6 @@
 """History comes in: each source whole or not at all."""
 
-from stations.jobs import JobRefused
+from .readings import import_readings
+from .report import ImportRefused, ImportReport
 
-
-class ImportRefused(JobRefused):
-    """The source cannot be imported; the message is the one clear sentence that says why and what to do."""
+__all__ = ["ImportRefused", "ImportReport", "import_readings"]

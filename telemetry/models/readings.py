@@ -1,6 +1,7 @@
 """What was measured at a site: half-hours kept for good, ten-second readings kept for a while."""
 
-from django.db import models
+from django.conf import settings
+from django.db import connection, models
 from django.db.models import F, Q
 
 from stations.access import ScopedQuerySet
@@ -111,6 +112,55 @@ class LiveReading(models.Model):
         return f"site {self.site_id} at {self.at:%Y-%m-%d %H:%M:%S}"
 
 
+# Two levels of means, because the most frequent weather then costs no sort. Hours and months without history take
+# the nearest ones around the clock and around the year.
+_REBUILD = """
+WITH by_weather AS (
+    SELECT site_id, extract(month FROM at AT TIME ZONE %(zone)s)::int AS month,
+        extract(hour FROM at AT TIME ZONE %(zone)s)::int AS hour, weather, count(*) AS n,
+        sum(utilization) AS utilization, sum(temperature_f) AS temperature_f, sum(precipitation_mm) AS precipitation_mm,
+        sum(gas_price) AS gas_price, sum(traffic_index) AS traffic_index
+    FROM telemetry_reading WHERE %(site_ids)s::bigint[] IS NULL OR site_id = ANY(%(site_ids)s)
+    GROUP BY 1, 2, 3, 4
+), known AS (
+    SELECT site_id, month, hour, least(sum(utilization) / sum(n), 1) AS utilization,
+        sum(temperature_f) / sum(n) AS temperature_f, sum(precipitation_mm) / sum(n) AS precipitation_mm,
+        (array_agg(weather ORDER BY n DESC, weather))[1] AS weather, sum(gas_price) / sum(n) AS gas_price,
+        sum(traffic_index) / sum(n) AS traffic_index
+    FROM by_weather GROUP BY site_id, month, hour
+), hours AS (
+    SELECT DISTINCT ON (site_id, hour) site_id, hour, known_hour
+    FROM (SELECT DISTINCT site_id, hour AS known_hour FROM known) having_history, generate_series(0, 23) hour
+    ORDER BY site_id, hour, least((hour - known_hour + 24) %% 24, (known_hour - hour + 24) %% 24), known_hour
+), filled AS (
+    SELECT DISTINCT ON (site_id, hours.hour, wanted) wanted, hours.hour AS wanted_hour, known.*
+    FROM hours JOIN known USING (site_id), generate_series(1, 12) wanted
+    WHERE known.hour = hours.known_hour
+    ORDER BY site_id, hours.hour, wanted, least((wanted - month + 12) %% 12, (month - wanted + 12) %% 12), month
+)
+INSERT INTO telemetry_climatology AS old ({columns})
+SELECT site_id, wanted, wanted_hour, utilization, temperature_f, precipitation_mm, weather, gas_price, traffic_index
+FROM filled
+ON CONFLICT (month, hour, site_id) DO UPDATE SET ({measured}) = ROW({excluded})
+WHERE ({kept}) IS DISTINCT FROM ({excluded})
+"""
+
+
+class ClimatologyQuerySet(ScopedQuerySet):
+    def rebuild(self, site_ids: list[int] | None = None) -> int:
+        """Work out again what is usual at the given sites (default all) from their readings; how many rows changed."""
+        measured = ["utilization", "temperature_f", "precipitation_mm", "weather", "gas_price", "traffic_index"]
+        statement = _REBUILD.format(
+            columns=", ".join(["site_id", "month", "hour", *measured]),
+            measured=", ".join(measured),
+            excluded=", ".join(f"excluded.{name}" for name in measured),
+            kept=", ".join(f"old.{name}" for name in measured),
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(statement, {"zone": settings.DATA_TIME_ZONE, "site_ids": site_ids})
+            return cursor.rowcount
+
+
 class Climatology(models.Model):
     """What is usual at a site in a month and hour: the means of its history, or of the nearest month that has one."""
 
@@ -124,6 +174,8 @@ class Climatology(models.Model):
     weather = models.SmallIntegerField(choices=Weather)
     gas_price = models.FloatField()
     traffic_index = models.FloatField()
+
+    objects = ClimatologyQuerySet.as_manager()
 
     class Meta:
         verbose_name_plural = "climatology"

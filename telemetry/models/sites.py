@@ -34,10 +34,30 @@ class RiskLevel(models.TextChoices):
         return cls.WATCH if risk > settings.RISK_WATCH else cls.LOW
 
 
+_ENSURE = """
+INSERT INTO telemetry_sitestate AS state (site_id, version, ports_available, ports_occupied, ports_out_of_service,
+    status, utilization, usual_utilization, wait_minutes, temperature_f, precipitation_mm, weather, traffic_index,
+    gas_price, local_event, price, risk, level, reason, revenue_at_risk, expected_loss, is_stressed)
+SELECT site.id, 0, site.ports_total, 0, 0, 0, 0, least(coalesce(usual.utilization, 0), 1), 0, 0, 0, 0, 1, 0, 0,
+    site.base_price, 0, 'low', '', 0, 0, false
+FROM stations_site site
+LEFT JOIN (
+    SELECT site_id, avg(utilization) AS utilization FROM telemetry_reading GROUP BY site_id
+) usual ON usual.site_id = site.id
+ON CONFLICT (site_id) DO UPDATE SET usual_utilization = excluded.usual_utilization
+WHERE state.usual_utilization IS DISTINCT FROM excluded.usual_utilization
+"""
+
+
 class SiteStateQuerySet(ScopedQuerySet):
     def located(self):
         """States of sites that have a place on the map."""
         return self.filter(site__latitude__isnull=False)
+
+    def ensure(self) -> None:
+        """See to it that every site has its row, at its base price with all ports free, and knows its usual load."""
+        with connection.cursor() as cursor:
+            cursor.execute(_ENSURE)
 
     def set_prices(self, prices: dict[int, Decimal]) -> None:
         """Set the price now of each site in `prices` (id -> price): the only place where a site's price is written."""

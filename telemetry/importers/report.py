@@ -1,0 +1,51 @@
+"""What an import has to say: a report when it went well, one clear sentence when it did not."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from stations.jobs import JobRefused
+
+SHOWN = 100  # bad cells kept in the report; all of them are in the rejects file
+
+
+class BadCell(NamedTuple):
+    line: int
+    column: str
+    value: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}, {self.column}: {self.value[:60]!r} {self.reason}"
+
+
+@dataclass
+class ImportReport:
+    """What was found in a file and what became of it."""
+
+    rows: int = 0
+    bad_rows: int = 0
+    inserted: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    notes: list[str] = field(default_factory=list)
+    bad_cells: list[BadCell] = field(default_factory=list)
+    rejects_path: Path | None = None
+
+    def __str__(self) -> str:
+        bad = f", {self.bad_rows:,} bad rows left out" if self.bad_rows else ""
+        written = f"{self.inserted:,} new, {self.changed:,} changed, {self.unchanged:,} as they were"
+        return f"{self.rows:,} rows: {written}{bad}."
+
+    def as_dict(self) -> dict:
+        """For a job's result."""
+        bad_cells = [cell._asdict() for cell in self.bad_cells]
+        return {**asdict(self), "bad_cells": bad_cells, "rejects_path": self.rejects_path and self.rejects_path.name}
+
+
+class ImportRefused(JobRefused):
+    """The source cannot be imported; the message is the one clear sentence that says why and what to do."""
+
+    def __init__(self, message: str, report: ImportReport | None = None):
+        super().__init__(message)
+        self.report = report
