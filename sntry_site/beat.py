@@ -12,7 +12,13 @@ from django.conf import settings
 from pricing.models import PriceChange
 from stations.models import FleetEvent
 from telemetry.models import RiskModel
+from telemetry.risk.reasons import reasons
 from telemetry.simulation.live import Measured
+
+
+def levels(risk: np.ndarray) -> np.ndarray:
+    """0 low, 1 watch, 2 critical."""
+    return (risk > settings.RISK_WATCH).astype("i2") + (risk > settings.RISK_CRITICAL)
 
 
 @dataclass
@@ -45,6 +51,18 @@ class Beat:
     @property
     def scorer(self) -> str:
         return f"model {self.model.pk}" if self.model else "rule"
+
+    @cached_property
+    def reasons(self) -> dict[int, str]:
+        """Place -> why the site there is at risk, for the sites that are."""
+        places, measured = np.flatnonzero(levels(self.risk)), self.measured
+        columns = (
+            measured.utilization,
+            self.network["usual_utilization"],
+            measured.temperature_f,
+            measured.wait_minutes,
+        )
+        return dict(zip(places.tolist(), reasons(*(column[places] for column in columns)), strict=True))
 
     @cached_property
     def place_of(self) -> dict[int, int]:

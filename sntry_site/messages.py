@@ -4,19 +4,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import numpy as np
-from django.conf import settings
 
 from stations.models import FleetEvent, PricingType, Site
 from telemetry.risk.loss import expected_loss_per_hour, revenue_at_risk_index
-from telemetry.risk.reasons import reasons
+
+from .beat import levels
 
 PER_MINUTE = 1 + PricingType.values.index(PricingType.PER_MINUTE)
 FINE_UP_TO_SITES = 2000  # larger networks tell only what a person could see on a map: a message stays under 100 kB
-
-
-def levels(risk: np.ndarray) -> np.ndarray:
-    """0 low, 1 watch, 2 critical."""
-    return (risk > settings.RISK_WATCH).astype("i2") + (risk > settings.RISK_CRITICAL)
 
 
 def state_columns(beat) -> tuple[dict[str, np.ndarray], dict[int, str]]:
@@ -42,20 +37,7 @@ def state_columns(beat) -> tuple[dict[str, np.ndarray], dict[int, str]]:
         "expected_loss": expected_loss(beat),
         "is_stressed": network["stressed"],
     }
-    why = reasons_at(beat, np.flatnonzero(level > 0))
-    return columns, {int(network["site"][place]): text for place, text in why.items()}
-
-
-def reasons_at(beat, places: np.ndarray) -> dict[int, str]:
-    """Place -> why the site there is at risk."""
-    measured = beat.measured
-    words = reasons(
-        measured.utilization[places],
-        beat.network["usual_utilization"][places],
-        measured.temperature_f[places],
-        measured.wait_minutes[places],
-    )
-    return dict(zip(places.tolist(), words, strict=True))
+    return columns, {int(network["site"][place]): why for place, why in beat.reasons.items()}
 
 
 def revenue_index(beat) -> np.ndarray:
@@ -117,7 +99,6 @@ def changed_sites(beat) -> dict[str, list]:
     for old, new, precision in look:
         changed |= np.rint(old / precision) != np.rint(new / precision)
     places = np.flatnonzero(changed)
-    why = reasons_at(beat, places[level[places] > 0])
     price = {place: beat.new_prices.get(int(network["site"][place])) for place in places.tolist()}
     return {
         "id": network["site"][places].tolist(),
@@ -133,7 +114,7 @@ def changed_sites(beat) -> dict[str, list]:
         "temperature": np.rint(measured.temperature_f[places]).astype(int).tolist(),
         "loss": [f"{value:.2f}" for value in expected_loss(beat)[places]],
         "index": np.round(revenue_index(beat)[places], 1).tolist(),
-        "reason": [why.get(place, "") for place in places.tolist()],
+        "reason": [beat.reasons.get(place, "") for place in places.tolist()],
         "stressed": network["stressed"][places].tolist(),
     }
 

@@ -100,15 +100,14 @@ def note_surges_and_risks(beat: Beat, surged: np.ndarray) -> None:
     for place in np.flatnonzero(surged):
         beat.tell("TRAFFIC_SURGE_DETECTED", place, f"{beat.measured.utilization[place]:.0%} of working ports in use")
     entering = np.flatnonzero(beat.entering)
-    why = messages.reasons_at(beat, entering)
     sites = beat.network["site"][entering].tolist()
     rows = [
-        Risk(site_id=site, at=beat.at, probability=risk, level="critical", reason=why[place], model=beat.model)
+        Risk(site_id=site, at=beat.at, probability=risk, level="critical", reason=beat.reasons[place], model=beat.model)
         for place, site, risk in zip(entering, sites, beat.risk[entering], strict=True)
     ]
     Risk.objects.bulk_create(rows)
     for place in entering[beat.risk[entering] > settings.RISK_TOAST]:
-        beat.tell("RISK_RAISED", place, f"risk {beat.risk[place]:.0%}: {why[place]}")
+        beat.tell("RISK_RAISED", place, f"risk {beat.risk[place]:.0%}: {beat.reasons[place]}")
 
 
 def reprice(beat: Beat) -> None:
@@ -148,7 +147,6 @@ def dispatch(beat: Beat) -> None:
     """Open a work order for each site above the threshold and each faulted charger that has none; move crews on."""
     places = np.flatnonzero(beat.needs_work)
     causes = probable_causes(beat.measured.utilization[places], beat.measured.temperature_f[places])
-    why = messages.reasons_at(beat, places)
     wanted = [
         Wanted(
             int(beat.network["site"][p]),
@@ -156,7 +154,7 @@ def dispatch(beat: Beat) -> None:
             str(cause),
             Incident.Source.PREDICTION,
             float(beat.risk[p]),
-            why[p],
+            beat.reasons[p],
             urgent=bool(beat.critical[p]),
         )
         for p, cause in zip(places, causes, strict=True)

@@ -8,7 +8,7 @@ import numpy as np
 from django.conf import settings
 from django.db import connection
 
-from stations.arrays import copy_in, copy_out, ten_thousandths
+from stations.arrays import copy_in, fetch_arrays, ten_thousandths
 from stations.models import LocationType, PricingType
 from stations.models.places import ChargerType
 
@@ -90,7 +90,7 @@ def read_network(at: datetime) -> np.ndarray:
         "pricing_types": PricingType.values,
     }
     with connection.cursor() as cursor:
-        return copy_out(cursor, _READ, NETWORK, parameters)
+        return fetch_arrays(cursor, _READ, NETWORK, parameters)
 
 
 def local_time(at: datetime) -> datetime:

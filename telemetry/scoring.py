@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from sklearn.metrics import average_precision_score
 
-from stations.arrays import copy_out
+from stations.arrays import fetch_arrays
 from stations.models import LocationType, PricingType
 from stations.models.places import ChargerType
 
@@ -82,7 +82,7 @@ def train_risk(
     except ValueError as error:
         raise NothingToLearn(f"Cannot train: {error}.") from None
     progress(3, 4, "storing the model")
-    model = _store(trained, len(status), at)
+    model = store(trained, len(status), at)
     promoted = _is_no_worse(trained, features, status)
     if promoted:
         model.activate()
@@ -97,6 +97,26 @@ def score_network(features: np.ndarray, measured) -> tuple[np.ndarray, RiskModel
     if forest is None:
         return rule_score(measured.utilization, measured.temperature_f, measured.wait_minutes), None
     return classifier.score(forest, features, jobs=-1 if len(features) >= PARALLEL_FROM_SITES else 1), model
+
+
+def store(trained: classifier.Trained, rows: int, at: datetime) -> RiskModel:
+    """Keep a trained forest in a file of its own and, with its hash, as a candidate in the database."""
+    directory = Path(settings.MODEL_DIR)
+    directory.mkdir(parents=True, exist_ok=True)
+    partial = directory / f"training-{os.getpid()}.partial"
+    joblib.dump(trained.model, partial, compress=1)
+    digest = hashlib.sha256(partial.read_bytes()).hexdigest()
+    name = f"state_classifier-{digest[:16]}.joblib"
+    partial.replace(directory / name)
+    return RiskModel.objects.create(
+        file_name=name,
+        sha256=digest,
+        scikit_learn=sklearn.__version__,
+        features=list(FEATURES),
+        rows=rows,
+        metrics=trained.metrics,
+        trained_at=at,
+    )
 
 
 def load(model: RiskModel):
@@ -123,7 +143,7 @@ def _history() -> tuple[np.ndarray, np.ndarray]:
     }
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
-        rows = copy_out(cursor, _HISTORY, HISTORY, parameters)
+        rows = fetch_arrays(cursor, _HISTORY, HISTORY, parameters)
     local = pd.DatetimeIndex(rows["at"], tz="UTC").tz_convert(settings.DATA_TIME_ZONE)
     features = feature_matrix(
         {name: rows[name] for name, _ in HISTORY},
@@ -132,25 +152,6 @@ def _history() -> tuple[np.ndarray, np.ndarray]:
         local.month.to_numpy(),
     )
     return features, rows["status"].copy()
-
-
-def _store(trained: classifier.Trained, rows: int, at: datetime) -> RiskModel:
-    directory = Path(settings.MODEL_DIR)
-    directory.mkdir(parents=True, exist_ok=True)
-    partial = directory / f"training-{os.getpid()}.partial"
-    joblib.dump(trained.model, partial, compress=1)
-    digest = hashlib.sha256(partial.read_bytes()).hexdigest()
-    name = f"state_classifier-{digest[:16]}.joblib"
-    partial.replace(directory / name)
-    return RiskModel.objects.create(
-        file_name=name,
-        sha256=digest,
-        scikit_learn=sklearn.__version__,
-        features=list(FEATURES),
-        rows=rows,
-        metrics=trained.metrics,
-        trained_at=at,
-    )
 
 
 def _is_no_worse(trained: classifier.Trained, features: np.ndarray, status: np.ndarray) -> bool:

@@ -1,0 +1,17 @@
+"""A database of its own for each benchmark, dropped afterwards."""
+
+from contextlib import contextmanager
+
+from django.db import connection
+
+
+@contextmanager
+def fresh_database():
+    """An empty, migrated database; the one in use before is used again afterwards."""
+    before = connection.settings_dict["NAME"]
+    connection.settings_dict["TEST"]["NAME"] = f"{before}_benchmark"
+    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    try:
+        yield
+    finally:
+        connection.creation.destroy_test_db(before, verbosity=0)
