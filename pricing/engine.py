@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 EARTH_KM = 6371.0
 NEIGHBOURS_ASKED = 16  # if the nearest sixteen are all taken, the load stays where it is
@@ -124,6 +123,8 @@ def metres(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
 
 def _neighbours(sites: Sites, surged: np.ndarray, free: np.ndarray, radius_km: float) -> np.ndarray:
     """For each surged place, the place of the neighbour that takes its load, or -1; the most at risk choose first."""
+    from scipy.spatial import cKDTree  # here, because it takes longer to import than all else that a command needs
+
     chosen = np.full(len(surged), -1)
     located = np.isfinite(sites.latitude) & np.isfinite(sites.longitude)
     for kind in np.unique(sites.kind[surged]):

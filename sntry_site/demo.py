@@ -1,0 +1,81 @@
+"""The demo network: its people, service centres and history, and what is learned from it afterwards."""
+
+import os
+import secrets
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.db import transaction
+
+from maintenance.models import ServiceCentre, Technician
+from stations import jobs
+from stations.models import Job, Membership, Operator, Site
+from telemetry.simulation.network import METROS
+
+SEED = 7
+FULL_HISTORY_DAYS = 183
+ADMINISTRATOR = "admin"
+ROLES = ("ops", "dispatcher", "technician", "viewer")  # each has one demo user of the same name
+METRO_CODES = {
+    "Los Angeles": "LAX", "San Francisco": "SFO", "San Diego": "SAN", "New York": "NYC", "Seattle": "SEA",
+    "Portland": "PDX", "Austin": "AUS", "Boston": "BOS", "Phoenix": "PHX", "Denver": "DEN", "Chicago": "CHI",
+    "Minneapolis": "MSP", "Atlanta": "ATL", "Miami": "MIA", "Las Vegas": "LAS",
+}  # fmt: skip
+TECHNICIANS_PER_CENTRE = 3
+DEMO_TECHNICIAN = "SEA-2"
+
+
+def users_file() -> Path:
+    return settings.VAR_DIR / "demo_users.txt"
+
+
+@transaction.atomic
+def create_users() -> dict[str, str]:
+    """Make the demo users unless somebody has an account already; name -> password of those made."""
+    users = get_user_model().objects
+    if users.exists():
+        return {}
+    passwords = {name: secrets.token_urlsafe(12) for name in (ADMINISTRATOR, *ROLES)}
+    users.create_superuser(ADMINISTRATOR, password=passwords[ADMINISTRATOR])
+    for role in ROLES:
+        user = users.create_user(role, password=passwords[role], is_staff=True)
+        user.groups.add(Group.objects.get(name=role))
+    # Before the commit, because a password that is kept nowhere would lock everybody out.
+    with open(users_file(), "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+        file.writelines(f"{name:<12} {password}\n" for name, password in passwords.items())
+    return passwords
+
+
+@transaction.atomic
+def create_service_centres() -> None:
+    """A service centre with its technicians in each metro, unless there is one anywhere."""
+    if ServiceCentre.objects.exists():
+        return
+    for city, _, latitude, longitude, *_ in METROS:
+        centre = ServiceCentre.objects.create(name=f"{city} service centre", latitude=latitude, longitude=longitude)
+        codes = [f"{METRO_CODES[city]}-{number}" for number in range(1, TECHNICIANS_PER_CENTRE + 1)]
+        Technician.objects.bulk_create(Technician(code=code, centre=centre) for code in codes)
+    user = get_user_model().objects.filter(username="technician").first()
+    if user:
+        Technician.objects.filter(code=DEMO_TECHNICIAN).update(user=user)
+
+
+def grant_memberships() -> None:
+    """Let the demo users see the simulated operators."""
+    users = get_user_model().objects.filter(username__in=ROLES)
+    operators = Operator.objects.filter(is_simulated=True)
+    Membership.objects.bulk_create(
+        [Membership(user=user, operator=operator) for user in users for operator in operators], ignore_conflicts=True
+    )
+
+
+def needs_history() -> bool:
+    return not Site.objects.exists()
+
+
+def queue_learning(sites: int) -> None:
+    """Queue the rest of the history and then (by that job) the first training; they go on while the board moves."""
+    if Operator.objects.filter(is_simulated=True).exists() and not Job.objects.filter(kind="extend_history").exists():
+        jobs.enqueue("extend_history", {"sites": sites, "days": FULL_HISTORY_DAYS, "seed": SEED, "then": "train_risk"})
