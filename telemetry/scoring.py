@@ -1,17 +1,18 @@
-"""Training, keeping and loading the model that scores the network."""
+"""Training, keeping and loading the model that scores the network.
+
+joblib, pandas and scikit-learn are imported where they are used, because every command and the web process import
+this module, and those take longer than everything else together.
+"""
 
 import hashlib
 import os
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 
-import joblib
 import numpy as np
-import pandas as pd
-import sklearn
 from django.conf import settings
 from django.db import connection, transaction
-from sklearn.metrics import average_precision_score
 
 from stations.arrays import fetch_arrays
 from stations.models import LocationType, PricingType
@@ -104,6 +105,8 @@ def store(trained: classifier.Trained, rows: int, at: datetime) -> RiskModel:
     directory = Path(settings.MODEL_DIR)
     directory.mkdir(parents=True, exist_ok=True)
     partial = directory / f"training-{os.getpid()}.partial"
+    import joblib
+
     joblib.dump(trained.model, partial, compress=1)
     digest = hashlib.sha256(partial.read_bytes()).hexdigest()
     name = f"state_classifier-{digest[:16]}.joblib"
@@ -111,7 +114,7 @@ def store(trained: classifier.Trained, rows: int, at: datetime) -> RiskModel:
     return RiskModel.objects.create(
         file_name=name,
         sha256=digest,
-        scikit_learn=sklearn.__version__,
+        scikit_learn=version("scikit-learn"),
         features=list(FEATURES),
         rows=rows,
         metrics=trained.metrics,
@@ -126,10 +129,12 @@ def load(model: RiskModel):
     """
     if model.sha256 not in _loaded:
         path = Path(settings.MODEL_DIR) / model.file_name
-        if model.scikit_learn != sklearn.__version__ or tuple(model.features) != FEATURES or not path.is_file():
+        if model.scikit_learn != version("scikit-learn") or tuple(model.features) != FEATURES or not path.is_file():
             return None
         if hashlib.sha256(path.read_bytes()).hexdigest() != model.sha256:
             return None
+        import joblib
+
         _loaded.clear()
         _loaded[model.sha256] = joblib.load(path)
     return _loaded[model.sha256]
@@ -144,6 +149,8 @@ def _history() -> tuple[np.ndarray, np.ndarray]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
         rows = fetch_arrays(cursor, _HISTORY, HISTORY, parameters)
+    import pandas as pd
+
     local = pd.DatetimeIndex(rows["at"], tz="UTC").tz_convert(settings.DATA_TIME_ZONE)
     features = feature_matrix(
         {name: rows[name] for name, _ in HISTORY},
@@ -160,6 +167,5 @@ def _is_no_worse(trained: classifier.Trained, features: np.ndarray, status: np.n
     if forest is None or "average_precision" not in trained.metrics:
         return True
     tested = slice(trained.metrics["train_rows"], None)
-    outage = np.isin(status[tested], classifier.OUTAGE_CLASSES)
-    today = average_precision_score(outage, classifier.score(forest, features[tested], jobs=-1))
+    today = classifier.average_precision(forest, features[tested], status[tested])
     return trained.metrics["average_precision"] >= today - 0.01  # a hundredth is within the noise of a retraining

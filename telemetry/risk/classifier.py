@@ -4,13 +4,17 @@ It describes the present rather than the future: a wait is only possible when no
 away by the very outage that is to be told. It is kept because the original network was scored this way.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.metrics import average_precision_score
 
 from .features import FEATURES
+
+if TYPE_CHECKING:  # scikit-learn takes seconds to import: only who trains or loads a model waits for it
+    from sklearn.ensemble import RandomForestClassifier
 
 OUTAGE_CLASSES = (1, 3)  # partial outage, offline
 TRAIN_SHARE = 0.8
@@ -33,6 +37,8 @@ def train(features: np.ndarray, status: np.ndarray, seed: int = 0, jobs: int = -
     """
     if len(np.unique(status)) < 2:
         raise ValueError("the history holds only one station status, so there is nothing to learn")
+    from sklearn.ensemble import RandomForestClassifier
+
     cut = int(len(status) * TRAIN_SHARE)
     forest = RandomForestClassifier(
         n_estimators=100, max_depth=15, class_weight="balanced", max_samples=0.1, random_state=seed, n_jobs=jobs
@@ -48,6 +54,13 @@ def score(model: RandomForestClassifier, features: np.ndarray, jobs: int = 1) ->
     return np.clip(model.predict_proba(features)[:, columns].sum(axis=1), 0, 1)
 
 
+def average_precision(model: RandomForestClassifier, features: np.ndarray, status: np.ndarray) -> float:
+    """Area under precision and recall of `score` for the readings (n,) whose state is an outage; some must be."""
+    from sklearn.metrics import average_precision_score
+
+    return float(average_precision_score(np.isin(status, OUTAGE_CLASSES), score(model, features, jobs=-1)))
+
+
 def _metrics(forest: RandomForestClassifier, features: np.ndarray, status: np.ndarray, train_rows: int) -> dict:
     outage = np.isin(status, OUTAGE_CLASSES)
     metrics = {
@@ -57,5 +70,5 @@ def _metrics(forest: RandomForestClassifier, features: np.ndarray, status: np.nd
         "importances": dict(zip(FEATURES, np.round(forest.feature_importances_, 4).tolist(), strict=True)),
     }
     if outage.any():
-        metrics["average_precision"] = float(average_precision_score(outage, score(forest, features, jobs=-1)))
+        metrics["average_precision"] = average_precision(forest, features, status)
     return metrics
