@@ -1,13 +1,29 @@
 """Pages of what must be done."""
 
+from django import forms
 from django.contrib import admin
 from django.db.models import Count
+from django.utils import timezone
 
 from stations.admin_display import badge_column, moment, moment_column, quantity, quantity_column
 from stations.admin_filters import open_filter, operator_filter
 from stations.admin_site import BaseAdmin, HistoryAdmin, ReadOnlyInline
 
 from .models import Incident, ServiceCentre, Technician, WorkOrder, WorkOrderChange
+
+
+class IncidentForm(forms.ModelForm):
+    """What a person reports: a charger of that site, and nothing that is open already."""
+
+    def clean(self):
+        values = super().clean()
+        site, charger = values.get("site"), values.get("charger")
+        if site and charger and charger.site_id != site.pk:
+            self.add_error("charger", f"{charger} is not at {site}; choose one of its chargers, or none.")
+        same = Incident.objects.open().filter(site=site, charger=charger, cause=values.get("cause"))
+        if site and self.instance.closed_at is None and same.exclude(pk=self.instance.pk).exists():
+            self.add_error("cause", "An incident with this cause is open there already.")
+        return values
 
 
 @admin.register(Incident)
@@ -22,9 +38,18 @@ class IncidentAdmin(BaseAdmin):
     ]
     search_fields = ["site__name", "site__external_id", "summary"]
     autocomplete_fields = ["site", "charger"]
-    readonly_fields = ["risk", "closed_at"]
+    form = IncidentForm
+    readonly_fields = ["source", "risk", "closed_at"]
     risk_percent = staticmethod(quantity_column("risk", "risk when opened", "%", scale=100))
     opened = staticmethod(moment_column("opened_at", "opened"))
+
+    def get_changeform_initial_data(self, request):
+        return {"opened_at": timezone.now()}
+
+    def save_model(self, request, obj, form, change):
+        if not change:
+            obj.source = Incident.Source.PERSON
+        super().save_model(request, obj, form, change)
 
     @admin.display(description="closed", ordering="closed_at")
     def closed(self, incident):
@@ -58,11 +83,22 @@ class WorkOrderAdmin(BaseAdmin):
     search_help_text = "Title, site or technician"
     autocomplete_fields = ["technician"]
     inlines = [ChangeInline]
-    readonly_fields = ["number", "incident", "site", "charger", "state_badge", "opened_at", "changed_at", "closed_at"]
+    actions = ["start", "close", "cancel"]
+    readonly_fields = [
+        "number",
+        "incident",
+        "site",
+        "charger",
+        "cause",
+        "state_badge",
+        "opened_at",
+        "changed_at",
+        "closed_at",
+    ]
     fieldsets = [
         (None, {"fields": [("number", "state_badge"), "title", ("site", "charger"), "incident"]}),
-        ("Plan", {"fields": [("priority", "technician", "cause")]}),
-        ("Times", {"fields": [("opened_at", "changed_at", "closed_at")]}),
+        ("Plan", {"fields": [("priority", "technician"), "cause"]}),
+        ("Times", {"fields": [("opened_at", "closed_at"), "changed_at"]}),
     ]
     state_badge = staticmethod(badge_column("state", "state", WorkOrder.State))
     priority_badge = staticmethod(badge_column("priority", "priority", WorkOrder.Priority))
@@ -70,6 +106,36 @@ class WorkOrderAdmin(BaseAdmin):
 
     def has_add_permission(self, request):
         return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    def save_model(self, request, obj, form, change):
+        """Keep the plan; a new order that gets its technician is assigned, which is a step of its own."""
+        now = timezone.now()
+        obj.changed_at = now
+        obj.save(update_fields=[*form.changed_data, "changed_at"])
+        if obj.technician and obj.state == WorkOrder.State.NEW:
+            WorkOrder.objects.move([obj.pk], WorkOrder.State.ASSIGNED, now, f"sent {obj.technician}", request.user)
+
+    def _move(self, request, queryset, state) -> None:
+        wanted = set(queryset.values_list("pk", flat=True))
+        moved = WorkOrder.objects.move(list(wanted), state, timezone.now(), "by hand in the admin", request.user)
+        left = len(wanted) - len(moved)
+        rest = f"; {left} had ended already and were left alone" if left else ""
+        self.message_user(request, f"{len(moved)} of {len(wanted)} orders are now {state.label.lower()}{rest}.")
+
+    @admin.action(description="Mark as in progress", permissions=["change"])
+    def start(self, request, queryset):
+        self._move(request, queryset, WorkOrder.State.IN_PROGRESS)
+
+    @admin.action(description="Close, with its incident", permissions=["change"])
+    def close(self, request, queryset):
+        self._move(request, queryset, WorkOrder.State.CLOSED)
+
+    @admin.action(description="Cancel, with its incident", permissions=["change"])
+    def cancel(self, request, queryset):
+        self._move(request, queryset, WorkOrder.State.CANCELLED)
 
     @admin.display(description="technician", ordering="technician")
     def who(self, order):

@@ -21,6 +21,11 @@ class EstimatedPaginator(Paginator):
             return EXACT_UP_TO
         return rows[:EXACT_UP_TO].count()
 
+    @property
+    def ends_early(self) -> bool:
+        """Whether there are, or may be, more rows than can be paged to."""
+        return self.count == EXACT_UP_TO
+
 
 def estimated_rows(model, using: str = "default") -> int:
     """How many rows PostgreSQL believes the table has; -1 before its first ANALYZE."""
@@ -65,6 +70,7 @@ class BaseAdmin(Scope, ModelAdmin):
     empty_value_display = "–"
     list_fullwidth = True
     actions_on_top = True
+    list_before_template = "admin/ends_early.html"
 
 
 class HistoryAdmin(BaseAdmin):

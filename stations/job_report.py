@@ -36,8 +36,13 @@ def progress_of(job: Job, now: datetime) -> dict:
 
 
 def summary_of(job: Job) -> list[tuple[str, str]]:
-    """The job's result as pairs of words and values; lists become their length, because rows are shown below."""
-    return [(name.replace("_", " ").capitalize(), _in_words(value)) for name, value in job.result.items()]
+    """The job's result as pairs of words and values; what is empty and lists of rows are left out."""
+    kept = {name: value for name, value in job.result.items() if value not in (None, "", [], {})}
+    return [
+        (name.replace("_", " ").capitalize(), _in_words(value))
+        for name, value in kept.items()
+        if not (isinstance(value, list) and isinstance(value[0], dict | list))
+    ]
 
 
 def _in_words(value) -> str:
@@ -49,7 +54,7 @@ def _in_words(value) -> str:
         return f"{value:,.3g}"
     if isinstance(value, dict):
         return ", ".join(f"{name} {_in_words(part)}" for name, part in value.items())
-    return f"{len(value):,}" if isinstance(value, list) else str(value)
+    return "; ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def first_rows(job: Job) -> list[list[str]]:

@@ -27,6 +27,8 @@ KINDS = {
     "import_sessions": "Sessions: one row per charging session",
 }
 
+INITIAL = {"kind": "import_readings", "simulated": True}
+
 
 class ImportForm(forms.Form):
     """What a file is and how it is to be read."""
@@ -45,10 +47,10 @@ class ImportForm(forms.Form):
         help_text="For times that do not say it themselves, for example Europe/Dublin.",
     )
     simulated = forms.BooleanField(
-        label="Simulate these sites",
+        label="Simulate new operators",
         required=False,
         widget=UnfoldBooleanSwitchWidget,
-        help_text="The tick goes on making readings for the new operators of a readings file.",
+        help_text="Readings only. The tick goes on making their readings; off: they arrive from outside.",
     )
     operator = forms.ModelChoiceField(
         Operator.objects.none(),
@@ -59,7 +61,7 @@ class ImportForm(forms.Form):
     )
 
     def __init__(self, *args, user, **kwargs):
-        super().__init__(*args, initial={"kind": "import_readings", "time_zone": settings.DATA_TIME_ZONE}, **kwargs)
+        super().__init__(*args, initial=INITIAL | {"time_zone": settings.DATA_TIME_ZONE}, **kwargs)
         self.fields["operator"].queryset = Operator.objects.visible_to(user)
 
     def clean_file(self):

@@ -73,12 +73,12 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("Airport", "Airport"),
-                            ("Highway Corridor", "Highway"),
-                            ("Hotel/Hospitality", "Hotel"),
+                            ("Highway Corridor", "Highway Corridor"),
+                            ("Hotel/Hospitality", "Hotel/Hospitality"),
                             ("Residential", "Residential"),
-                            ("Shopping Center", "Shopping"),
+                            ("Shopping Center", "Shopping Center"),
                             ("Suburban", "Suburban"),
-                            ("Urban Center", "Urban"),
+                            ("Urban Center", "Urban Center"),
                             ("Workplace", "Workplace"),
                             ("Unknown", "Unknown"),
                         ],
@@ -90,10 +90,10 @@ class Migration(migrations.Migration):
                     "charger_type",
                     models.CharField(
                         choices=[
-                            ("DC Fast Charge", "Dc Fast"),
-                            ("Hyper-Fast", "Hyper Fast"),
+                            ("DC Fast Charge", "DC Fast Charge"),
+                            ("Hyper-Fast", "Hyper-Fast"),
                             ("Level 2", "Level 2"),
-                            ("Tesla DC Fast", "Tesla Dc"),
+                            ("Tesla DC Fast", "Tesla DC Fast"),
                             ("Unknown", "Unknown"),
                         ],
                         default="Unknown",

@@ -8,23 +8,23 @@ from ..access import ScopedQuerySet
 
 
 class LocationType(models.TextChoices):
-    AIRPORT = "Airport"
-    HIGHWAY = "Highway Corridor"
-    HOTEL = "Hotel/Hospitality"
-    RESIDENTIAL = "Residential"
-    SHOPPING = "Shopping Center"
-    SUBURBAN = "Suburban"
-    URBAN = "Urban Center"
-    WORKPLACE = "Workplace"
-    UNKNOWN = "Unknown"
+    AIRPORT = "Airport", "Airport"
+    HIGHWAY = "Highway Corridor", "Highway Corridor"
+    HOTEL = "Hotel/Hospitality", "Hotel/Hospitality"
+    RESIDENTIAL = "Residential", "Residential"
+    SHOPPING = "Shopping Center", "Shopping Center"
+    SUBURBAN = "Suburban", "Suburban"
+    URBAN = "Urban Center", "Urban Center"
+    WORKPLACE = "Workplace", "Workplace"
+    UNKNOWN = "Unknown", "Unknown"
 
 
 class ChargerType(models.TextChoices):
-    DC_FAST = "DC Fast Charge"
-    HYPER_FAST = "Hyper-Fast"
-    LEVEL_2 = "Level 2"
-    TESLA_DC = "Tesla DC Fast"
-    UNKNOWN = "Unknown"
+    DC_FAST = "DC Fast Charge", "DC Fast Charge"
+    HYPER_FAST = "Hyper-Fast", "Hyper-Fast"
+    LEVEL_2 = "Level 2", "Level 2"
+    TESLA_DC = "Tesla DC Fast", "Tesla DC Fast"
+    UNKNOWN = "Unknown", "Unknown"
 
 
 class PricingType(models.TextChoices):

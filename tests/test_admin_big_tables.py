@@ -1,0 +1,72 @@
+"""Lists of millions of rows count by estimate, read one page by index, and never sort or count the table."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from stations.admin_site import EXACT_UP_TO, EstimatedPaginator, estimated_rows
+from stations.models import Operator, Site
+from telemetry.models import StatusReport
+
+from . import fleet
+
+pytestmark = pytest.mark.django_db
+ROWS = 2 * EXACT_UP_TO
+
+
+@pytest.fixture
+def reports():
+    charger = fleet.charger(fleet.site(Operator.objects.create(name="Northline"), 1))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO telemetry_statusreport (charger_id, reported_at, status, error_code)"
+            " SELECT %s, %s - n * interval '1 minute', 'AVAILABLE', '' FROM generate_series(1, %s) n",
+            [charger.pk, fleet.NOW, ROWS],
+        )
+        cursor.execute("ANALYZE telemetry_statusreport")
+    return charger
+
+
+def changelist_queries(client, query: str = "") -> list[str]:
+    client.force_login(fleet.person("chief", is_superuser=True))
+    with CaptureQueriesContext(connection) as captured:
+        response = client.get(reverse("admin:telemetry_statusreport_changelist") + query)
+    assert len(response.context["cl"].result_list) == 100
+    return [each["sql"] for each in captured]
+
+
+def test_a_big_table_is_not_counted(reports, client):
+    assert estimated_rows(StatusReport) == ROWS
+    queries = changelist_queries(client)
+    assert not [sql for sql in queries if "COUNT(" in sql and "statusreport" in sql]
+
+
+def test_its_pages_end_where_paging_becomes_slow(reports):
+    pages = EstimatedPaginator(StatusReport.objects.order_by("-pk"), 100)
+    assert (pages.count, pages.num_pages) == (EXACT_UP_TO, EXACT_UP_TO // 100)
+
+
+def test_the_list_says_that_it_ends_before_the_table_does(reports, client):
+    client.force_login(fleet.person("chief", is_superuser=True))
+    big, small = (reverse(f"admin:{name}_changelist") for name in ("telemetry_statusreport", "stations_charger"))
+    assert "Only 10,000 rows are listed" in client.get(big).content.decode()
+    assert "rows are listed" not in client.get(small).content.decode()
+
+
+def test_a_filtered_list_counts_no_further_than_it_can_be_paged(reports):
+    rows = StatusReport.objects.filter(charger=reports).order_by("pk")
+    assert EstimatedPaginator(rows, 100).count == EXACT_UP_TO
+    assert EstimatedPaginator(rows.filter(status="FAULTED"), 100).count == 0
+    assert EstimatedPaginator(Site.objects.all(), 100).count == 1
+
+
+@pytest.mark.parametrize("query", ["", "?charger__id__exact={pk}"])
+def test_one_page_is_read_from_an_index_without_a_sort(reports, client, query):
+    [page] = [sql for sql in changelist_queries(client, query.format(pk=reports.pk)) if sql.endswith("LIMIT 100")]
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {page}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "Index" in plan
+    assert "Sort  (" not in plan.replace("Incremental Sort", ""), "all rows are sorted for one page"
+    assert "Seq Scan on telemetry_statusreport" not in plan
