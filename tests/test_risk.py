@@ -1,0 +1,128 @@
+"""Scores, reasons, losses, and the model that is only ever loaded as it was stored."""
+
+import doctest
+from datetime import UTC, datetime
+
+import joblib
+import numpy as np
+import pytest
+
+from telemetry import scoring
+from telemetry.models import RiskModel
+from telemetry.risk import classifier, loss
+from telemetry.risk.features import FEATURES, feature_matrix
+from telemetry.risk.reasons import probable_causes, reasons
+from telemetry.risk.rule import rule_score
+
+NOW = datetime(2026, 7, 1, tzinfo=UTC)
+
+
+def readings(count: int = 3000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Features and states in which heat decides."""
+    rng = np.random.default_rng(seed)
+    features = rng.random((count, len(FEATURES))).astype("f4")
+    return features, (features[:, FEATURES.index("temperature_f")] > 0.8).astype("i2")
+
+
+def store(seed: int = 0) -> RiskModel:
+    features, status = readings(seed=seed)
+    model = scoring.store(classifier.train(features, status), len(status), NOW)
+    model.activate()
+    return model
+
+
+@pytest.fixture(autouse=True)
+def model_dir(settings, tmp_path):
+    settings.MODEL_DIR = tmp_path
+    scoring._loaded.clear()
+
+
+def test_the_examples_of_the_docstrings_hold():
+    assert doctest.testmod(loss).failed == 0
+
+
+def test_features_stand_in_their_order_with_the_five_of_time():
+    columns = {name: np.full(2, place) for place, name in enumerate(FEATURES[:16])}
+    matrix = feature_matrix(columns, hour=np.array([8, 12]), weekday=np.array([6, 0]), month=np.array([7, 7]))
+    assert matrix.shape == (2, 21)
+    assert matrix[0].tolist() == [*range(16), 8, 6, 7, 1, 1]
+    assert matrix[1].tolist() == [*range(16), 12, 0, 7, 0, 0]
+
+
+def test_the_rule_rises_with_load_heat_and_queue():
+    score = rule_score(np.array([0.2, 0.98, 0.98]), np.array([70.0, 70.0, 105.0]), np.array([0.0, 45.0, 45.0]))
+    assert score[0] < 0.05
+    assert (np.diff(score) > 0).all()
+    assert score[2] > 0.9
+
+
+def test_reasons_name_what_is_out_of_the_ordinary_with_its_unit():
+    words = reasons(np.array([0.98, 0.3]), np.array([0.41, 0.3]), np.array([105.0, 70]), np.array([45.0, 0]))
+    assert words[0] == "98% of working ports in use, usually 41%; 105 °F; 45 min wait"
+    assert words[1].startswith("the mix of")
+    assert probable_causes(np.array([0.98, 0.98]), np.array([105.0, 70])).tolist() == ["cooling_thermal", "unknown"]
+
+
+def test_a_forest_learns_what_decides_and_reports_its_average_precision():
+    features, status = readings()
+    trained = classifier.train(features, status)
+    assert trained.metrics["average_precision"] > 0.9
+    assert max(trained.metrics["importances"], key=trained.metrics["importances"].get) == "temperature_f"
+    assert trained.metrics["train_rows"] == 2400
+
+
+def test_a_history_of_one_state_is_refused():
+    features, status = readings()
+    with pytest.raises(ValueError, match="only one station status"):
+        classifier.train(features, np.zeros_like(status))
+
+
+@pytest.mark.django_db
+def test_training_without_readings_says_what_to_do():
+    with pytest.raises(scoring.NothingToLearn, match="import_readings"):
+        scoring.train_risk(NOW)
+
+
+@pytest.mark.django_db
+def test_only_one_model_of_a_kind_is_active():
+    first, second = store(0), store(1)
+    first.refresh_from_db()
+    assert (first.state, second.state) == ("retired", "active")
+    assert RiskModel.objects.active() == second
+
+
+@pytest.mark.django_db
+def test_a_stored_model_scores_as_it_did_before():
+    features, status = readings()
+    trained = classifier.train(features, status)
+    model = scoring.store(trained, len(status), NOW)
+    again = scoring.load(model)
+    assert (classifier.score(again, features) == classifier.score(trained.model, features)).all()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("damage", ["missing", "changed", "other scikit-learn", "other features"])
+def test_a_model_that_is_not_as_it_was_stored_is_never_loaded(damage, settings):
+    model = store(seed=len(damage))
+    path = settings.MODEL_DIR / model.file_name
+    if damage == "missing":
+        path.unlink()
+    elif damage == "changed":
+        joblib.dump("something else", path)
+    elif damage == "other scikit-learn":
+        model.scikit_learn = "0.1"
+    else:
+        model.features = ["one"]
+    assert scoring.load(model) is None
+
+
+@pytest.mark.django_db
+def test_without_a_usable_model_the_rule_scores(settings):
+    class Measured:
+        utilization, temperature_f, wait_minutes = np.array([0.98]), np.array([105.0]), np.array([45.0])
+
+    model = store()
+    (settings.MODEL_DIR / model.file_name).unlink()
+    risk, used = scoring.score_network(np.zeros((1, 21), "f4"), Measured)
+    assert used is None
+    assert risk == rule_score(Measured.utilization, Measured.temperature_f, Measured.wait_minutes)
