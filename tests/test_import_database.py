@@ -138,6 +138,13 @@ def test_bad_rows_refuse_everything_and_are_named(source, tmp_path):
     assert rows[4]["value"] == "'=BROKEN"
 
 
+def test_a_rejects_file_that_cannot_be_written_is_one_sentence(source, tmp_path):
+    source.execute(BAD)
+    with pytest.raises(CommandError, match=r"^The rejects file x\.csv cannot be written: No such file or directory\.$"):
+        call_command("import_database", "OTHER_DATABASE", rejects=tmp_path / "missing" / "x.csv", skip_bad=True)
+    assert not any(everything())
+
+
 def test_the_good_rows_can_be_taken_without_the_bad_ones(source):
     call_command("import_database", "OTHER_DATABASE")
     before = everything()

@@ -110,7 +110,10 @@ def _check(cursor, report: DatabaseReport, limits: dict, rejects_path: Path | No
         report.bad_values += set_aside_bad_rows(cursor, table.name, limits)
     report.bad_rows = first_bad_rows(cursor, SHOWN)
     if report.bad_values and rejects_path:
-        write_rejects(cursor, rejects_path)
+        try:
+            write_rejects(cursor, rejects_path)
+        except OSError as error:
+            raise ImportRefused(f"The rejects file {rejects_path.name} cannot be written: {error.strerror}.") from None
 
 
 def _merge(cursor, owner: Operator, report: DatabaseReport, progress: Progress) -> None:
