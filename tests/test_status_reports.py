@@ -1,5 +1,6 @@
 """Status reports come in by one door, and outages and current states follow from them, whatever their order."""
 
+import threading
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -213,3 +214,31 @@ def test_outages_and_states_follow_from_the_union_of_all_batches(batches):
             assert changed == sum(before.get(key) != status for key, status in union.items())
             assert_derived(union)
         transaction.set_rollback(True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_recorders_of_the_same_chargers_wait_for_each_other():
+    chargers, union, failures = make_chargers(3), {}, []
+    states = ["AVAILABLE", "FAULTED", "FAULTED", "OFFLINE", "CHARGING"]
+    for charger in chargers:
+        for at in range(120):
+            union[charger, minute(at)] = states[(charger * 7 + at * at) % 5]
+
+    def record(part: int) -> None:
+        rows = [(*key, status) for number, (key, status) in enumerate(union.items()) if number % 4 == part]
+        try:
+            for start in range(0, len(rows), 9):
+                batch = rows[start : start + 9][:: 1 if part % 2 else -1]
+                StatusReport.objects.record(*zip(*batch, strict=True))
+        except Exception as error:
+            failures.append(error)
+        finally:
+            connection.close()
+
+    recorders = [threading.Thread(target=record, args=[part]) for part in range(4)]
+    for recorder in recorders:
+        recorder.start()
+    for recorder in recorders:
+        recorder.join()
+    assert failures == []
+    assert_derived(union)
