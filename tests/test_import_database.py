@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from stations.models import Charger, Operator, Site
-from telemetry.models import ChargerState, ChargingSession, Outage, StatusReport
+from telemetry.models import ChargerState, ChargingSession, Outage, SiteState, StatusReport
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 SCHEMA = """
@@ -76,6 +76,7 @@ def test_all_four_tables_arrive(source, capsys):
         ("2", "Hill", "ESB", None, 1),
     ]
     assert not Operator.objects.get().is_simulated
+    assert SiteState.objects.count() == 2
     assert list(Charger.objects.values_list("external_id", "site__name", "model", "connector_type")) == [
         ("12", "Hill", "", ""),
         ("CH-11", "Dock", "Terra", "CCS"),

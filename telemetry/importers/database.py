@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from stations.models import Charger, Operator, Site
 from stations.progress import Progress
-from telemetry.models import ChargingSession, StatusReport
+from telemetry.models import ChargingSession, SiteState, StatusReport
 
 from . import ImportRefused
 from .database_checks import BadRow, create_rejects, first_bad_rows, set_aside_bad_rows, write_rejects
@@ -121,6 +121,7 @@ def _merge(cursor, owner: Operator, report: DatabaseReport, progress: Progress) 
     report.changed["sites"] = _merge_sites(cursor, owner)
     report.changed["chargers"] = _merge_chargers(cursor)
     cursor.execute(PORTS)
+    SiteState.objects.ensure()
     progress(total, total, "merging status reports")
     cursor.execute(STATUS_BATCH)
     report.changed["charger_status"] = StatusReport.objects.record_staged(cursor, "status_batch")
