@@ -44,7 +44,8 @@ def job_kind(name: str):
     """Register `def work(job, progress) -> dict` as the work of jobs of this kind, in an app's `jobs.py`.
 
     The dict becomes the job's result. The work may be done again from its start after a crash, so that it must be
-    all or nothing, or harmless to repeat.
+    all or nothing, or harmless to repeat. It must not save the job's own row inside a transaction: the heartbeat would
+    wait for the commit.
     """
 
     def register(work):
