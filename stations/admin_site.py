@@ -3,12 +3,15 @@
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db import connections
+from django.db.models import Subquery
+from django.db.models.functions import Coalesce
 from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin, TabularInline
 
 from .access import visible_rows
 
 EXACT_UP_TO = 10_000
+NEWEST = 20_000  # rows of a big table that its list looks through while no place is chosen
 
 
 class EstimatedPaginator(Paginator):
@@ -88,6 +91,40 @@ class HistoryAdmin(BaseAdmin):
 
     def has_delete_permission(self, request, obj=None):
         return False
+
+
+class BigTableAdmin(HistoryAdmin):
+    """Millions of rows: the newest of the whole network, or all of one place, which an index has in order of time.
+
+    Nothing else is offered, because a rare status or a small operator would be searched for in the whole table.
+    """
+
+    list_per_page = 100
+    list_filter_submit = True
+    list_before_template = "admin/newest_rows.html"
+    place_filter: tuple  # the relation to the place, and its filter
+    more_filters: tuple = ()  # offered once a place is chosen
+    time = "reported_at"
+
+    def one_place(self, request) -> bool:
+        """Whether the list is of one charger or site."""
+        return any(name.startswith(f"{self.place_filter[0]}__") for name in request.GET)
+
+    def get_list_filter(self, request):
+        return (self.place_filter, *(self.more_filters if self.one_place(request) else ()))
+
+    def get_ordering(self, request):
+        return (f"-{self.time}",) if self.one_place(request) else ("-pk",)
+
+    def get_queryset(self, request):
+        rows = super().get_queryset(request)
+        if not request.resolver_match.url_name.endswith("_changelist") or self.one_place(request):
+            return rows
+        oldest = self.model._default_manager.order_by("-pk").values("pk")[NEWEST : NEWEST + 1]
+        return rows.filter(pk__gt=Coalesce(Subquery(oldest), 0))
+
+    def changelist_view(self, request, extra_context=None):
+        return super().changelist_view(request, {"newest": None if self.one_place(request) else NEWEST})
 
 
 class BaseInline(Scope, TabularInline):

@@ -5,7 +5,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeDateTime
 
 from stations.admin_display import badge_column, moment, moment_column, quantity, quantity_column
 from stations.admin_filters import QuestionFilter, SilentFilter, open_filter, operator_filter
-from stations.admin_site import BaseAdmin, HistoryAdmin
+from stations.admin_site import BaseAdmin, BigTableAdmin, HistoryAdmin
 
 from .models import (
     ChargerState,
@@ -25,23 +25,12 @@ from .models import (
 )
 
 
-class BigTableAdmin(HistoryAdmin):
-    """Millions of rows: only filters that an index answers, and times in order once one place is chosen."""
-
-    list_per_page = 100
-    list_filter_submit = True
-    place = "charger"
-    time = "reported_at"
-
-    def get_ordering(self, request):
-        return (f"-{self.time}",) if any(name.startswith(self.place) for name in request.GET) else ("-pk",)
-
-
 @admin.register(StatusReport)
 class StatusReportAdmin(BigTableAdmin):
     list_display = ["reported_at", "charger", "state", "error_code", "temperature", "received"]
     list_select_related = ["charger"]
-    list_filter = [("charger", AutocompleteSelectFilter), ("status", admin.ChoicesFieldListFilter)]
+    place_filter = ("charger", AutocompleteSelectFilter)
+    more_filters = (("status", admin.ChoicesFieldListFilter),)
     state = staticmethod(badge_column("status", "status", ChargerStatus))
     temperature = staticmethod(quantity_column("temperature_c", "temperature", "°C", 1))
     received = staticmethod(moment_column("received_at", "received"))
@@ -49,10 +38,11 @@ class StatusReportAdmin(BigTableAdmin):
 
 @admin.register(Reading)
 class ReadingAdmin(BigTableAdmin):
-    place, time = "site", "at"
+    time = "at"
     list_display = ["at", "site", "state", "used", "ports", "wait", "temperature", "paid", "weather", "local_event"]
     list_select_related = ["site__operator"]
-    list_filter = [("site", AutocompleteSelectFilter), ("status", admin.ChoicesFieldListFilter)]
+    place_filter = ("site", AutocompleteSelectFilter)
+    more_filters = (("status", admin.ChoicesFieldListFilter),)
     state = staticmethod(badge_column("status", "status", SiteStatus))
     used = staticmethod(quantity_column("utilization", "utilization", "%", scale=100))
     wait = staticmethod(quantity_column("wait_minutes", "wait", "min"))
@@ -72,7 +62,7 @@ class ChargingSessionAdmin(BigTableAdmin):
     time = "started_at"
     list_display = ["started_at", "charger", "lasted", "energy", "success", "paid"]
     list_select_related = ["charger__site__operator"]
-    list_filter = [("charger", AutocompleteSelectFilter)]
+    place_filter = ("charger", AutocompleteSelectFilter)
     lasted = staticmethod(quantity_column("minutes", "lasted", "min"))
     energy = staticmethod(quantity_column("energy_kwh", "energy", "kWh", 1))
 
