@@ -1,6 +1,7 @@
 """The embedded PostgreSQL and Valkey: real processes in clones of their own, crashed and started again."""
 
 import os
+import shutil
 import signal
 import stat
 import sys
@@ -88,6 +89,16 @@ def test_a_postgresql_that_still_winds_down_is_waited_for(make_clone):
     assert clone.run("print(embedded.ensure_running())") == "['PostgreSQL']"
     assert talker.wait(10) == 0
     assert clone.query("select 1") == "1"
+
+
+def test_engines_whose_sockets_were_cleaned_away_are_started_again(make_clone):
+    clone = make_clone()
+    clone.run("embedded.ensure_running()")
+    clone.query("create table kept as select 42 as answer")
+    shutil.rmtree(clone.run("print(runtime_dir())"))
+    clone.run("POSTGRES.lock_path.unlink()")  # the lock may be cleaned away as well
+    assert clone.run("print(embedded.ensure_running())") == "['Valkey', 'PostgreSQL']"
+    assert clone.query("select answer from kept") == "42"
 
 
 def test_two_clones_at_once_have_nothing_in_common(make_clone):

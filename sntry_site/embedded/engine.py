@@ -14,6 +14,7 @@ from .addresses import LOG_DIR, VAR_DIR
 from .failures import EnginesUnavailable, clear_disk_errors, explain
 
 WIND_DOWN_SECONDS = 60
+UNREACHABLE_SECONDS = 3
 LOG_BYTES = 5_000_000
 PR_SET_PDEATHSIG = 1
 
@@ -25,6 +26,10 @@ class Engine:
     key: str
     variable: str
     stop_signal: signal.Signals
+
+    @property
+    def socket_path(self) -> Path:
+        raise NotImplementedError
 
     @property
     def lock_path(self) -> Path:
@@ -78,10 +83,14 @@ class Engine:
         """Its lock, once no process of an earlier run is left; None when it answers after all."""
         lock = os.open(self.lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         deadline = time.monotonic() + WIND_DOWN_SECONDS
+        unreachable = deadline - WIND_DOWN_SECONDS + UNREACHABLE_SECONDS
         while True:
             if self.answers():
                 os.close(lock)
                 return None
+            if time.monotonic() > unreachable and not self.socket_path.exists():
+                self.end(int(os.pread(lock, 20, 0) or 0))  # something has cleaned /tmp: nobody can reach it any more
+                unreachable = float("inf")
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return lock
@@ -129,15 +138,21 @@ class Engine:
         process = self.process_id()
         if not process:
             return False
-        with contextlib.suppress(ProcessLookupError):
-            if is_running(process, str(VAR_DIR)):
-                os.kill(process, self.stop_signal)
+        self.end(process)
         deadline = time.monotonic() + WIND_DOWN_SECONDS
         while self.process_id():
             if time.monotonic() > deadline:
                 raise EnginesUnavailable(f"{self.name} (process {process}) did not stop within {WIND_DOWN_SECONDS} s.")
             time.sleep(0.02)
         return True
+
+    def end(self, process: int) -> bool:
+        """Ask `process` to end if it is an engine of this clone; whether it is."""
+        with contextlib.suppress(ProcessLookupError):
+            if process and is_running(process, f"{VAR_DIR}/{self.key}"):
+                os.kill(process, self.stop_signal)
+                return True
+        return False
 
 
 def die_with_parent(stop_signal: signal.Signals):

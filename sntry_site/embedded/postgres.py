@@ -6,12 +6,13 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from functools import cached_property
 from pathlib import Path
 
 from .addresses import VAR_DIR, runtime_dir
 from .binaries import postgres_directory
-from .engine import Engine, is_running
+from .engine import Engine
 from .failures import explain, require_space
 from .ordinary_user import Way, find_way, give_to
 
@@ -68,8 +69,10 @@ class Postgres(Engine):
         # PostgreSQL takes any process that has the old number for itself, and would not start.
         for stale in (DATA / "postmaster.pid", runtime_dir() / ".s.PGSQL.5432.lock"):
             with contextlib.suppress(FileNotFoundError, ValueError):
-                if not is_running(int(stale.read_text().split()[0]), "postgres", str(DATA)):
-                    stale.unlink()
+                process = int(stale.read_text().split()[0])
+                while self.end(process):  # alive, but without our lock and a socket: nobody can reach it
+                    time.sleep(0.2)
+                stale.unlink()
 
     def _make_data_directory(self, lock: int) -> None:
         """initdb under another name, renamed when complete: one that was interrupted is made anew."""
