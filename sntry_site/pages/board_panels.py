@@ -143,7 +143,7 @@ def at_risk(operator_ids, order: str) -> list[dict]:
 
 def _row(state: SiteState) -> dict:
     site = state.site
-    kind = f"{site.get_charger_type_display()} {site.power_kw:.0f} kW"
+    kind = f"{site.charger_type} {site.power_kw:.0f} kW"
     level = RiskLevel(state.level)
     return {
         "id": site.pk,

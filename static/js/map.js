@@ -57,7 +57,7 @@ Sntry.map = (() => {
   }
 
   function rebuild() {
-    index = new Supercluster({ radius: 52, maxZoom: 15, map: summarise, reduce });
+    index = new Supercluster({ radius: 44, extent: 256, maxZoom: 15, map: summarise, reduce });
     index.load([...sites.values()].map((site) => ({
       type: "Feature", properties: { site }, geometry: { type: "Point", coordinates: [site.longitude, site.latitude] },
     })));
@@ -94,8 +94,11 @@ Sntry.map = (() => {
     const bounds = map.getBounds().pad(0.2);
     const box = [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()];
     const wanted = new Set();
-    for (const feature of index.getClusters(box, Math.round(map.getZoom()))) {
-      const look = feature.properties.cluster ? clusterLook(feature) : siteLook(feature.properties.site);
+    const looks = index.getClusters(box, Math.floor(map.getZoom()))
+      .map((feature) => (feature.properties.cluster ? clusterLook(feature) : siteLook(feature.properties.site)));
+    Sntry.placeLabels(looks, (look) => map.latLngToContainerPoint(look.at), map.getSize());
+    for (const look of looks) {
+      look.signature = JSON.stringify([look.signature, look.side]);
       wanted.add(look.key);
       place(look);
     }
@@ -135,11 +138,11 @@ Sntry.map = (() => {
     const where = inCity >= all.sites * 0.6 ? city : "";
     const size = Math.round(34 + Math.min(14, 2.2 * Math.log2(all.sites)));
     return {
-      key: `c${Math.round(map.getZoom())}:${longitude.toFixed(3)}:${latitude.toFixed(3)}:${size}`,
+      key: `c${Math.floor(map.getZoom())}:${longitude.toFixed(3)}:${latitude.toFixed(3)}:${size}`,
       signature: JSON.stringify([all.shares, all.sites, where, all.isSelected]),
-      at: [latitude, longitude], size, height: all.critical ? 200 : 100,
+      at: [latitude, longitude], size, text: where, height: all.critical ? 200 : 100,
       label: `${where ? `${where}: ` : ""}${all.sites} sites, ${all.critical} critical, ${all.watch} on watch. Press to zoom in.`,
-      drawing: () => Sntry.shapes.ring(size, all.shares, String(all.sites), where, all.isSelected),
+      drawing() { return Sntry.shapes.ring(size, all.shares, String(all.sites), all.isSelected, this.side && { side: this.side, text: where }); },
       onClick: () => open(all.cluster_id, [latitude, longitude]),
     };
   }
@@ -198,7 +201,7 @@ Sntry.map = (() => {
   function fit() {
     if (!sites.size) return;
     const places = [...sites.values()].map((site) => [site.latitude, site.longitude]);
-    map.fitBounds(L.latLngBounds(places), { padding: [36, 48], animate: moves() && drawn, maxZoom: 11 });
+    map.fitBounds(L.latLngBounds(places), { paddingTopLeft: [48, 36], paddingBottomRight: [64, 76], animate: moves() && drawn, maxZoom: 11 });
   }
 
   function moves() {

@@ -4,6 +4,13 @@ window.Sntry = window.Sntry || {};
 Sntry.shapes = (() => {
   const STATES = ["available", "in-use", "watch", "critical", "offline"];
 
+  const LABEL_PLACES = {
+    below: (size) => ({ x: size / 2, y: size + 13 }),
+    above: (size) => ({ x: size / 2, y: -6 }),
+    right: (size) => ({ x: size + 7, y: size / 2 + 4 }),
+    left: (size) => ({ x: -7, y: size / 2 + 4 }),
+  };
+
   function node(name, attributes, text) {
     const element = document.createElementNS("http://www.w3.org/2000/svg", name);
     for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
@@ -16,7 +23,7 @@ Sntry.shapes = (() => {
   }
 
   /* shares: ports by state, in the order of STATES. */
-  function ring(size, shares, count, place, isSelected) {
+  function ring(size, shares, count, isSelected, label) {
     const svg = drawing(size);
     const middle = size / 2, width = 5, radius = middle - width / 2;
     const around = 2 * Math.PI * radius;
@@ -36,7 +43,7 @@ Sntry.shapes = (() => {
     });
     if (isSelected) svg.append(node("circle", { class: "halo", cx: middle, cy: middle, r: middle + 3 }));
     svg.append(node("text", { class: "count", x: middle, y: middle }, count));
-    if (place) svg.append(node("text", { class: "place", x: middle, y: size + 13 }, place));
+    if (label) svg.append(node("text", { class: `place ${label.side}`, ...LABEL_PLACES[label.side](size) }, label.text));
     return svg;
   }
 

@@ -7,6 +7,7 @@ Only this script needs npm; whoever runs Sntry does not, because the files are c
 """
 
 import base64
+import gzip
 import hashlib
 import json
 import subprocess
@@ -43,7 +44,7 @@ def sha512(data: bytes) -> str:
 
 
 def place(name: str, version: str, file: str) -> Path:
-    """Where a file of a package stands, relative to this folder; Leaflet's style sheet expects its images/ beside it."""
+    """Where a file of a package stands, relative to this folder; a style sheet finds its images/ beside it."""
     parts = Path(file).parts
     return Path(name, version, *(parts[-2:] if "images" in parts else parts[-1:]))
 
@@ -63,6 +64,10 @@ def fetch(name: str, version: str, files: list[str]) -> dict:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(data)
                 hashes[place(name, version, file).as_posix()] = sha512(data)
+                if file.endswith(".json"):
+                    packed = target.with_name(target.name + ".gz")
+                    packed.write_bytes(gzip.compress(data, 9, mtime=0))  # whitenoise sends it to whoever accepts gzip
+                    hashes[packed.relative_to(HERE).as_posix()] = sha512(packed.read_bytes())
     return {"name": name, "version": version, "licence": licence, "package_sha512": package_hash, "files": hashes}
 
 
