@@ -5,6 +5,8 @@ import os
 import pytest
 from django.db import connection
 
+from .live_server import live_site, open_page, shared_site, start_site  # noqa: F401  (fixtures for every test file)
+
 os.environ.setdefault("REDIS_PREFIX", "sntry-test-" + os.environ.get("PYTEST_XDIST_WORKER", "main"))
 
 started_engines = pytest.StashKey[list]()

@@ -26,9 +26,7 @@ def stress(request, pk: int):
     """Hold a simulated site at its limits."""
     site = _site(request, pk, "telemetry.add_siteoverride")
     if not site.operator.is_simulated:
-        return _panel(
-            request, site, f"{site.name} is a real site; only simulated sites can be stressed.", is_done=False
-        )
+        return _panel(request, site, REAL_SITE, is_done=False)
     tasks.stress_site(site, request.user, timezone.now())
     return _panel(request, site, f"{site.name} is held under stress (simulated). Watch its risk, price and order.")
 

@@ -1,0 +1,143 @@
+"""The hub of a web process: frames are made once, and one slow browser does not hold up the others."""
+
+import asyncio
+import time
+
+import pytest
+from django.test import override_settings
+
+from stations import live
+
+
+class CountingFeed:
+    """A feed that counts how often it is asked."""
+
+    kinds = frozenset({"tick"})
+
+    def __init__(self):
+        self.snapshots, self.changed, self.version = 0, 0, 1
+
+    def snapshot(self, view):
+        self.snapshots += 1
+        return self.version, [f"all of {view} at {self.version}"]
+
+    def changes(self, view, message):
+        self.changed += 1
+        self.version = message["version"]
+        return [f"{view} to {message['version']}"]
+
+
+class Browser:
+    """Collects what is sent to it, as fast as `reading` lets it."""
+
+    def __init__(self, hub, feed, view="everything"):
+        self.received, self.reading = [], asyncio.Event()
+        self.reading.set()
+        self.socket = live.Socket(feed, view, self.take)
+        self.task = asyncio.create_task(self.socket.pump(hub))
+
+    async def take(self, frame):
+        await self.reading.wait()
+        self.received.append(frame)
+
+
+async def settle():
+    for _ in range(40):
+        await asyncio.sleep(0.01)
+
+
+async def opened(hub, feed, count, **options):
+    browsers = [Browser(hub, feed, **options) for _ in range(count)]
+    for browser in browsers:
+        await hub.join(browser.socket)
+    await settle()
+    return browsers
+
+
+def tick(version, **more):
+    return {"kind": "tick", "version": version, "previous": version - 1, **more}
+
+
+@pytest.fixture
+async def hub():
+    made = live.hub()
+    yield made
+    made._listener.cancel()
+
+
+async def test_a_hundred_sockets_of_one_view_cost_one_snapshot_and_one_frame(hub):
+    feed = CountingFeed()
+    browsers = await opened(hub, feed, 100)
+    await hub.deliver(tick(2))
+    await settle()
+    assert (feed.snapshots, feed.changed) == (1, 1)
+    assert all(browser.received == ["all of everything at 1", "everything to 2"] for browser in browsers)
+
+
+async def test_a_published_message_reaches_the_sockets_through_the_channel_layer(hub):
+    feed = CountingFeed()
+    [browser] = await opened(hub, feed, 1)
+    await asyncio.to_thread(live.publish, "tick", tick(2))
+    await asyncio.to_thread(live.publish, "job", {"id": 1})
+    await settle()
+    assert browser.received[1:] == ["everything to 2"]
+
+
+async def test_a_slow_socket_loses_its_backlog_and_gets_a_snapshot_while_others_miss_nothing(hub):
+    feed = CountingFeed()
+    slow, quick = await opened(hub, feed, 2)
+    slow.reading.clear()
+    last = 2 + 3 * live.BACKLOG_FRAMES
+    for version in range(2, last + 1):
+        await hub.deliver(tick(version))
+        await asyncio.sleep(0)
+    await settle()
+    slow.reading.set()
+    await settle()
+    assert quick.received[1:] == [f"everything to {version}" for version in range(2, last + 1)]
+    assert len(slow.received) < live.BACKLOG_FRAMES + 4
+    assert any(frame.startswith("all of everything") for frame in slow.received[1:])
+    assert slow.received[-1].endswith(str(last))
+
+
+async def test_a_gap_between_messages_makes_every_socket_read_again(hub):
+    feed = CountingFeed()
+    [browser] = await opened(hub, feed, 1)
+    await hub.deliver(tick(2))
+    await hub.deliver(tick(5))
+    await settle()
+    assert feed.snapshots == 2
+    assert browser.received[-1].startswith("all of everything")
+
+
+async def test_a_message_too_large_for_a_subscriber_says_only_read_again(hub):
+    feed = CountingFeed()
+    [browser] = await opened(hub, feed, 1)
+    await asyncio.to_thread(live.publish, "tick", tick(2, sites={"reason": ["x" * live.LARGEST_BODY_BYTES]}))
+    await settle()
+    assert feed.changed == 0
+    assert browser.received == ["all of everything at 1", "all of everything at 1"]
+
+
+async def test_views_without_sockets_are_forgotten(hub):
+    feed = CountingFeed()
+    browsers = await opened(hub, feed, 2)
+    for browser in browsers:
+        hub.leave(browser.socket)
+    await hub.deliver(tick(2))
+    assert feed.changed == 0
+    assert not hub.views
+
+
+def test_publishing_neither_raises_nor_lingers_when_the_broker_is_away(caplog):
+    nowhere = {
+        "default": {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "CONFIG": {"hosts": ["redis://127.0.0.1:1/0"]},
+        }
+    }
+    with override_settings(CHANNEL_LAYERS=nowhere):
+        began = time.monotonic()
+        live.publish("tick", tick(2))
+        assert time.monotonic() - began < live.PUBLISH_SECONDS + 1
+    assert "did not go out" in caplog.text
