@@ -1,6 +1,7 @@
 """The board in a real Chromium: what people see move, and what they are told when it does not."""
 
 import re
+import time
 from datetime import timedelta
 
 import pytest
@@ -42,14 +43,20 @@ def beat(number: int) -> int:
     return tasks.tick(timezone.now() + timedelta(seconds=10 * number)).version
 
 
+def until(page, expression: str, seconds: float = 30) -> None:
+    """Ask until it is true; the driver's own waiting would need `eval`, which the page's policy forbids."""
+    deadline = time.monotonic() + seconds
+    while not page.evaluate(expression):
+        assert time.monotonic() < deadline, expression
+        page.wait_for_timeout(100)
+
+
 def wait_for_version(page, version: int) -> None:
-    page.wait_for_function(f"Number(document.body.dataset.version) >= {version}", timeout=15_000)
+    until(page, f"Number(document.body.dataset.version) >= {version}")
 
 
 def wait_for_words(page, words: str) -> None:
-    page.wait_for_function(
-        "words => document.getElementById('connection-text').textContent.includes(words)", arg=words, timeout=30_000
-    )
+    page.locator("#connection-text", has_text=words).wait_for(timeout=30_000)
 
 
 def shown_sites(page) -> dict[int, tuple]:
@@ -79,7 +86,7 @@ def test_a_person_logs_in_and_sees_the_network_move(live_site, network, boss, op
         version = elsewhere(beat, number)
     wait_for_version(page, version)
     assert shown_sites(page) == elsewhere(stored_sites)
-    page.wait_for_function("document.querySelectorAll('#map .leaflet-base-pane canvas').length === 1")
+    until(page, "document.querySelectorAll('#map .leaflet-base-pane canvas').length === 1")
     assert page.title() == "Board · Sntry"
     assert watched.errors == []
 
@@ -95,7 +102,7 @@ def test_a_site_is_stressed_from_the_list_and_everyone_sees_it(live_site, networ
     page.keyboard.press("Enter")
     page.click("#actions button:has-text('Stress')")
     page.wait_for_selector("#actions .notice:has-text('held under stress')")
-    version = elsewhere(beat, 0)
+    version = elsewhere(beat, 2)  # the first slot that begins after the button was pressed
     for watched in (first, second):
         wait_for_version(watched.page, version)
         watched.page.wait_for_selector("#event-log li:has-text('Stress (simulated)')")
@@ -120,7 +127,8 @@ def test_the_page_says_that_it_reconnects_and_is_right_again_afterwards(start_si
     wait_for_words(page, "Live")
     wait_for_version(page, version)
     assert shown_sites(page) == elsewhere(stored_sites)
-    assert [error for error in watched.errors if "WebSocket" not in error and "ERR_CONNECTION" not in error] == []
+    expected = ("WebSocket", "htmx:ws:error", "ERR_CONNECTION")  # the browser's own words for a server that is away
+    assert [error for error in watched.errors if not any(word in error for word in expected)] == []
 
 
 def test_the_list_is_sorted_paused_and_resumed_without_a_reload(live_site, network, boss, open_page):
