@@ -4,7 +4,6 @@ from decimal import Decimal
 
 from django.contrib import admin
 from django.utils import timezone
-from django.utils.formats import number_format
 from django.utils.html import format_html
 
 EMPTY = "–"
@@ -25,8 +24,8 @@ def quantity(value: float | Decimal | None, unit: str = "", decimals: int = 0) -
     """A number to the right of its cell, with its unit; an en dash where there is none."""
     if value is None:
         return format_html('<span class="quantity">{}</span>', EMPTY)
-    number = number_format(value, decimals, use_l10n=True, force_grouping=True)
-    return format_html('<span class="quantity">{}{}</span>', number, f" {unit}" if unit else "")
+    # Not Django's number_format: it cuts decimals off instead of rounding them.
+    return format_html('<span class="quantity">{}{}</span>', f"{value:,.{decimals}f}", f" {unit}" if unit else "")
 
 
 def moment(at, now=None) -> str:

@@ -55,9 +55,16 @@ class ImportForm(forms.Form):
     operator = forms.ModelChoiceField(
         Operator.objects.none(),
         required=False,
-        empty_label="The one the file names",
+        empty_label="Imported",
         widget=UnfoldAdminSelectWidget,
-        help_text="Status reports and sessions only: whose chargers they are.",
+        help_text="Status reports only: whose the chargers are that nobody has met before.",
+    )
+    site = forms.CharField(
+        label="Site ID",
+        required=False,
+        max_length=64,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Status reports only: where chargers stand that nobody has met before; it is made if need be.",
     )
 
     def __init__(self, *args, user, **kwargs):
@@ -95,13 +102,22 @@ class ImportForm(forms.Form):
         options = {"skip_bad": values["skip_bad"], "time_zone": values["time_zone"], "file_name": values["file"].name}
         if values["kind"] == "import_readings":
             return {**options, "simulated": values["simulated"]}
-        return {**options, "operator": values["operator"].name if values["operator"] else None}
+        if values["kind"] == "import_status":
+            operator = values["operator"]
+            return {**options, "operator": operator.name if operator else None, "site": values["site"] or None}
+        return options
+
+
+def may_import(user) -> bool:
+    """Whether `user` may hand in files: a file can name any site, so it takes a person who may see all operators."""
+    unseen = Operator.objects.exclude(pk__in=Operator.objects.visible_to(user).values("pk"))
+    return user.has_perm("stations.add_job") and not unseen.exists()
 
 
 def import_page(request):
     """Take a file from a person who may add jobs, and go on to the page of its job."""
-    if not request.user.has_perm("stations.add_job"):
-        raise PermissionDenied("Importing needs the role ops.")
+    if not may_import(request.user):
+        raise PermissionDenied("Importing needs the role ops and a membership of every operator.")
     form = ImportForm(request.POST or None, request.FILES or None, user=request.user)
     if request.method == "POST" and form.is_valid():
         parameters, file = form.parameters(), form.cleaned_data["file"]
