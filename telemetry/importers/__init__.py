@@ -2,5 +2,7 @@
 
 from .readings import import_readings
 from .report import ImportRefused, ImportReport
+from .sessions import import_sessions
+from .status import import_status
 
-__all__ = ["ImportRefused", "ImportReport", "import_readings"]
+__all__ = ["ImportRefused", "ImportReport", "import_readings", "import_sessions", "import_status"]

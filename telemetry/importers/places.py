@@ -6,6 +6,7 @@ import numpy as np
 
 from .parsing import Parsed
 from .reading_shape import CHARGER_TYPES, LOCATION_TYPES, PLACE_COLUMNS, PRICING_TYPES
+from .staging import Names
 
 _WORDS = {"location_type": LOCATION_TYPES, "charger_type": CHARGER_TYPES, "pricing_type": PRICING_TYPES}
 
@@ -38,7 +39,7 @@ SELECT site.id, site.external_id || '-' || port, site.external_id || '-C' || (po
     site.power_kw
 FROM stations_site site, generate_series(1, site.ports_total) port
 WHERE site.external_id = ANY(%s)
-ON CONFLICT (external_id) DO NOTHING
+ON CONFLICT DO NOTHING
 """
 
 
@@ -46,17 +47,17 @@ ON CONFLICT (external_id) DO NOTHING
 class Places:
     """The stations of a file, numbered as they turn up, each with the attributes of its latest row."""
 
-    ids: list[str] = field(default_factory=list)
+    ids: Names = field(default_factory=Names)
     attributes: list[tuple] = field(default_factory=list)
     latest: list[int] = field(default_factory=list)
     differing: set[int] = field(default_factory=set)
-    _numbers: dict[str, int] = field(default_factory=dict)
 
     def add(self, parsed: Parsed) -> np.ndarray:
         """Take in the places of a block, and return the number of each row's station."""
-        values, texts = parsed.values, parsed.texts
-        numbers = np.array([self._number(name) for name in texts["station_id"]], np.int32)
-        station = numbers[values["station_id"]] if len(numbers) else values["station_id"]
+        values = parsed.values
+        station = self.ids.numbers(parsed, "station_id")
+        self.attributes += [()] * (len(self.ids.texts) - len(self.attributes))
+        self.latest += [-(2**62)] * (len(self.ids.texts) - len(self.latest))
         order = np.lexsort((parsed.lines, values["timestamp"], station))
         ordered = station[order]
         is_last = np.append(ordered[1:] != ordered[:-1], True) if len(order) else np.zeros(0, bool)
@@ -67,14 +68,6 @@ class Places:
         self.differing.update(ordered[:-1][changes & ~is_last[:-1]].tolist())
         self._take(parsed, order[is_last], ordered[is_last])
         return station
-
-    def _number(self, name: str) -> int:
-        number = self._numbers.setdefault(name, len(self.ids))
-        if number == len(self.ids):
-            self.ids.append(name)
-            self.attributes.append(())
-            self.latest.append(-(2**62))
-        return number
 
     def _take(self, parsed: Parsed, rows: np.ndarray, stations: np.ndarray) -> None:
         moments = parsed.values["timestamp"][rows].astype("M8[us]").astype(np.int64).tolist()
@@ -98,10 +91,10 @@ class Places:
         counts = {"operators": cursor.rowcount}
         columns = {name: [row[name] for row in rows] for name in PLACE_COLUMNS}
         names = [name for name in PLACE_COLUMNS if name not in ("station_name", "network")]
-        lists = [columns["network"], self.ids, columns["station_name"], *(columns[name] for name in names)]
+        lists = [columns["network"], self.ids.texts, columns["station_name"], *(columns[name] for name in names)]
         cursor.execute(_SITES, lists)
         counts["sites"] = cursor.rowcount
-        cursor.execute(_CHARGERS, [self.ids])
+        cursor.execute(_CHARGERS, [self.ids.texts])
         counts["chargers"] = cursor.rowcount
         return counts
 

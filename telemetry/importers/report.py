@@ -37,6 +37,17 @@ class ImportReport:
         written = f"{self.inserted:,} new, {self.changed:,} changed, {self.unchanged:,} as they were"
         return f"{self.rows:,} rows: {written}{bad}."
 
+    def count(self, known: int, written: int) -> None:
+        """Of the good rows, `known` were in the database and `written` have changed it."""
+        good = self.rows - self.bad_rows
+        self.inserted, self.unchanged = good - known, good - written
+        self.changed = written - self.inserted
+
+    def note_created(self, count: int, kind: str) -> None:
+        """Mention new things, if there are any."""
+        if count:
+            self.notes.append(f"{count:,} {kind} created")
+
     def as_dict(self) -> dict:
         """For a job's result."""
         bad_cells = [cell._asdict() for cell in self.bad_cells]

@@ -1,0 +1,56 @@
+"""Where chargers belong that a file of status reports or sessions names, and nobody has met before."""
+
+from stations.models import Operator, Site
+
+from ..models import SiteState
+from .report import ImportRefused
+
+OPERATOR, SITE, SITE_NAME = "Imported", "IMPORTED", "Imported chargers"
+
+_CREATE_SITES = """
+INSERT INTO stations_site (operator_id, external_id, name, city, region, location_type, charger_type, power_kw,
+    ports_total, amenities, pricing_type, base_price, session_minutes)
+SELECT %s, external_id, external_id, '', '', 'Unknown', 'Unknown', 0, 0, '', 'per_kwh', 0, 35
+FROM unnest(%s::text[]) external_id ON CONFLICT (external_id) DO NOTHING
+"""
+_CREATE = """
+INSERT INTO stations_charger (site_id, external_id, cabinet_id, cabinet_port, connector_type, model, power_kw)
+SELECT site.id, named.charger_id, '', 1, '', '', 0
+FROM unnest(%s::text[], %s::text[]) AS named (charger_id, site_id)
+JOIN stations_site site ON site.external_id = named.site_id
+ON CONFLICT (external_id) DO NOTHING
+RETURNING site_id
+"""
+_COUNT = """
+UPDATE stations_site site SET ports_total = (SELECT count(*) FROM stations_charger WHERE site_id = site.id)
+WHERE id = ANY(%s)
+"""
+
+
+def shared_site(external_id: str | None, operator: str | None) -> str:
+    """The external id of the site for unknown chargers: the one asked for, which is made if need be, or a common one.
+
+    Raises ImportRefused if the site exists and belongs to another operator than the one asked for.
+    """
+    wanted = external_id or SITE
+    owner, _ = Operator.objects.get_or_create(name=operator or OPERATOR)
+    name = external_id or SITE_NAME
+    site, _ = Site.objects.get_or_create(external_id=wanted, defaults={"operator": owner, "name": name})
+    if operator and site.operator_id != owner.pk:
+        raise ImportRefused(f"The site {wanted} belongs to {site.operator}, not to {operator}.")
+    return site.external_id
+
+
+def create_sites(cursor, external_ids: list[str]) -> None:
+    """Create the sites that are not known yet, without a place on the map."""
+    owner, _ = Operator.objects.get_or_create(name=OPERATOR)
+    cursor.execute(_CREATE_SITES, [owner.pk, external_ids])
+
+
+def create_chargers(cursor, charger_ids: list[str], site_ids: list[str]) -> int:
+    """Create the chargers that are not known yet, each at its site (both by external id); say how many those were."""
+    cursor.execute(_CREATE, [charger_ids, site_ids])
+    changed = [site_id for (site_id,) in cursor.fetchall()]
+    cursor.execute(_COUNT, [sorted(set(changed))])
+    SiteState.objects.ensure()
+    return len(changed)
