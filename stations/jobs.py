@@ -37,7 +37,14 @@ _kinds: dict[str, Callable[[Job, Progress], dict | None]] = {}
 
 
 class JobRefused(Exception):
-    """What was asked for cannot be done; the message is the one clear sentence that the user sees."""
+    """What was asked for cannot be done; the message is the one clear sentence that the user sees.
+
+    `result` becomes the job's result: what the user needs to know besides.
+    """
+
+    def __init__(self, message: str, result: dict | None = None) -> None:
+        super().__init__(message)
+        self.result = result or {}
 
 
 def job_kind(name: str):
@@ -126,7 +133,7 @@ def _outcome(job: Job, progress: Progress) -> dict:
         json.dumps(result, allow_nan=False)
         state, job.done = Job.State.DONE, job.total or job.done
     except JobRefused as error:
-        result, job.message = {}, str(error)
+        result, job.message = error.result, str(error)
     except Exception as error:
         logger.exception("job %s (%s) failed", job.pk, job.kind)
         result, job.message = {}, f"{type(error).__name__}: {error}".replace("\0", "")

@@ -4,12 +4,14 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from django.conf import settings
+from django.core.files import File
 from django.utils import timezone
 
 from stations.jobs import JobRefused, enqueue, job_kind
 
 from . import scoring
-from .importers import import_readings
+from .importers import ImportRefused, ImportReport, import_readings, import_sessions, import_status
 from .models import Reading
 from .simulation.history import STEPS_PER_DAY
 from .simulation.history_file import write_history
@@ -51,3 +53,50 @@ def extend_history(job, progress) -> dict:
     if job.parameters.get("then"):
         enqueue(job.parameters["then"])
     return {"days": steps // STEPS_PER_DAY}
+
+
+@job_kind("import_readings")
+def import_uploaded_readings(job, progress) -> dict:
+    """Import the upload as half-hours. Parameters, all optional: simulated (true), skip_bad, time_zone."""
+    return _import_upload(job, progress, import_readings, simulated=job.parameters.get("simulated", True))
+
+
+@job_kind("import_status")
+def import_uploaded_status(job, progress) -> dict:
+    """Import the upload as status reports. Parameters, all optional: site, operator, skip_bad, time_zone."""
+    places = {name: job.parameters.get(name) or None for name in ("site", "operator")}
+    return _import_upload(job, progress, import_status, **places)
+
+
+@job_kind("import_sessions")
+def import_uploaded_sessions(job, progress) -> dict:
+    """Import the upload as charging sessions. Parameters, all optional: skip_bad, time_zone."""
+    return _import_upload(job, progress, import_sessions)
+
+
+def _import_upload(job, progress, load, **options) -> dict:
+    """Load the job's upload; bad rows become the job's result file, whether they were left out or in the way."""
+    with tempfile.TemporaryDirectory() as folder:
+        rejects = Path(folder, "rejects.csv")
+        try:
+            report: ImportReport = load(
+                job.upload.path,
+                **options,
+                skip_bad=bool(job.parameters.get("skip_bad")),
+                time_zone=job.parameters.get("time_zone") or settings.DATA_TIME_ZONE,
+                rejects_path=rejects,
+                progress=progress,
+                now=timezone.now(),
+            )
+        except ImportRefused:
+            _keep_rejects(job, rejects)
+            raise
+        _keep_rejects(job, rejects)
+    return report.as_dict()
+
+
+def _keep_rejects(job, rejects: Path) -> None:
+    if rejects.exists():
+        with open(rejects, "rb") as file:
+            job.result_file.save(f"{Path(job.upload.name).stem}-rejects.csv", File(file), save=False)
+        type(job).objects.filter(pk=job.pk).update(result_file=job.result_file.name)

@@ -1,6 +1,6 @@
 """Where chargers belong that a file of status reports or sessions names, and nobody has met before."""
 
-from stations.models import Operator, Site
+from stations.models import Charger, Operator, Site
 
 from ..models import SiteState
 from .report import ImportRefused
@@ -41,16 +41,22 @@ def shared_site(external_id: str | None, operator: str | None) -> str:
     return site.external_id
 
 
+def unknown_chargers(charger_ids: list[str]) -> list[str]:
+    """Those of `charger_ids` that nobody has met before."""
+    known = set(Charger.objects.filter(external_id__in=charger_ids).values_list("external_id", flat=True))
+    return [charger_id for charger_id in charger_ids if charger_id not in known]
+
+
 def create_sites(cursor, external_ids: list[str]) -> None:
     """Create the sites that are not known yet, without a place on the map."""
     owner, _ = Operator.objects.get_or_create(name=OPERATOR)
     cursor.execute(_CREATE_SITES, [owner.pk, external_ids])
 
 
-def create_chargers(cursor, charger_ids: list[str], site_ids: list[str]) -> int:
-    """Create the chargers that are not known yet, each at its site (both by external id); say how many those were."""
+def create_chargers(cursor, charger_ids: list[str], site_ids: list[str]) -> str:
+    """Create chargers, each at its site (both by external id); say so in words."""
     cursor.execute(_CREATE, [charger_ids, site_ids])
     changed = [site_id for (site_id,) in cursor.fetchall()]
     cursor.execute(_COUNT, [sorted(set(changed))])
     SiteState.objects.ensure()
-    return len(changed)
+    return f"{len(changed):,} chargers created at {len(set(changed)):,} sites"

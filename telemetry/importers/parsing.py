@@ -15,6 +15,8 @@ from .source import Block
 
 csv.field_size_limit(64 * 1024 * 1024)  # because columns have limits of their own, and say so by line and column
 
+_DTYPES = {Word: np.int16, Loose: np.int16, Number: np.float64, Moment: np.dtype("M8[us]")}
+
 RowCheck = Callable[[Mapping[str, np.ndarray]], np.ndarray]
 
 
@@ -83,39 +85,37 @@ def _at_once(block: Block, shape: Shape, header: list[str]) -> Parsed | None:
 
 
 def _keep(name: str, column: Column, codes: np.ndarray, words: list, values: dict, texts: dict) -> None:
+    """Store a column whose distinct cells say `words`."""
     if isinstance(column, Text):
         values[name], texts[name] = codes, words
     else:
-        values[name] = np.array(words, np.int16)[codes] if words else codes.astype(np.int16)
+        values[name] = np.array(words, _DTYPES[type(column)])[codes]
 
 
 def _cell_by_cell(block: Block, shape: Shape, header: list[str]) -> Parsed:
     """The good rows of the block, and each bad cell with its line and column."""
     lines, rows, bad_cells = _records(block, header)
-    bad_lines = {cell.line for cell in bad_cells}
-    cells = dict(zip(header, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(header, ())
+    bad_rows = len(bad_cells)
+    cells = {name: [row[place] for row in rows] for place, name in enumerate(header)}
     values, texts, good = {}, {}, np.ones(len(rows), bool)
+
+    def blame(row: int, name: str, reason: str) -> None:
+        bad_cells.append(BadCell(lines[row], name, cells[name][row], reason))
+        good[row] = False
+
     for name, column in shape.columns.items():
         known: dict[str, int] = {}
         codes = np.array([known.setdefault(cell, len(known)) for cell in cells[name]], np.int32)
         words, reasons = _read_each(column, known)
-        _keep(name, column, codes, words, values, texts) if isinstance(column, (Text, Word, Loose)) else (
-            values.__setitem__(name, _numbers(column, words)[codes])
-        )
+        _keep(name, column, codes, words, values, texts)
         for row in np.flatnonzero(np.array([reason is not None for reason in reasons], bool)[codes]):
-            bad_cells.append(BadCell(lines[row], name, cells[name][row], reasons[codes[row]]))
-            good[row] = False
+            blame(row, name, reasons[codes[row]])
     for name, reason, check in shape.row_checks:
         for row in np.flatnonzero(good & ~check(values)):
-            bad_cells.append(BadCell(lines[row], name, cells[name][row], reason))
-            good[row] = False
-    bad_cells.sort(key=lambda cell: cell.line)
+            blame(row, name, reason)
     kept = {name: array[good] for name, array in values.items()}
-    return Parsed(np.array(lines, int)[good], kept, texts, bad_cells, len(bad_lines) + int((~good).sum()))
-
-
-def _numbers(column: Column, words: list) -> np.ndarray:
-    return np.array(words, "M8[us]" if isinstance(column, Moment) else float)
+    bad_cells.sort(key=lambda cell: cell.line)
+    return Parsed(np.array(lines, np.int64)[good], kept, texts, bad_cells, bad_rows + int((~good).sum()))
 
 
 def _read_each(column: Column, cells) -> tuple[list, list[str | None]]:

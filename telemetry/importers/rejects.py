@@ -7,7 +7,7 @@ from pathlib import Path
 from .report import SHOWN, BadCell, ImportRefused
 
 _FORMULA = re.compile(r"\s*[=+\-@\t\r\n]")
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 
 
 class Rejects:

@@ -1,6 +1,6 @@
 """What an import has to say: a report when it went well, one clear sentence when it did not."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,20 +43,17 @@ class ImportReport:
         self.inserted, self.unchanged = good - known, good - written
         self.changed = written - self.inserted
 
-    def note_created(self, count: int, kind: str) -> None:
-        """Mention new things, if there are any."""
-        if count:
-            self.notes.append(f"{count:,} {kind} created")
-
     def as_dict(self) -> dict:
         """For a job's result."""
-        bad_cells = [cell._asdict() for cell in self.bad_cells]
-        return {**asdict(self), "bad_cells": bad_cells, "rejects_path": self.rejects_path and self.rejects_path.name}
+        values = {
+            name: getattr(self, name) for name in ("rows", "bad_rows", "inserted", "changed", "unchanged", "notes")
+        }
+        return {**values, "summary": str(self), "bad_cells": [str(cell) for cell in self.bad_cells]}
 
 
 class ImportRefused(JobRefused):
     """The source cannot be imported; the message is the one clear sentence that says why and what to do."""
 
     def __init__(self, message: str, report: ImportReport | None = None):
-        super().__init__(message)
+        super().__init__(message, report.as_dict() if report else None)
         self.report = report

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from stations.progress import Progress
 
 from ..models import ChargingSession
-from .charger_places import create_chargers, create_sites
+from .charger_places import create_chargers, create_sites, unknown_chargers
 from .columns import Moment, Number, Text, Word
 from .parsing import Parsed, Shape
 from .report import ImportReport
@@ -79,13 +79,13 @@ def import_sessions(
         cursor.execute(_CREATE)
         report = stage(cursor, "staged_session", order, session_shape(order), chargers, "start_time", take)
         order.tell("Merging")
-        site_ids = [homes[number] for number in range(len(chargers.texts))]
-        create_sites(cursor, sorted(set(site_ids)))
-        created = create_chargers(cursor, chargers.texts, site_ids)
+        if unknown := unknown_chargers(chargers.texts):
+            site_ids = [homes[chargers.number(charger_id)] for charger_id in unknown]
+            create_sites(cursor, sorted(set(site_ids)))
+            report.notes.append(create_chargers(cursor, unknown, site_ids))
         cursor.execute(_BATCH, [chargers.texts])
         cursor.execute(_KNOWN)
         known = cursor.fetchone()[0]
         report.count(known, ChargingSession.objects.record_staged(cursor, "session_batch"))
         cursor.execute("DROP TABLE staged_session, session_batch")
-    report.note_created(created, "chargers")
     return report

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from stations.progress import Progress
 
 from ..models import ChargerStatus, StatusReport
-from .charger_places import create_chargers, shared_site
+from .charger_places import create_chargers, shared_site, unknown_chargers
 from .columns import Moment, Number, Text, Word
 from .parsing import Parsed, Shape
 from .report import ImportReport
@@ -73,12 +73,12 @@ def import_status(
         cursor.execute(_CREATE)
         report = stage(cursor, "staged_status", order, status_shape(order), chargers, "time", take)
         order.tell("Merging")
-        home = shared_site(site, operator)
-        created = create_chargers(cursor, chargers.texts, [home] * len(chargers.texts))
+        if unknown := unknown_chargers(chargers.texts):
+            home = shared_site(site, operator)
+            report.notes.append(create_chargers(cursor, unknown, [home] * len(unknown)))
         cursor.execute(_BATCH, [_STATUSES, chargers.texts])
         cursor.execute(_KNOWN)
         known = cursor.fetchone()[0]
         report.count(known, StatusReport.objects.record_staged(cursor, "status_batch"))
         cursor.execute("DROP TABLE staged_status, status_batch")
-    report.note_created(created, "chargers")
     return report
