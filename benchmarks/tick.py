@@ -40,7 +40,7 @@ FROM generate_series(1, %(sites)s) n, generate_series(1, %(ports)s) p;
 INSERT INTO telemetry_chargerstate (charger_id, status, error_code) SELECT id, 'AVAILABLE', '' FROM stations_charger;
 INSERT INTO telemetry_climatology (month, hour, site_id, utilization, temperature_f, precipitation_mm, weather,
     gas_price, traffic_index)
-SELECT 7, 12, n, 0.2 + 0.4 * random(), 60 + 30 * random(), 0, 0, 3.5, 3 FROM generate_series(1, %(sites)s) n;
+SELECT 7, 12, n, 0.1 + 0.4 * random(), 60 + 25 * random(), 0, 0, 3.5, 3 FROM generate_series(1, %(sites)s) n;
 """
 
 
