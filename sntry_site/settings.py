@@ -172,7 +172,7 @@ EMAIL_TIMEOUT = 10  # seconds; without it a mail server that hangs would hold up
 DATA_TIME_ZONE = env.str("DATA_TIME_ZONE", default="UTC")  # zone of imported timestamps, and of the climatology
 RAW_DAYS = env.int("RAW_DAYS", default=2)  # days that ten-second readings are kept before only half-hours remain
 EVENT_DAYS = env.int("EVENT_DAYS", default=180)
-MODEL_DIR = VAR_DIR / "models"
+MODEL_DIR = Path(env.str("MODEL_DIR", default=str(VAR_DIR / "models")))
 RISK_WATCH, RISK_DISPATCH, RISK_CRITICAL, RISK_TOAST = 0.40, 0.45, 0.60, 0.80
 TICK_NOISE = env.str("TICK_NOISE", default="white")  # or "smooth": the same spread, but slow
 TICK_SEED = env.int("TICK_SEED", default=0)
