@@ -111,7 +111,7 @@ def test_from_a_file_to_a_message_on_a_socket(history, live_site, tick_worker):
         assert SiteState.objects.get(site=here).price == here.base_price
         assert not WorkOrder.objects.open().filter(site=here).exists()
 
-        version = SiteState.objects.get(site=here).version
+        version = tasks.tick(timezone.now() + timedelta(seconds=10)).version
         browser.read_version(version)
         other.read_version(version)
         assert browser.sites == other.sites
