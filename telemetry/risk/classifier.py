@@ -37,21 +37,27 @@ def train(features: np.ndarray, status: np.ndarray, seed: int = 0, jobs: int = -
     """
     if len(np.unique(status)) < 2:
         raise ValueError("the history holds only one station status, so there is nothing to learn")
+    from joblib import parallel_config
     from sklearn.ensemble import RandomForestClassifier
 
     cut = int(len(status) * TRAIN_SHARE)
     forest = RandomForestClassifier(
         n_estimators=100, max_depth=15, class_weight="balanced", max_samples=0.1, random_state=seed, n_jobs=jobs
     )
-    forest.fit(features[:cut], status[:cut])
+    with parallel_config(backend="threading"):  # because a worker's process may not have processes of its own
+        forest.fit(features[:cut], status[:cut])
     return Trained(forest, _metrics(forest, features[cut:], status[cut:], cut))
 
 
 def score(model: RandomForestClassifier, features: np.ndarray, jobs: int = 1) -> np.ndarray:
     """P(partial outage) + P(offline) of each of n readings: (n,) float64 between 0 and 1."""
+    from joblib import parallel_config
+
     model.n_jobs = jobs
     columns = [place for place, name in enumerate(model.classes_) if name in OUTAGE_CLASSES]
-    return np.clip(model.predict_proba(features)[:, columns].sum(axis=1), 0, 1)
+    with parallel_config(backend="threading"):
+        chances = model.predict_proba(features)
+    return np.clip(chances[:, columns].sum(axis=1), 0, 1)
 
 
 def average_precision(model: RandomForestClassifier, features: np.ndarray, status: np.ndarray) -> float:

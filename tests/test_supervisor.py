@@ -1,0 +1,97 @@
+"""The supervisor of `manage.py up`, with small shell programs in place of web and workers."""
+
+import signal
+import time
+
+import pytest
+
+from sntry_site import process_logs
+from sntry_site.supervisor import Program, Supervisor
+
+PATIENT = ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0))
+
+
+@pytest.fixture
+def logs(tmp_path, monkeypatch):
+    monkeypatch.setattr(process_logs, "LOG_DIR", tmp_path)
+    return tmp_path
+
+
+def shell(name, stage, script, signals=PATIENT):
+    return Program(name, stage, ["sh", "-c", script], signals)
+
+
+def supervise(programs, until):
+    """Run `programs` until the condition holds, then stop them; the seconds that stopping took."""
+    asked_at = []
+
+    def look() -> list[str]:
+        assert time.monotonic() < deadline, "it did not happen in time"
+        if until() and not asked_at:
+            asked_at.append(time.monotonic())
+            boss.ask_to_stop()
+        return []
+
+    deadline = time.monotonic() + 20
+    boss = Supervisor(programs, look_after_engines=look)
+    boss.run()
+    return time.monotonic() - asked_at[0]
+
+
+def test_a_program_that_dies_is_started_again_and_it_is_said(logs, capsys):
+    web = shell(
+        "web", 1, f"echo begun; echo >> '{logs}/starts'; [ $(wc -l < '{logs}/starts') -gt 2 ] && sleep 60; exit 3"
+    )
+    supervise([web], until=lambda: (logs / "web.log").exists() and (logs / "web.log").read_text().count("begun") == 3)
+    shown = capsys.readouterr().out
+    assert "web  | begun" in shown
+    assert shown.count("web ended with exit code 3; it starts again in") == 2
+    assert "stopping" in (logs / "up.log").read_text()
+
+
+def test_stages_stop_one_after_the_other_and_a_stage_at_once(logs, capsys):
+    script = "trap 'sleep 0.5; echo {0} goes; exit' TERM; echo ready; while :; do sleep 0.05; done"
+    programs = [shell(name, stage, script.format(name)) for name, stage in (("web", 1), ("tick", 2), ("jobs", 2))]
+    seconds = supervise(programs, until=lambda: all((logs / f"{p.name}.log").exists() for p in programs))
+    shown = capsys.readouterr().out
+    assert shown.index("web goes") < shown.index("web has stopped") < shown.index("tick goes")
+    assert shown.index("jobs goes") < shown.index("tick has stopped")
+    assert seconds < 2.0
+
+
+def test_a_program_that_does_not_listen_is_killed_with_its_children(logs):
+    deaf = "trap '' TERM; sleep 97531 & echo $! > '{}/child'; echo ready; while :; do sleep 0.05; done"
+    program = shell("jobs", 1, deaf.format(logs), signals=((signal.SIGTERM, 0.3), (signal.SIGKILL, 5.0)))
+    supervise([program], until=lambda: (logs / "jobs.log").exists())
+    child = int((logs / "child").read_text())
+    deadline = time.monotonic() + 5
+    while process_exists(child):
+        assert time.monotonic() < deadline, "a child was left behind"
+        time.sleep(0.05)
+
+
+def process_exists(process):
+    try:
+        with open(f"/proc/{process}/stat") as file:
+            return file.read().split()[2] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_logs_keep_to_their_size(logs, monkeypatch):
+    monkeypatch.setattr(process_logs, "BYTES", 2000)
+    log = process_logs.ProcessLog("web")
+    for number in range(200):
+        log.feed(f"line {number}\n".encode())
+    log.close()
+    assert sorted(path.name for path in logs.iterdir()) == ["web.log", "web.log.1"]
+    assert sum(path.stat().st_size for path in logs.iterdir()) <= 4000
+    assert "line 199" in (logs / "web.log").read_text()
+
+
+def test_pieces_of_lines_are_put_together_and_bad_bytes_do_not_matter(logs, capsys):
+    log = process_logs.ProcessLog("web")
+    for piece in (b"one li", b"ne\ntwo \xff\n", b"the rest"):
+        log.feed(piece)
+    log.close()
+    assert capsys.readouterr().out == "web  | one line\nweb  | two \ufffd\nweb  | the rest\n"
