@@ -39,8 +39,8 @@ class Engine:
     def log_path(self) -> Path:
         return LOG_DIR / f"{self.key}.log"
 
-    def listens(self) -> bool:
-        """Somebody accepts connections on its socket; cheap enough to ask every second."""
+    def program(self) -> Path:
+        """The server's program; EnginesUnavailable if the wheel has none for this platform."""
         raise NotImplementedError
 
     def answers(self) -> bool:

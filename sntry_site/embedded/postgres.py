@@ -47,17 +47,17 @@ class Postgres(Engine):
 
     @cached_property
     def way(self) -> Way:
-        return find_way(self.programs / "postgres", VAR_DIR)
+        return find_way(self.program(), VAR_DIR)
 
     @property
     def socket_path(self) -> Path:
         return runtime_dir() / ".s.PGSQL.5432"
 
-    def listens(self) -> bool:
-        return accepts(self.socket_path)
+    def program(self) -> Path:
+        return self.programs / "postgres"
 
     def answers(self) -> bool:
-        if not self.listens():
+        if not accepts(self.socket_path):
             return False
         ask = [self.programs / "pg_isready", "-q", "-h", runtime_dir(), "-U", "sntry", "-d", "sntry"]
         return subprocess.run(ask, check=False).returncode == 0
@@ -98,7 +98,7 @@ class Postgres(Engine):
 
     def command(self) -> list[str | Path]:
         settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
-        return [*self.way.prefix, self.programs / "postgres", "-D", DATA, "-k", runtime_dir(), *settings]
+        return [*self.way.prefix, self.program(), "-D", DATA, "-k", runtime_dir(), *settings]
 
 
 def accepts(path: Path) -> bool:

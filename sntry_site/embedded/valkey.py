@@ -32,8 +32,8 @@ class Valkey(Engine):
     def socket_path(self) -> Path:
         return runtime_dir() / "valkey.sock"
 
-    def listens(self) -> bool:
-        return self.answers()
+    def program(self) -> Path:
+        return valkey_server()
 
     def answers(self) -> bool:
         with socket.socket(socket.AF_UNIX) as client:
@@ -50,4 +50,4 @@ class Valkey(Engine):
 
     def command(self) -> list[str | Path]:
         settings = [part for name, value in SETTINGS.items() for part in (f"--{name}", value)]
-        return [valkey_server(), "--unixsocket", self.socket_path, "--dir", DATA, *settings]
+        return [self.program(), "--unixsocket", self.socket_path, "--dir", DATA, *settings]

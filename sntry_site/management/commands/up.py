@@ -16,7 +16,7 @@ from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import OperationalError
 
-from sntry_site import celery_app, demo, embedded, process_logs, single_up
+from sntry_site import celery_app, checks, demo, embedded, process_logs, single_up
 from sntry_site.embedded.engine import die_with_parent
 from sntry_site.programs import port_is_free, programs
 from sntry_site.supervisor import Supervisor
@@ -27,7 +27,7 @@ class Command(BaseCommand):
     """Start everything: engines, demo network, web, workers and beat."""
 
     help = "Start everything and open the fleet board. A second `up` in the same clone attaches to the first."
-    requires_system_checks = []
+    requires_system_checks = [checks.OURS]
 
     def add_arguments(self, parser):
         parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other machines in")

@@ -1,0 +1,79 @@
+"""The demo network: its people and places are made once, and its history is lengthened without touching the rest."""
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+
+from maintenance.models import ServiceCentre, Technician
+from sntry_site import demo
+from stations import jobs
+from stations.access import operator_ids, sync_roles
+from stations.models import Job, Operator
+from telemetry.models import Reading
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def private_folder(settings, tmp_path):
+    settings.VAR_DIR = tmp_path
+    return tmp_path
+
+
+def test_each_role_gets_a_user_with_a_random_password_kept_for_the_owner_only(private_folder):
+    sync_roles()
+    passwords = demo.create_users()
+    assert set(passwords) == {"admin", "ops", "dispatcher", "technician", "viewer"}
+    assert len(set(passwords.values())) == 5
+    assert all(len(password) >= 16 for password in passwords.values())
+    kept = private_folder / "demo_users.txt"
+    assert kept.stat().st_mode & 0o777 == 0o600
+    for name, password in passwords.items():
+        user = get_user_model().objects.get(username=name)
+        assert user.check_password(password)
+        assert f"{name:<12} {password}\n" in kept.read_text()
+        assert [group.name for group in user.groups.all()] == ([] if name == "admin" else [name])
+    assert get_user_model().objects.get(is_superuser=True).username == "admin"
+
+
+def test_where_people_are_already_nobody_is_added(private_folder):
+    get_user_model().objects.create_user("somebody")
+    assert demo.create_users() == {}
+    assert not (private_folder / "demo_users.txt").exists()
+
+
+def test_fifteen_service_centres_are_made_once_and_the_demo_technician_is_one_of_theirs(private_folder):
+    sync_roles()
+    demo.create_users()
+    demo.create_service_centres()
+    demo.create_service_centres()
+    assert ServiceCentre.objects.count() == 15
+    assert Technician.objects.count() == 15 * demo.TECHNICIANS_PER_CENTRE
+    assert Technician.objects.get(user__username="technician").code == "SEA-2"
+
+
+def test_demo_users_see_the_simulated_operators_and_no_others(private_folder):
+    sync_roles()
+    demo.create_users()
+    simulated = Operator.objects.create(name="Northline Charging", is_simulated=True)
+    Operator.objects.create(name="A real one")
+    demo.grant_memberships()
+    demo.grant_memberships()
+    assert operator_ids(get_user_model().objects.get(username="viewer")) == {simulated.pk}
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "progress"])
+def test_longer_history_goes_in_front_and_changes_nothing_that_is_there(private_folder):
+    call_command("generate_history", sites=2, days=2, seed=demo.SEED, end="2026-03-10T12:00", load=True, verbosity=0)
+    before = list(Reading.objects.order_by("site", "at").values())
+    demo.queue_learning(sites=2)
+    job = Job.objects.get(kind="extend_history")
+    job.parameters.update(days=5, then="")
+    job.save()
+    assert jobs.run(job.pk)
+    job.refresh_from_db()
+    assert (job.state, job.result) == ("done", {"days": 3}), job.message
+    assert list(Reading.objects.filter(at__gte=before[0]["at"]).order_by("site", "at").values()) == before
+    assert Reading.objects.count() == 2 * (5 * 48 + 1)
+    demo.queue_learning(sites=2)
+    assert Job.objects.filter(kind="extend_history").count() == 1
