@@ -69,7 +69,7 @@ class ChargerInline(ReadOnlyInline):
 
 @admin.register(Site)
 class SiteAdmin(BaseAdmin):
-    list_display = ["place", "level", "risk", "why", "loss", "utilization", "day", "ports", "wait", "price", "heard"]
+    list_display = ["place", "level", "risk", "why", "loss", "day", "ports", "price", "heard"]
     list_select_related = ["operator", "state"]
     list_filter = [
         choice_filter("state__level", "level"),
@@ -94,7 +94,6 @@ class SiteAdmin(BaseAdmin):
     level = staticmethod(badge_column("state.risk_level", "level", ordering="state__level"))
     risk = staticmethod(quantity_column("state.risk", "risk, 24 h", "%", scale=100))
     utilization = staticmethod(quantity_column("state.utilization", "utilization", "%", scale=100))
-    wait = staticmethod(quantity_column("state.wait_minutes", "wait", "min"))
     heard = staticmethod(moment_column("state.at", "last reading"))
 
     def get_changelist_instance(self, request):
@@ -102,9 +101,10 @@ class SiteAdmin(BaseAdmin):
         add_last_day(changelist.result_list, timezone.now())
         return changelist
 
-    @admin.display(description="last 24 h")
+    @admin.display(description="utilization, 24 h", ordering="state__utilization")
     def day(self, site):
-        return sparkline(getattr(site, "last_day", []), "utilization in the last 24 h, %")
+        line = sparkline(getattr(site, "last_day", []), "utilization in the last 24 h")
+        return format_html("{} {}", self.utilization(site), line)
 
     @admin.display(description="why", ordering="state__reason")
     def why(self, site):
@@ -161,7 +161,17 @@ def add_last_day(sites, now) -> None:
 
 @admin.register(Charger)
 class ChargerAdmin(BaseAdmin):
-    list_display = ["external_id", "status", "since", "error", "temperature", "site", "kind", "heard"]
+    list_display = [
+        "external_id",
+        "status",
+        "since",
+        "error",
+        "heat",
+        "site",
+        "connector_type",
+        "power",
+        "heard",
+    ]
     list_select_related = ["site__operator", "state"]
     list_filter = [
         choice_filter("state__status", "status"),
@@ -178,13 +188,10 @@ class ChargerAdmin(BaseAdmin):
 
     status = staticmethod(badge_column("state.charger_status", "status", ordering="state__status"))
     since = staticmethod(moment_column("state.since", "since"))
-    temperature = staticmethod(quantity_column("state.temperature_c", "temperature", "°C"))
+    heat = staticmethod(quantity_column("state.temperature_c", "temperature", "°C"))
+    power = staticmethod(quantity_column("power_kw", "power", "kW"))
     heard = staticmethod(moment_column("state.last_report_at", "last report"))
 
     @admin.display(description="error", ordering="state__error_code")
     def error(self, charger):
         return lookup(charger, "state.error_code") or EMPTY
-
-    @admin.display(description="connector", ordering="power_kw")
-    def kind(self, charger):
-        return format_html("{} {}", charger.connector_type or EMPTY, quantity(charger.power_kw, "kW"))
