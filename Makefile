@@ -8,7 +8,7 @@ UV_VERSION := 0.13.8
 .PHONY: run test lint bench clean lock
 
 run: $(READY)
-	$(BIN)/python manage.py up
+	@$(BIN)/python manage.py up
 
 test: $(READY)
 	$(BIN)/python -m pytest
@@ -16,8 +16,10 @@ test: $(READY)
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/python manage.py check
-	$(BIN)/python manage.py makemigrations --check --dry-run
+	@# Without the warning that the history of migrations was not compared with a database: none is needed here.
+	$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
@@ -26,13 +28,20 @@ lock: $(READY)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 		--no-emit-index-url --extra dev pyproject.toml -o requirements.txt
 
+# Stops the engines first, and nothing is removed while `manage.py up` runs.
 clean:
-	-[ ! -x $(BIN)/python ] || $(BIN)/python manage.py services stop
-	rm -rf $(VENV) var .pytest_cache .ruff_cache .hypothesis staticfiles
+	@if [ -e $(READY) ]; then $(BIN)/python manage.py services stop; fi
+	rm -rf $(VENV) var .pytest_cache .ruff_cache .hypothesis .import_linter_cache staticfiles
 
 $(READY): requirements.txt
-	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Sntry needs Python 3.11 or newer; set PYTHON=/path/to/python3.11")'
-	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	$(BIN)/uv pip install --quiet --require-hashes -r requirements.txt --python $(BIN)/python
-	touch $(READY)
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here: install Python 3.11 or newer," \
+		"or set PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else \
+		"Sntry needs Python 3.11 or newer; set PYTHON=/path/to/python3.11")'
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "This Python has no venv module:" \
+		"install it (on Debian and Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
+	@echo "Preparing $(VENV) ..."
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { rm -rf $(VENV); $(PYTHON) -m venv $(VENV); }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BIN)/uv pip install --quiet --require-hashes -r requirements.txt --python $(BIN)/python
+	@touch $(READY)

@@ -9,6 +9,13 @@ from .live_server import live_site, open_page, shared_site, start_site  # noqa: 
 
 os.environ.setdefault("REDIS_PREFIX", "sntry-test-" + os.environ.get("PYTEST_XDIST_WORKER", "main"))
 
+# Files whose tests also run on PostgreSQL 15 and Redis 7 (`pytest -m core`): they are what those must be able to do.
+CORE = {
+    "test_arrays", "test_climatology", "test_constraints", "test_history", "test_import_database",
+    "test_import_readings", "test_import_status", "test_jobs", "test_live_hub", "test_live_sockets", "test_loop",
+    "test_outbox", "test_sessions", "test_status_reports", "test_story", "test_tick_once",
+}  # fmt: skip
+
 started_engines = pytest.StashKey[list]()
 
 
@@ -31,6 +38,12 @@ def pytest_unconfigure(config):
 
         if not single_up.owner():
             embedded.stop()
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.stem in CORE:
+            item.add_marker("core")
 
 
 @pytest.fixture(autouse=True)
