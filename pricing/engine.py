@@ -62,22 +62,16 @@ class Applied:
     surge: int | None
 
 
-def due_to_end(changes: list[Applied], risk_of: dict[int, float], at: datetime, policy: Policy) -> set[int]:
-    """Ids of the changes to end at `at`: past their end, surges whose site has calmed down, and their reroutes.
+def due_to_end(changes: list[Applied], risk_of: dict[int, float], at: datetime, policy: Policy) -> dict[int, str]:
+    """Ids of the changes to end at `at`, each with why: its time is up, its site has calmed down, or its surge ended.
 
     A surge lasts the shortest time at least, so that prices do not flicker; a site without a risk only ends by time.
     """
-    over = {change.id for change in changes if change.ends_at <= at}
     old_enough = at - timedelta(seconds=policy.shortest_seconds)
-    calm = {
-        change.id
-        for change in changes
-        if change.kind == "surge"
-        and change.starts_at <= old_enough
-        and risk_of.get(change.site, 1.0) < policy.calm_below
-    }
-    ended = over | calm
-    return ended | {change.id for change in changes if change.surge in ended}
+    surges = [change for change in changes if change.kind == "surge" and change.starts_at <= old_enough]
+    ended = {change.id: "calmed down" for change in surges if risk_of.get(change.site, 1.0) < policy.calm_below}
+    ended |= {change.id: "its time was up" for change in changes if change.ends_at <= at}
+    return {change.id: "its surge ended" for change in changes if change.surge in ended} | ended
 
 
 def surges_and_reroutes(sites: Sites, policy: Policy) -> list[Opening]:

@@ -69,12 +69,12 @@ class Beat:
         """Site id -> its place in the arrays."""
         return {site: place for place, site in enumerate(self.network["site"].tolist())}
 
-    def tell_price(self, what: str, change: PriceChange, old_price: Decimal, new_price: Decimal) -> None:
+    def tell_price(self, what: str, change: PriceChange, old_price: Decimal, new_price: Decimal, why: str) -> None:
         """Add an event of a price change, and remember the price for the push."""
         if change.site_id in self.place_of:
             self.new_prices[change.site_id] = new_price
             kind = f"{change.kind.upper()}_{what}"
-            self.tell(kind, self.place_of[change.site_id], change.reason, old_price=old_price, new_price=new_price)
+            self.tell(kind, self.place_of[change.site_id], why, old_price=old_price, new_price=new_price)
 
     def tell(self, kind: str, place: int, text: str, **more) -> None:
         """Add an event of the site at `place` in the network."""

@@ -118,13 +118,13 @@ def reprice(beat: Beat) -> None:
     }
     due = due_to_end(applied, risk_of, beat.at, POLICY)
     for change in PriceChange.objects.filter(pk__in=due).close(beat.at) if due else []:
-        beat.tell_price("CLOSED", change, change.new_price, change.site.base_price)
+        beat.tell_price("CLOSED", change, change.new_price, change.site.base_price, due[change.pk])
     if not beat.entering.any():
         return
     openings = surges_and_reroutes(pricing_view(beat, [c.site for c in applied if c.id not in due]), POLICY)
     inputs = {o.site: messages.decision_inputs(beat, beat.place_of[o.site]) for o in openings}
     for change in PriceChange.objects.open(openings, inputs, beat.at, POLICY):
-        beat.tell_price("OPENED", change, change.old_price, change.new_price)
+        beat.tell_price("OPENED", change, change.old_price, change.new_price, change.reason)
 
 
 def pricing_view(beat: Beat, changed: list[int]) -> Sites:
