@@ -77,5 +77,5 @@ def needs_history() -> bool:
 
 def queue_learning(sites: int) -> None:
     """Queue the rest of the history and then (by that job) the first training; they go on while the board moves."""
-    if Operator.objects.filter(is_simulated=True).exists() and not Job.objects.filter(kind="extend_history").exists():
+    if not Job.objects.filter(kind="extend_history").exists():
         jobs.enqueue("extend_history", {"sites": sites, "days": FULL_HISTORY_DAYS, "seed": SEED, "then": "train_risk"})

@@ -21,7 +21,7 @@ def show(name: str, line: str) -> None:
         prefix = f"\033[{COLOURS.get(name, '0')}m{prefix}\033[0m"
     try:
         print(prefix, line, flush=True)
-    except BrokenPipeError:  # nobody reads any more; the files have it
+    except OSError:  # nobody reads any more, the terminal is gone: the files have it
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  (for the rest of the process)
 
 

@@ -15,6 +15,7 @@ from .process_logs import ProcessLog
 
 FIRST_PAUSE, LONGEST_PAUSE, STEADY_SECONDS = 0.5, 30.0, 30.0
 READ_BYTES = 65536
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LOOK_SECONDS = 0.25  # how often to look after the children when they say nothing
 
 
@@ -131,14 +132,15 @@ class Supervisor:
 
     def run(self) -> None:
         """Start everything and return when all of it has ended."""
-        previous = {number: signal.signal(number, self.ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        wanted = [each for each in STOP_SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]  # SIGHUP under nohup
+        previous = {number: signal.signal(number, self.ask_to_stop) for number in wanted}
         try:
             while not self.asked_to_stop:
                 self._start_what_is_due()
                 self._read(LOOK_SECONDS)
                 self._look_after_the_children()
-                for name in self.look_after_engines():
-                    self.log.say(f"{name} had stopped and was started again")
+                for news in self.look_after_engines():
+                    self.log.say(news)
         finally:
             self._stop_all()
             for number, handler in previous.items():

@@ -34,6 +34,8 @@ def extend_history(job, progress) -> dict:
     """Put in front of a generated network's history what is missing of its `days`, then queue the job `then`."""
     sites, days, seed = (job.parameters[name] for name in ("sites", "days", "seed"))
     readings = Reading.objects.filter(site__operator__is_simulated=True)
+    if not readings.exists():
+        raise JobRefused("There is no generated history that could be extended.")
     first = np.datetime64(readings.earliest("at").at.replace(tzinfo=None), "s")
     last = np.datetime64(readings.latest("at").at.replace(tzinfo=None), "s")
     start = last - np.timedelta64(days, "D")

@@ -63,6 +63,15 @@ def test_demo_users_see_the_simulated_operators_and_no_others(private_folder):
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "progress"])
+def test_history_that_is_not_there_cannot_be_extended():
+    demo.queue_learning(sites=2)
+    job = Job.objects.get(kind="extend_history")
+    assert jobs.run(job.pk)
+    job.refresh_from_db()
+    assert (job.state, job.message) == ("failed", "There is no generated history that could be extended.")
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "progress"])
 def test_longer_history_goes_in_front_and_changes_nothing_that_is_there(private_folder):
     call_command("generate_history", sites=2, days=2, seed=demo.SEED, end="2026-03-10T12:00", load=True, verbosity=0)
     before = list(Reading.objects.order_by("site", "at").values())

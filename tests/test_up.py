@@ -130,6 +130,9 @@ def test_up_from_nothing_to_killed_and_back(clone, port):
     first.wait_for("web was ended by SIGKILL; it starts again in")
     wait_until(lambda: answers(port))
 
+    server = next(process for process in processes_in(clone) if "/postgres -D" in command_of(process))
+    os.kill(server, signal.SIGKILL)
+    first.wait_for("PostgreSQL had stopped and was started again")
     ticks = int(ask(clone, "select count(*) from telemetry_tick"))
     assert ticks
     first.end_with(signal.SIGKILL)

@@ -9,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 
+import redis
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
@@ -36,7 +37,9 @@ class Command(BaseCommand):
         parser.add_argument("--days", type=int, default=30, help="days of history to start with (first start only)")
 
     def handle(self, *, host, port, sites, days, **options):
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup does
+                signal.signal(number, signal.default_int_handler)
         url = f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0', '::') else host}:{port}/"  # noqa: S104
         claim = None
         try:
@@ -87,10 +90,7 @@ class Command(BaseCommand):
 
     def prepare(self, sites: int, days: int) -> dict[str, str]:
         """Bring the database to where the board has something to show; the demo passwords made now."""
-        try:
-            connection.ensure_connection()
-        except OperationalError as error:
-            raise CommandError(f"The database in DATABASE_URL does not answer: {str(error).splitlines()[0]}") from error
+        self.require_servers()
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             self.stdout.write("Preparing the database ...")
@@ -100,11 +100,22 @@ class Command(BaseCommand):
         passwords = demo.create_users()
         demo.create_service_centres()
         if demo.needs_history():
+            demo.queue_learning(sites)  # before the history, because afterwards nothing tells that it is missing
             self.stdout.write(f"Making a demo network of {sites} sites with {days} days of history ...")
             self.run_command("generate_history", f"--sites={sites}", f"--days={days}", f"--seed={demo.SEED}", "--load")
-            demo.queue_learning(sites)
         demo.grant_memberships()
         return passwords
+
+    def require_servers(self) -> None:
+        """Complain in one sentence when an outside server does not answer."""
+        try:
+            connection.ensure_connection()
+        except OperationalError as error:
+            raise CommandError(f"The database in DATABASE_URL does not answer: {str(error).splitlines()[0]}") from error
+        try:
+            redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=3, socket_timeout=3).ping()
+        except (redis.RedisError, OSError) as error:
+            raise CommandError(f"The server in REDIS_URL does not answer: {error}") from error
 
     def run_command(self, *arguments: str) -> None:
         """Run a command in a process of its own, because what it loads would stay in the supervisor's memory."""
@@ -137,13 +148,18 @@ class Command(BaseCommand):
 
 
 class EngineWatch:
-    """Starts an embedded engine again that died; looks every two seconds."""
+    """Starts an embedded engine again that died; looks every two seconds, less often while it cannot be started."""
 
     def __init__(self) -> None:
         self.next_at = 0.0
 
     def __call__(self) -> list[str]:
+        """What is to be told about the engines."""
         if time.monotonic() < self.next_at:
             return []
         self.next_at = time.monotonic() + 2
-        return embedded.ensure_running(tied=True)
+        try:
+            return [f"{name} had stopped and was started again" for name in embedded.ensure_running(tied=True)]
+        except embedded.EnginesUnavailable as error:
+            self.next_at = time.monotonic() + 30
+            return [str(error)]
