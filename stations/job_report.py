@@ -18,7 +18,7 @@ def progress_of(job: Job, now: datetime) -> dict:
     state = Job.State(job.state)
     seconds = ((job.finished_at or now) - job.started_at).total_seconds() if job.started_at else 0
     rate = job.done / seconds if seconds > 0 else 0
-    running = state == Job.State.RUNNING
+    unfinished = state == Job.State.RUNNING and job.total is not None and job.done < job.total
     return {
         "state": state.value,
         "word": state.label,
@@ -28,16 +28,21 @@ def progress_of(job: Job, now: datetime) -> dict:
         "done": job.done,
         "total": job.total,
         "percent": 100 if state == Job.State.DONE else job.percent,
-        "message": job.message,
+        "message": job.result.get("summary", "") if state == Job.State.DONE else job.message,
         "seconds": round(seconds),
         "rate": round(rate),
-        "seconds_left": round((job.total - job.done) / rate) if running and job.total and rate else None,
+        "seconds_left": round((job.total - job.done) / rate) if unfinished and rate else None,
     }
 
 
 def summary_of(job: Job) -> list[tuple[str, str]]:
-    """The job's result as pairs of words and values; what is empty and lists of rows are left out."""
-    kept = {name: value for name, value in job.result.items() if value not in (None, "", [], {})}
+    """The job's result as pairs of words and values; what stands elsewhere on its page is left out."""
+    return in_pairs({name: value for name, value in job.result.items() if name not in ("summary", "rejects_path")})
+
+
+def in_pairs(values: dict) -> list[tuple[str, str]]:
+    """Names and values in words, without those that are empty or lists of rows."""
+    kept = {name: value for name, value in values.items() if value not in (None, "", [], {})}
     return [
         (name.replace("_", " ").capitalize(), _in_words(value))
         for name, value in kept.items()

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from ..admin_display import badge_column, moment_column, quantity
 from ..admin_site import HistoryAdmin
-from ..job_report import first_rows, progress_of, summary_of
+from ..job_report import first_rows, in_pairs, progress_of, summary_of
 from ..models import Job
 
 
@@ -58,7 +58,9 @@ class JobAdmin(HistoryAdmin):
             "badge": self.state_badge(job),
             "progress": progress_of(job, timezone.now()),
             "progress_url": reverse("admin:stations_job_progress", args=[job.pk]),
+            "asked": self.asked(job),
             "summary": summary_of(job),
+            "parameters": in_pairs(job.parameters),
             "may_read_rows": may_read_rows(request.user, job),
             "rows": first_rows(job) if may_read_rows(request.user, job) else [],
             "media": self.media,
