@@ -88,6 +88,8 @@ def _fill_one(operator: Operator, number: int, centre: ServiceCentre, model: Ris
     SiteState.objects.update_or_create(site=here, defaults={"at": at, "risk": 0.5, "level": "watch", "reason": "busy"})
     ChargerState.objects.update_or_create(charger=port, defaults={"status": "FAULTED", "since": at})
     reading(here, at=at)
+    usual = {"month": 11, "hour": 12, "utilization": 0.3, "temperature_f": 60, "precipitation_mm": 0, "weather": 0}
+    Climatology.objects.create(site=here, gas_price=3, traffic_index=2, **usual)
     StatusReport.objects.create(charger=port, reported_at=at, status="FAULTED", error_code="E1")
     ChargingSession.objects.create(charger=port, started_at=at, price="0.4")
     Outage.objects.create(charger=port, started_at=at, status="FAULTED")
