@@ -155,7 +155,7 @@ def _history() -> tuple[np.ndarray, np.ndarray]:
     features = feature_matrix(
         {name: rows[name] for name, _ in HISTORY},
         local.hour.to_numpy(),
-        local.weekday.to_numpy(),
+        local.day_of_week.to_numpy(),
         local.month.to_numpy(),
     )
     return features, rows["status"].copy()

@@ -25,6 +25,7 @@ def pytest_configure(config):
         return
     from sntry_site import embedded
 
+    embedded.addresses.VAR_DIR.joinpath("static").mkdir(parents=True, exist_ok=True)  # WhiteNoise warns without it
     try:
         config.stash[started_engines] = embedded.ensure_running()
     except embedded.EnginesUnavailable as error:

@@ -302,6 +302,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "ordering": ["user", "operator"],
                 "constraints": [
                     models.UniqueConstraint(fields=("user", "operator"), name="membership_once_per_operator")
                 ],

@@ -9,6 +9,7 @@ class Membership(models.Model):
     operator = models.ForeignKey("stations.Operator", models.CASCADE, related_name="memberships")
 
     class Meta:
+        ordering = ["user", "operator"]
         constraints = [models.UniqueConstraint(fields=["user", "operator"], name="membership_once_per_operator")]
 
     def __str__(self) -> str:
