@@ -101,6 +101,8 @@ def test_sites_are_found_by_level_silence_risk_without_order_and_operator(listed
     assert listed("stations_site", attention="unordered") == {str(critical)}
     assert listed("stations_site", silent="yes") == {str(silent)}
     assert listed("stations_site", operator=volterra.pk) == {str(silent)}
+    Site.objects.filter(pk=ordered.pk).update(city="Oslo")
+    assert listed("stations_site", city="Oslo") == {str(ordered)}
     assert listed("stations_site", state_level="nonsense", operator="x'--") == {
         str(critical),
         str(ordered),

@@ -15,6 +15,21 @@ from ..admin_site import BaseAdmin, ReadOnlyInline
 from ..models import Charger, Operator, Site
 from ..sparkline import sparkline
 
+MOST_CITIES = 100  # beyond that, the search box finds a city faster than a list does
+
+
+class CityFilter(admin.SimpleListFilter):
+    """The cities of the sites that its reader may see."""
+
+    title = parameter_name = "city"
+
+    def lookups(self, request, model_admin):
+        cities = Site.objects.visible_to(request.user).exclude(city="").order_by("city").values_list("city", flat=True)
+        return [(city, city) for city in cities.distinct()[:MOST_CITIES]]
+
+    def queryset(self, request, queryset):
+        return queryset.filter(city=self.value()) if self.value() else queryset
+
 
 class RiskQuestion(QuestionFilter):
     """Sites that a technician should see and none is asked to."""
@@ -76,6 +91,7 @@ class SiteAdmin(BaseAdmin):
         RiskQuestion,
         SilentFilter,
         operator_filter("operator"),
+        CityFilter,
         ("charger_type", admin.ChoicesFieldListFilter),
         ("location_type", admin.ChoicesFieldListFilter),
     ]
