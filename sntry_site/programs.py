@@ -13,7 +13,7 @@ STOP_WEB = ((signal.SIGTERM, 4.0), (signal.SIGKILL, 5.0))
 # Finish the task; then drop it, because it is done again later; then at once.
 STOP_WORKER = ((signal.SIGTERM, 4.0), (signal.SIGQUIT, 3.0), (signal.SIGKILL, 5.0))
 STOP_BEAT = ((signal.SIGTERM, 1.0), (signal.SIGKILL, 5.0))
-# Said once in the README instead of at every start.
+# Nobody can do anything about these when they are said at every start.
 QUIET = ("You're running the worker with superuser privileges", "StreamingHttpResponse must consume synchronous")
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
