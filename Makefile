@@ -8,7 +8,7 @@ UV_VERSION := 0.13.8
 .PHONY: run test lint bench clean lock
 
 run: $(READY)
-	@$(BIN)/python manage.py up
+	@$(BIN)/python manage.py up $(if $(PORT),--port=$(PORT))
 
 test: $(READY)
 	$(BIN)/python -m pytest

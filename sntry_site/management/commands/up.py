@@ -63,9 +63,10 @@ class Command(BaseCommand):
                 return
         except OSError as error:
             raise CommandError(f"--host {host}: this machine cannot listen there ({error.strerror}).") from error
+        other = port + 1 if 1023 < port < 65535 else 8000
         raise CommandError(
             f"Port {port} on {host} cannot be used: another program has it, or this user may not. "
-            f"Choose another one, for example --port {port + 1 if 1023 < port < 65535 else 8000}."
+            f"Choose another one, for example --port {other} (make run PORT={other})."
         )
 
     def follow(self) -> None:
