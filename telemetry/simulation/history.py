@@ -18,6 +18,7 @@ _ROWS_PER_BLOCK = 150_000
 STATUSES = ("operational", "partial_outage", "under_maintenance", "offline")
 WEATHERS = ("clear", "partly_cloudy", "cloudy", "light_rain", "heavy_rain", "extreme_heat", "freezing")
 EVENTS = ("none", "concert", "sports_game", "conference", "festival")
+_LONGEST_GAP = 120.0  # minutes
 _PEAK_HOURS = (7, 8, 9, 17, 18, 19, 20)
 
 # Demand by location type: floor, then (from, to, height) of working days and of weekends; hours past 24 wrap.
@@ -67,8 +68,8 @@ def _days(network: Network, first: int, end: int, seed: int) -> dict[str, np.nda
     weather = _weather(network, times, hour, draw)
     event = _events(network, hour, draw)
     demand = _demand(network, times, hour, draw) + np.where(event > 0, 0.28, 0)
-    crowded = draw.spells("crowd", chance=0.07 / STEPS_PER_DAY, shortest=4, longest=12)
-    fouled = draw.spells("fouled", chance=0.10 / STEPS_PER_DAY, shortest=5, longest=14)
+    crowded = draw.spells("crowd", chance=0.05 / STEPS_PER_DAY, shortest=4, longest=12)
+    fouled = draw.spells("fouled", chance=0.22 / STEPS_PER_DAY, shortest=5, longest=14)
     full = 0.93 + 0.45 * draw.smooth("crowd size")
     nobody = draw.per_step("nobody") < np.exp(-1.2 * demand * network.ports)  # because small sites stand empty at times
     demand = np.where(nobody, 0, demand)
@@ -174,7 +175,7 @@ def _demand(network: Network, times: np.ndarray, hour: np.ndarray, draw: _Draws)
     weekend = (times.astype("M8[D]").astype(int) + 3) % 7 >= 5
     pattern = _patterns()[:, weekend.astype(int), slot].T  # (steps, location types)
     day = 1 + 0.24 * (draw.smooth("demand of the day") - 0.5)
-    return pattern[:, network.location] * network.busyness * day + 0.07 * draw.normal("demand")
+    return pattern[:, network.location] * network.busyness * day + 0.14 * draw.normal("demand")
 
 
 def _patterns() -> np.ndarray:
@@ -195,7 +196,7 @@ def _hazard(network: Network, demand: np.ndarray, temperature: np.ndarray) -> np
     """Chance that an outage begins in a half-hour: heat and load together are what breaks a site."""
     heat = _rise(temperature, 88, 102)
     load = _rise(demand, 0.75, 0.95)
-    rate = 0.0005 * network.frailty * (1 + 2 * heat) + 0.008 * load + 0.03 * _rise(demand, 1.0, 1.3) + 3.6 * heat * load
+    rate = 0.0005 * network.frailty * (1 + 2 * heat) + 0.005 * load + 0.015 * _rise(demand, 1.0, 1.3) + 6 * heat * load
     return 1 - np.exp(-rate)
 
 
@@ -208,7 +209,7 @@ def _rise(values: np.ndarray, low: float, high: float) -> np.ndarray:
 def _ports(network: Network, demand: np.ndarray, temperature: np.ndarray, draw: _Draws) -> dict[str, np.ndarray]:
     """Ports free, in use and out of service, with what follows from them: utilization, status and wait."""
     total = np.broadcast_to(network.ports, demand.shape)
-    broken = draw.spells("outage", _hazard(network, demand, temperature), shortest=3, longest=36)
+    broken = draw.spells("outage", _hazard(network, demand, temperature), shortest=3, longest=12)
     share = 0.50 + 0.58 * draw.smooth("severity")  # above 1: the whole site; else one port at least still works
     upkeep = draw.spells("upkeep", 0.0022, shortest=3, longest=9) & ~broken & (demand < 0.45)
     lost = np.where(share > 1, total, np.minimum(np.ceil(share * total), total - 1))
@@ -221,8 +222,10 @@ def _ports(network: Network, demand: np.ndarray, temperature: np.ndarray, draw: 
     occupied = np.rint(np.minimum(demand * total, working)).astype(int)
     occupied = np.where(upkeep, np.minimum(occupied, (working - 1).clip(0)), occupied)
     utilization = np.where(upkeep, np.minimum(utilization, 0.9), utilization)
-    chance, excess = draw.per_step("wait"), (demand - 0.9).clip(0, 0.6)
-    wait = np.where(broken, 26 + 38 * chance + 10 * excess, 2 + 14 * excess + 9 * chance)
+    gap = np.minimum(network.session_minutes / working.clip(1), _LONGEST_GAP)  # until one of the working ports is free
+    chance = draw.per_step("wait")
+    queue = np.where(temperature < 95, 0.6 * gap * draw.per_step("queue"), 0)  # in the heat nobody waits much longer
+    wait = np.where(broken, 29 + 32 * chance + queue, gap * (0.7 + 0.6 * chance))
     return {
         "ports_available": working - occupied,
         "ports_occupied": occupied,
