@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
+from telemetry.risk import classifier
+from telemetry.risk.features import FEATURES, feature_matrix
 from telemetry.simulation.history import STATUSES, history
 from telemetry.simulation.history_file import COLUMNS, write_history
 from telemetry.simulation.network import network
@@ -160,3 +162,34 @@ def test_a_full_and_hot_site_with_a_queue_is_almost_always_in_an_outage(start):
 def test_what_cannot_be_generated_is_refused(tmp_path, options):
     with pytest.raises(CommandError):
         call_command("generate_history", csv=str(tmp_path / "made.csv"), **options)
+
+
+def test_the_state_classifier_learns_from_a_month_that_stress_breaks_any_site_and_quiet_ones_hold():
+    sites, readings = network(150, 7), made(sites=150, seed=7, start=np.datetime64("2026-01-05"), steps=48 * 30)
+    features = features_of(sites, readings)
+    model = classifier.train(features, readings["station_status"]).model
+    some = np.random.default_rng(1).choice(len(features), 4000, replace=False)
+    stressed = features[some].copy()
+    for name, value in (("utilization_rate", 0.98), ("temperature_f", 105), ("estimated_wait_time_mins", 45)):
+        stressed[:, FEATURES.index(name)] = value
+    stressed[:, FEATURES.index("month")] = np.arange(4000) % 12 + 1
+    assert (classifier.score(model, stressed) > 0.9).mean() > 0.98
+    free_port = readings["ports_available"][some] > 0
+    quiet = features[some][free_port & (readings["station_status"][some] == 0)]
+    assert np.quantile(classifier.score(model, quiet), 0.99) < 0.3
+
+
+def features_of(sites, readings) -> np.ndarray:
+    """The classifier's features, with numbers for words."""
+    at, site = readings["timestamp"], readings["site"]
+    columns = {
+        "network": sites.operator[site],
+        "charger_type": sites.charger[site],
+        "power_output_kw": sites.power_kw[site],
+        "ports_total": sites.ports[site],
+        "location_type": sites.location[site],
+        "pricing_type": sites.pricing[site],
+        **readings,
+    }
+    weekday, month = (at.astype("M8[D]").astype(int) + 3) % 7, at.astype("M8[M]").astype(int) % 12 + 1
+    return feature_matrix(columns, at.astype("M8[h]").astype(int) % 24, weekday, month)
