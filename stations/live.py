@@ -20,6 +20,7 @@ PUBLISH_SECONDS = 1.0
 LARGEST_BODY_BYTES = 256 * 1024
 BACKLOG_FRAMES = 8
 SNAPSHOT_SECONDS = 10.0
+RETRY_SECONDS = 1.0
 
 
 def publish(kind: str, payload: dict) -> None:
@@ -78,7 +79,15 @@ class Socket:
         """Send what is queued, for as long as the socket lives."""
         while True:
             frames = await self._backlog.get()
-            for frame in frames if frames is not None else await hub.snapshot(self.feed, self.view):
+            if frames is None:
+                try:
+                    frames = await hub.snapshot(self.feed, self.view)
+                except Exception:
+                    logger.exception("A snapshot could not be made; trying again.")
+                    await asyncio.sleep(RETRY_SECONDS)
+                    self.resync()
+                    continue
+            for frame in frames:
                 await self.send(frame)
 
 
@@ -152,9 +161,9 @@ class LiveHub:
                     message = await layer.receive(channel)
                     await self.deliver(orjson.loads(message["body"]))
             except Exception:
-                logger.exception("The live subscription failed; trying again in a second.")
+                logger.exception("The live subscription failed; trying again.")
                 self._subscribed.clear()
-                await asyncio.sleep(1)
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def deliver(self, message: dict) -> None:
         """Bring every view that cares up to `message`."""

@@ -180,8 +180,8 @@ def test_the_site_page_shows_the_day_the_chargers_the_work_and_the_prices(client
     for said in (
         "Critical, 72 %",
         "load 98 %, 105 °F",
-        "now 75 %",
-        "now 88 °F",
+        "last 75 %",
+        "last 88 °F",
         "Faulted",
         order.number,
         "$0.40 → $0.60",

@@ -119,6 +119,18 @@ async def test_a_message_too_large_for_a_subscriber_says_only_read_again(hub):
     assert browser.received == ["all of everything at 1", "all of everything at 1"]
 
 
+async def test_a_snapshot_that_fails_is_tried_again(hub, monkeypatch, caplog):
+    monkeypatch.setattr(live, "RETRY_SECONDS", 0.05)
+    feed = CountingFeed()
+    working, feed.snapshot = feed.snapshot, lambda view: 1 // 0
+    [browser] = await opened(hub, feed, 1)
+    assert browser.received == []
+    feed.snapshot = working
+    await settle()
+    assert browser.received == ["all of everything at 1"]
+    assert "could not be made" in caplog.text
+
+
 async def test_views_without_sockets_are_forgotten(hub):
     feed = CountingFeed()
     browsers = await opened(hub, feed, 2)

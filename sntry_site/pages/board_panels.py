@@ -143,13 +143,14 @@ def at_risk(operator_ids, order: str) -> list[dict]:
 
 def _row(state: SiteState) -> dict:
     site = state.site
+    operator = site.operator.name
     kind = f"{site.charger_type} {site.power_kw:.0f} kW"
     level = RiskLevel(state.level)
     return {
         "id": site.pk,
         "name": site.name,
-        "about": f"{site.operator.name} · {kind} · {site.ports_total} ports",
-        "reason": state.reason or "nothing unusual",
+        "about": f"{'' if operator in site.name else f'{operator} · '}{kind} · {site.ports_total} ports",
+        "reason": state.reason or _usage(state),
         "stressed": state.is_stressed,
         "level": level,
         "risk": f"{100 * state.risk:.0f} %",
@@ -157,6 +158,12 @@ def _row(state: SiteState) -> dict:
         "index": f"{state.revenue_at_risk:.1f}",
         "price": price(state.price),
     }
+
+
+def _usage(state: SiteState) -> str:
+    """What a site does now, for one whose risk has no reason to name."""
+    out = f", {state.ports_out_of_service} of {state.site.ports_total} ports out" if state.ports_out_of_service else ""
+    return f"{100 * state.utilization:.0f} % in use, usually {100 * state.usual_utilization:.0f} %{out}"
 
 
 def events(operator_ids) -> list[dict]:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from django.db.models import Avg, DateTimeField, F, Func, Value
+from django.db.models.functions import Length
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -31,11 +32,16 @@ def page(request, external_id: str):
         "level": RiskLevel(state.level) if state else None,
         "risk": f"{100 * state.risk:.0f} %" if state else "",
         "charts": _charts(site, timezone.now()),
-        "chargers": [_charger(charger) for charger in site.chargers.select_related("state")[:100]],
-        "incidents": site.incidents.open()[:20],
+        "chargers": [
+            _charger(charger)
+            for charger in site.chargers.select_related("state").order_by(Length("external_id"), "external_id")[:100]
+        ],
+        "incidents": site.incidents.open().exclude(work_orders__in=WorkOrder.objects.open())[:50],
         "orders": [
             {"order": order, "state": WorkOrder.State(order.state)}
-            for order in site.work_orders.select_related("technician")[:10]
+            for order in site.work_orders.select_related("technician").order_by(
+                F("closed_at").desc(nulls_first=True), "-pk"
+            )[:30]
         ],
         "changes": [_change(change) for change in site.price_changes.all()[:10]],
     }

@@ -4,6 +4,7 @@ window.Sntry = window.Sntry || {};
 Sntry.live = (() => {
   const STALE_SECONDS = 20;
   const HOLD_MILLISECONDS = 10000;
+  const QUIET_MILLISECONDS = 30000, ANSWER_MILLISECONDS = 10000, SILENT = 4000;
   const ENDED = {
     4401: "Signed out · log in again", 4403: "Not allowed any more", 4408: "Open in too many tabs · reload",
     4429: "Too many requests · reload", 4400: "Out of date · reload",
@@ -14,6 +15,7 @@ Sntry.live = (() => {
   const announcement = document.getElementById("announcement");
   let connection = null, state = "connecting", since = Date.now(), version = null, resyncing = false;
   let tickAt = null, clockAhead = 0, paused = false, failures = 0, order = null, ended = "";
+  let heardAt = 0, askedAt = 0;
   const pointed = { "#at-risk": 0, "#event-log": 0 };
   const held = new Map();
 
@@ -52,9 +54,19 @@ Sntry.live = (() => {
   function watch() {
     if (state === "live" && tickAt !== null && age() > STALE_SECONDS) become("stale");
     say();
+    listen();
     for (const [target, at] of Object.entries(pointed)) {
       if (held.has(target) && Date.now() - at > HOLD_MILLISECONDS) release(target);
     }
+  }
+
+  /* A connection that died without a word looks open: after a silence the page asks, and without an answer it leaves. */
+  function listen() {
+    if (paused || connection?.socket?.readyState !== WebSocket.OPEN) return;
+    const patience = version === null || resyncing ? ANSWER_MILLISECONDS / 2 : QUIET_MILLISECONDS;
+    const isUnanswered = askedAt > heardAt;
+    if (isUnanswered && Date.now() - askedAt > ANSWER_MILLISECONDS) connection.socket.close(SILENT);
+    else if (!isUnanswered && Date.now() - heardAt > patience) { askedAt = Date.now(); send({ type: "resync" }); }
   }
 
   function send(message) {
@@ -103,6 +115,7 @@ Sntry.live = (() => {
 
   function onMessage(event) {
     const { message } = event.detail;
+    heardAt = Date.now();
     if (paused) { event.preventDefault(); return; }
     const frame = JSON.parse(message.data);
     if (frame.type !== "panel") {
@@ -157,6 +170,7 @@ Sntry.live = (() => {
       connection = event.detail.connection;
       failures = 0;
       resyncing = false;
+      heardAt = Date.now();
       if (order) send({ type: "order", order });
     });
     document.addEventListener("htmx:ws:before:message:incoming", onMessage);

@@ -2,6 +2,7 @@
 window.Sntry = window.Sntry || {};
 
 Sntry.map = (() => {
+  const NAMES_FROM_ZOOM = 10;
   const LEVELS = ["low", "watch", "critical"];
   const sites = new Map();
   const shown = new Map();
@@ -11,6 +12,7 @@ Sntry.map = (() => {
     const tiles = JSON.parse(document.getElementById("tiles").textContent);
     map = L.map("map", { zoomSnap: 0.25, minZoom: 2, maxZoom: 18, worldCopyJump: true, zoomControl: false });
     L.control.zoom({ position: "topright" }).addTo(map);
+    L.control.scale({ position: "bottomright" }).addTo(map);
     map.attributionControl.setPrefix("Leaflet");
     map.setView([39, -97], 4);
     layer = L.layerGroup().addTo(map);
@@ -152,9 +154,9 @@ Sntry.map = (() => {
     return {
       key: `s${site.id}`,
       signature: JSON.stringify([state, site.id === selected, site.stressed, site.risk]),
-      at: [site.latitude, site.longitude], size: 26, height: 300 * site.level,
+      at: [site.latitude, site.longitude], size: 26, text: map.getZoom() >= NAMES_FROM_ZOOM ? site.name : "", height: 300 * site.level,
       label: `${site.name}: ${LEVELS[site.level]}, risk ${site.risk} %`,
-      drawing: () => Sntry.shapes.site(state, site.id === selected, site.stressed),
+      drawing() { return Sntry.shapes.site(state, site.id === selected, site.stressed, this.side && { side: this.side, text: site.name }); },
       onClick: () => Sntry.list.select(site.id),
     };
   }
@@ -183,7 +185,7 @@ Sntry.map = (() => {
     facts.className = "popup-facts";
     const rows = [
       ["Risk, 24 h", `${site.risk} % (${LEVELS[site.level]})`], ["Price", Sntry.list.price(site.price)],
-      ["Utilization", `${site.utilization} %`], ["Ports free", `${site.available} of ${site.ports}`],
+      ["In use", `${site.utilization} %`], ["Ports free", `${site.available} of ${site.ports}`],
       ["Wait, estimate", `${site.wait} min`], ["Temperature", `${site.temperature} °F`],
     ];
     for (const [term, value] of rows) {
@@ -192,7 +194,7 @@ Sntry.map = (() => {
       dd.textContent = value;
       facts.append(dt, dd);
     }
-    const why = textNode(`${site.operator}. ${site.reason || "Nothing unusual."}`);
+    const why = textNode([site.name.includes(site.operator) ? "" : `${site.operator}.`, site.reason || "Nothing unusual."].join(" ").trim());
     why.className = "popup-why";
     box.append(name, facts, why);
     return box;
@@ -214,7 +216,7 @@ Sntry.map = (() => {
     const site = sites.get(id);
     if (!site) { map.closePopup(popup); return; }
     const at = [site.latitude, site.longitude];
-    if (show) map.setView(at, Math.max(map.getZoom(), 12), { animate: moves() });
+    if (show) map.setView(at, Math.max(map.getZoom(), 10), { animate: moves() });
     if (show || shown.has(`s${id}`)) {
       popup.site = id;
       popup.setLatLng(at).setContent(describe(site)).openOn(map);

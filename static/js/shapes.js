@@ -43,8 +43,12 @@ Sntry.shapes = (() => {
     });
     if (isSelected) svg.append(node("circle", { class: "halo", cx: middle, cy: middle, r: middle + 3 }));
     svg.append(node("text", { class: "count", x: middle, y: middle }, count));
-    if (label) svg.append(node("text", { class: `place ${label.side}`, ...LABEL_PLACES[label.side](size) }, label.text));
+    if (label) svg.append(name(label, size));
     return svg;
+  }
+
+  function name(label, size) {
+    return node("text", { class: `place ${label.side}`, ...LABEL_PLACES[label.side](size) }, label.text);
   }
 
   const PATHS = {
@@ -55,7 +59,7 @@ Sntry.shapes = (() => {
     critical: (c, r) => node("path", { d: `M${c} ${c - r * 1.3}L${c + r * 1.3} ${c + r}L${c - r * 1.3} ${c + r}Z` }),
   };
 
-  function site(state, isSelected, isStressed) {
+  function site(state, isSelected, isStressed, label) {
     const size = 26, middle = size / 2;
     const svg = drawing(size);
     if (isStressed) svg.append(node("circle", { class: "stress", cx: middle, cy: middle, r: 12 }));
@@ -63,6 +67,7 @@ Sntry.shapes = (() => {
     shape.setAttribute("class", `shape ${state}`);
     svg.append(shape);
     if (isSelected) svg.append(node("circle", { class: "halo", cx: middle, cy: middle, r: 15 }));
+    if (label) svg.append(name(label, size));
     return svg;
   }
 
