@@ -98,7 +98,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
     async def _view(self) -> Hashable | None:
         if not (self.user.is_authenticated and self.user.is_active):
             return None
-        return await database_sync_to_async(self.view_of)(self.user, self.asked)
+        return await database_sync_to_async(self.view_of, thread_sensitive=False)(self.user, self.asked)
 
     async def _follow(self, view: Hashable | None) -> None:
         if view is None:

@@ -62,7 +62,12 @@ Sntry.live = (() => {
 
   /* A connection that died without a word looks open: after a silence the page asks, and without an answer it leaves. */
   function listen() {
-    if (paused || connection?.socket?.readyState !== WebSocket.OPEN) return;
+    if (paused || document.hidden || state === "closed") return;
+    if (connection?.socket?.readyState !== WebSocket.OPEN) {
+      // Does nothing while the connection is being made; starts one where none is left.
+      if (Date.now() - since > ANSWER_MILLISECONDS / 2) element.dispatchEvent(new Event("sntry:resume"));
+      return;
+    }
     const patience = version === null || resyncing ? ANSWER_MILLISECONDS / 2 : QUIET_MILLISECONDS;
     const isUnanswered = askedAt > heardAt;
     if (isUnanswered && Date.now() - askedAt > ANSWER_MILLISECONDS) connection.socket.close(SILENT);
