@@ -152,6 +152,20 @@ def test_the_list_is_sorted_paused_and_resumed_without_a_reload(live_site, netwo
     assert watched.errors == []
 
 
+@pytest.mark.parametrize("late", ["hx-ws.min.js", "live.js"])
+def test_the_page_goes_live_however_late_a_script_comes(live_site, network, boss, open_page, late):
+    page = open_page(live_site, boss).page
+
+    def delay(route):
+        time.sleep(0.6)
+        route.continue_()
+
+    page.route(f"**/{late}", delay)
+    page.goto(live_site.url)
+    wait_for_words(page, "Live")
+    assert len(shown_sites(page)) == 6
+
+
 def test_signing_out_elsewhere_is_said_instead_of_reconnecting_for_ever(live_site, network, boss, open_page):
     page = open_page(live_site, boss).page
     page.goto(live_site.url)

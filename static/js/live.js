@@ -65,7 +65,7 @@ Sntry.live = (() => {
     if (paused || document.hidden || state === "closed") return;
     if (connection?.socket?.readyState !== WebSocket.OPEN) {
       // Does nothing while the connection is being made; starts one where none is left.
-      if (Date.now() - since > ANSWER_MILLISECONDS / 2) element.dispatchEvent(new Event("sntry:resume"));
+      if (Date.now() - since > ANSWER_MILLISECONDS / 2) connect();
       return;
     }
     const patience = version === null || resyncing ? ANSWER_MILLISECONDS / 2 : QUIET_MILLISECONDS;
@@ -158,6 +158,13 @@ Sntry.live = (() => {
     }
   }
 
+  /* Asked for here, not on load: htmx may be ready before its socket extension and this file are, and would then know
+     no socket, or its first frames would go unheard. */
+  function connect() {
+    htmx.process(element);
+    element.dispatchEvent(new Event("sntry:connect"));
+  }
+
   function onPress() {
     if (state === "closed") { location.reload(); return; }
     paused = !paused;
@@ -166,7 +173,7 @@ Sntry.live = (() => {
       connection?.socket?.close(1000);
     } else {
       become("connecting");
-      element.dispatchEvent(new Event("sntry:resume"));
+      connect();
     }
   }
 
@@ -189,6 +196,7 @@ Sntry.live = (() => {
     });
     button.addEventListener("click", onPress);
     setInterval(watch, 1000);
+    setTimeout(connect);
   }
 
   return { start, ask };

@@ -68,9 +68,9 @@ Sntry.map = (() => {
   }
 
   function summarise({ site }) {
-    const working = site.available + site.occupied;
-    const shares = site.level === 2 ? [0, 0, 0, working, site.out]
-      : site.level === 1 ? [0, 0, working, 0, site.out]
+    const ports = site.available + site.occupied + site.out;
+    const shares = site.level === 2 ? [0, 0, 0, ports, 0]
+      : site.level === 1 ? [0, 0, ports, 0, 0]
         : [site.available, site.occupied, 0, 0, site.out];
     return { shares, sites: 1, critical: Number(site.level === 2), watch: Number(site.level === 1), cities: { [site.city]: 1 }, isSelected: site.id === selected };
   }
@@ -86,8 +86,8 @@ Sntry.map = (() => {
   }
 
   function stateOf(site) {
-    if (site.out && site.available + site.occupied === 0) return "offline";
     if (site.level) return LEVELS[site.level];
+    if (site.out && site.available + site.occupied === 0) return "offline";
     return site.available === 0 && site.occupied ? "in-use" : "available";
   }
 
