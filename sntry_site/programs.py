@@ -37,6 +37,7 @@ def _web(host: str, port: int) -> list[str]:
         "port": str(port),
         "log-level": "warning",
         "timeout-graceful-shutdown": "2",
+        "ws-max-size": "65536",  # what a page sends is a few words
         "ws-per-message-deflate": "false",  # because compressing each frame for each browser costs more than it saves
     }
     arguments = [f"--{name}={value}" for name, value in options.items()]

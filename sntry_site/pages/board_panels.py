@@ -93,7 +93,7 @@ def _tiles(totals: dict, chargers: int, orders: dict, changes: dict) -> list[dic
             "id": "usable",
             "name": "Chargers available",
             "value": share,
-            "note": f"{intcomma(usable)} of {intcomma(chargers)} in service · {totals['out']} out",
+            "note": f"{intcomma(usable)} of {intcomma(chargers)} in service · {intcomma(totals['out'])} out",
         },
         {
             "id": "loss",
