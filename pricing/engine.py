@@ -63,14 +63,21 @@ class Applied:
 
 
 def due_to_end(changes: list[Applied], risk_of: dict[int, float], at: datetime, policy: Policy) -> dict[int, str]:
-    """Ids of the changes to end at `at`, each with why: its time is up, its site has calmed down, or its surge ended.
+    """Ids of the changes to end at `at`, each with why.
 
-    A surge lasts the shortest time at least, so that prices do not flicker; a site without a risk only ends by time.
+    A change ends with its period, a surge when its site has calmed down, a reroute with its surge or when its own site
+    becomes critical. A surge lasts the shortest time at least, so that prices do not flicker; a site whose risk is not
+    known ends with its period only.
     """
     old_enough = at - timedelta(seconds=policy.shortest_seconds)
     surges = [change for change in changes if change.kind == "surge" and change.starts_at <= old_enough]
     ended = {change.id: "calmed down" for change in surges if risk_of.get(change.site, 1.0) < policy.calm_below}
-    ended |= {change.id: "its time was up" for change in changes if change.ends_at <= at}
+    ended |= {
+        change.id: "critical itself"
+        for change in changes
+        if change.kind == "reroute" and risk_of.get(change.site, 0.0) > policy.surge_above
+    }
+    ended |= {change.id: "its period ended" for change in changes if change.ends_at <= at}
     return {change.id: "its surge ended" for change in changes if change.surge in ended} | ended
 
 

@@ -15,10 +15,6 @@ from .engine import Applied, Opening, Policy, price_for
 
 
 class PriceChangeQuerySet(ScopedQuerySet):
-    def in_force(self, at):
-        """Changes whose period [starts_at, ends_at) contains `at`."""
-        return self.filter(starts_at__lte=at, ends_at__gt=at)
-
     def applied(self):
         """Changes that hold their site's price now, whether or not they are due to end."""
         return self.filter(applied=True)
@@ -28,14 +24,15 @@ class PriceChangeQuerySet(ScopedQuerySet):
         rows = self.applied().values_list("pk", "site_id", "kind", "starts_at", "ends_at", "surge_id")
         return [Applied(*row) for row in rows]
 
-    def around(self, site_id: int):
-        """The applied changes of a site, and the reroutes that its surge has caused."""
-        return self.applied().filter(Q(site=site_id) | Q(surge__site=site_id))
+    def end_with_next_beat(self, site_id: int, at: datetime) -> int:
+        """Let the applied changes of a site and the reroutes of its surge be over at `at`; the next beat ends them."""
+        around = self.applied().filter(Q(site=site_id) | Q(surge__site=site_id))
+        return around.update(ends_at=Greatest("starts_at", Value(at)))
 
     def close(self, at: datetime) -> list["PriceChange"]:
         """End these changes at `at`, put the base price back, and return them."""
-        changes = list(self.select_related("site").select_for_update(of=("self",)))
         with transaction.atomic():
+            changes = list(self.applied().select_related("site").select_for_update(of=("self",)))
             self.model.objects.filter(pk__in=[change.pk for change in changes]).update(
                 applied=False, ends_at=Least("ends_at", Greatest("starts_at", Value(at)))
             )

@@ -30,6 +30,7 @@ class Beat:
     measured: Measured
     risk: np.ndarray
     model: RiskModel | None
+    is_tick: bool = True  # False: between two ticks, to show what somebody has changed
     events: list[FleetEvent] = field(default_factory=list)
     new_prices: dict[int, Decimal] = field(default_factory=dict)  # of the sites whose price this beat has changed
     milliseconds: dict[str, float] = field(default_factory=dict)
@@ -40,13 +41,17 @@ class Beat:
 
     @property
     def entering(self) -> np.ndarray:
-        return self.critical & (self.network["old_risk"] <= settings.RISK_CRITICAL)
+        return self.rises_above(settings.RISK_CRITICAL)
+
+    def rises_above(self, risk: float) -> np.ndarray:
+        """Sites whose risk is above `risk` now and was not at the last beat."""
+        return (self.risk > risk) & (self.network["old_risk"] <= risk)
 
     @property
     def needs_work(self) -> np.ndarray:
-        """Sites above the dispatch threshold at two beats running, or held there: one noisy beat sends nobody out."""
-        above = self.risk > settings.RISK_DISPATCH
-        return above & ((self.network["old_risk"] > settings.RISK_DISPATCH) | self.network["stressed"])
+        """Sites above the dispatch threshold at two ticks running, or held there: one noisy tick sends nobody out."""
+        above, lasts = self.risk > settings.RISK_DISPATCH, self.network["old_risk"] > settings.RISK_DISPATCH
+        return above & (self.network["stressed"] | (lasts & self.is_tick))
 
     @property
     def scorer(self) -> str:

@@ -5,13 +5,14 @@ from decimal import Decimal
 
 import numpy as np
 
-from stations.models import FleetEvent, PricingType, Site
+from maintenance.models import WorkOrder
+from stations.models import PricingType
 from telemetry.risk.loss import expected_loss_per_hour, revenue_at_risk_index
 
 from .beat import levels
 
 PER_MINUTE = 1 + PricingType.values.index(PricingType.PER_MINUTE)
-FINE_UP_TO_SITES = 2000  # larger networks tell only what a person could see on a map: a message stays under 100 kB
+WHOLE_UP_TO_SITES = 500  # larger networks tell only what a person could see change: messages stay under 100 kB
 
 
 def state_columns(beat) -> tuple[dict[str, np.ndarray], dict[int, str]]:
@@ -23,7 +24,7 @@ def state_columns(beat) -> tuple[dict[str, np.ndarray], dict[int, str]]:
         "ports_available": measured.ports_available.astype("i2"),
         "ports_occupied": measured.ports_occupied.astype("i2"),
         "ports_out_of_service": out,
-        "status": np.select([out == 0, out < total], [0, 1], 3).astype("i2"),
+        "status": np.select([out == 0, network["ports_faulted"] == 0, out < total], [0, 2, 1], 3).astype("i2"),
         "utilization": measured.utilization,
         "wait_minutes": measured.wait_minutes,
         "temperature_f": measured.temperature_f,
@@ -71,35 +72,34 @@ def decision_inputs(beat, place: int) -> dict:
 
 
 def tick_message(beat, version: int, previous: int) -> dict:
-    """What browsers are told: the sites that look different now, as parallel lists, and the events."""
-    sites = Site.objects.in_bulk({event.site_id for event in beat.events}) if beat.events else {}
+    """What browsers are told: the sites that look different now, as parallel lists."""
     return {
         "version": version,
         "previous": previous,
         "at": iso(beat.at),
         "scorer": beat.scorer,
         "sites": changed_sites(beat),
-        "events": [event_row(event, sites.get(event.site_id)) for event in beat.events],
     }
 
 
 def changed_sites(beat) -> dict[str, list]:
-    """The columns of the sites whose look has changed since their last beat, at the precision that is shown."""
+    """The columns of the sites that look different since their last beat; of a small network, all of them."""
     network, measured, level = beat.network, beat.measured, levels(beat.risk)
-    coarse = len(network) > FINE_UP_TO_SITES
-    utilization_step, risk_step = (0.2, 0.1) if coarse else (0.01, 0.01)
     look = [
         (network["old_out_of_service"], network["ports_out_of_service"], 1),
-        (network["old_utilization"], measured.utilization, utilization_step),
-        (network["old_risk"], beat.risk, risk_step),
+        (network["old_utilization"], measured.utilization, 0.2),
+        (network["old_risk"], beat.risk, 0.1),
         (network["was_stressed"], network["stressed"], 1),
         (levels(network["old_risk"]), level, 1),
     ]
-    changed = np.isin(network["site"], list(beat.new_prices))
+    changed = np.isin(network["site"], list(beat.new_prices)) | (len(network) <= WHOLE_UP_TO_SITES)
     for old, new, precision in look:
         changed |= np.rint(old / precision) != np.rint(new / precision)
     places = np.flatnonzero(changed)
-    price = {place: beat.new_prices.get(int(network["site"][place])) for place in places.tolist()}
+    prices = [
+        beat.new_prices.get(site, Decimal(price).scaleb(-4))
+        for site, price in zip(network["site"][places].tolist(), network["price"][places].tolist(), strict=True)
+    ]
     return {
         "id": network["site"][places].tolist(),
         "operator": network["operator"][places].tolist(),
@@ -109,7 +109,7 @@ def changed_sites(beat) -> dict[str, list]:
         "utilization": percent(measured.utilization[places]),
         "risk": percent(beat.risk[places]),
         "level": level[places].tolist(),
-        "price": [money(p or Decimal(int(network["price"][place])).scaleb(-4)) for place, p in price.items()],
+        "price": [money(price) for price in prices],
         "wait": np.rint(measured.wait_minutes[places]).astype(int).tolist(),
         "temperature": np.rint(measured.temperature_f[places]).astype(int).tolist(),
         "loss": [f"{value:.2f}" for value in expected_loss(beat)[places]],
@@ -119,19 +119,16 @@ def changed_sites(beat) -> dict[str, list]:
     }
 
 
-def event_row(event: FleetEvent, site: Site | None) -> dict:
-    """One event as browsers get it."""
+def mails_to_technicians(orders: list[WorkOrder]) -> dict[str, dict]:
+    """The mail about each new order whose technician has an address, by idempotency key."""
     return {
-        "id": event.pk,
-        "at": iso(event.at),
-        "kind": event.kind,
-        "label": event.get_kind_display(),
-        "operator": event.operator_id,
-        "site": site.external_id if site else None,
-        "site_name": site.name if site else "",
-        "message": event.message,
-        "old_price": money(event.old_price),
-        "new_price": money(event.new_price),
+        f"work-order-{order.pk}-opened": {
+            "subject": f"{order.number} at {order.site.name}",
+            "body": f"{order.get_priority_display()}: {order.title}\n{order.site.name}, {order.site.city}",
+            "to": [order.technician.user.email],
+        }
+        for order in orders
+        if order.technician and order.technician.user and order.technician.user.email
     }
 
 

@@ -15,6 +15,8 @@ STOP_WORKER = ((signal.SIGTERM, 4.0), (signal.SIGQUIT, 3.0), (signal.SIGKILL, 5.
 STOP_BEAT = ((signal.SIGTERM, 1.0), (signal.SIGKILL, 5.0))
 # Nobody can do anything about these when they are said at every start.
 QUIET = ("You're running the worker with superuser privileges", "StreamingHttpResponse must consume synchronous")
+# Somebody waits for these: rather an error than a page or a tick that hangs.
+BOUNDED_WAITS = "-c statement_timeout=10000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=20000"
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -23,9 +25,10 @@ def programs(host: str, port: int) -> list[Program]:
     quiet = {"PYTHONWARNINGS": ",".join(f"ignore:{message}" for message in QUIET)}
     # Two at a time, because a long job must not hold up the outbox.
     jobs = _worker("jobs", processes=2)
+    bounded = {**quiet, "DATABASE_OPTIONS": os.environ.get("DATABASE_OPTIONS", BOUNDED_WAITS)}
     return [
-        Program("web", 1, _web(host, port), STOP_WEB, environment={**quiet, **_allowed_hosts(host)}),
-        Program("tick", 2, _worker("tick", processes=1), STOP_WORKER, environment=quiet),
+        Program("web", 1, _web(host, port), STOP_WEB, environment={**bounded, **_allowed_hosts(host)}),
+        Program("tick", 2, _worker("tick", processes=1), STOP_WORKER, environment=bounded),
         Program("jobs", 2, jobs, STOP_WORKER, environment=quiet, niceness=10),
         Program("beat", 3, _beat(), STOP_BEAT, environment=quiet),
     ]

@@ -107,6 +107,9 @@ AUTH_PASSWORD_VALIDATORS = [
 DATABASES = {"default": env.db_url_config(env.str("DATABASE_URL", default="") or embedded.database_url())}
 DATABASES["default"].update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
 DATABASES["default"].setdefault("OPTIONS", {})["connect_timeout"] = 3
+# Limits of web and tick, such as -c lock_timeout=5000: nobody waits for ever there, while jobs may take hours.
+if env.str("DATABASE_OPTIONS", default=""):
+    DATABASES["default"]["OPTIONS"]["options"] = env.str("DATABASE_OPTIONS")
 # A second connection to the same database, so that a job's progress is seen while its transaction is still open.
 DATABASES["progress"] = {**DATABASES["default"], "TEST": {"MIRROR": "default"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

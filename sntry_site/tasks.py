@@ -1,24 +1,26 @@
 """THE LOOP: tick -> readings -> features -> risk -> root cause -> price and work order -> one push."""
 
 import logging
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
+from decimal import Decimal
 
 import numpy as np
 from celery import shared_task
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from maintenance.models import Incident, Technician, WorkOrder
 from maintenance.models.work_orders import Wanted
 from pricing.engine import Policy, Sites, due_to_end, surges_and_reroutes
 from pricing.models import PriceChange
-from stations import live
-from stations.models import FleetEvent, Site
-from telemetry import live_history
-from telemetry.models import ChargerState, Risk, SiteOverride, StatusReport, Tick, WorldState
-from telemetry.models.ticks import SLOT_SECONDS
-from telemetry.network import live_features, read_network, write_readings, write_states
+from stations import live, outbox
+from stations.models import FleetEvent
+from telemetry import live_history, retention
+from telemetry.models import ChargerState, Risk, SiteState, StatusReport, Tick, WorldState
+from telemetry.models.ticks import SLOT_SECONDS, slot_of
+from telemetry.network import live_features, next_version, read_network, write_readings, write_states
 from telemetry.risk.reasons import probable_causes
 from telemetry.scoring import score_network
 from telemetry.simulation.live import Measured, Options, Usual, step
@@ -27,39 +29,38 @@ from . import messages
 from .beat import Beat, Clock
 
 logger = logging.getLogger(__name__)
-POLICY = Policy()
-STRESS_LASTS = timedelta(minutes=30)
-TICKS_KEPT = timedelta(days=30)
+POLICY = Policy(surge_above=settings.RISK_CRITICAL, calm_below=settings.RISK_WATCH)
 
 
 def tick(at: datetime) -> Tick | None:
     """Do the work of the slot that `at` falls into; None if it has been done, or is being done, by somebody else."""
-    live_history.ensure_partition(at.date())
+    live_history.ensure_partition(at.astimezone(UTC).date())
     with transaction.atomic():
         claimed = Tick.objects.claim(at)
         if claimed is None:
             return None
-        beat, version = advance(claimed.at)
+        beat, version = advance(claimed.at, SLOT_SECONDS)
         claimed.sites, claimed.version, claimed.scorer = len(beat.network), version, beat.scorer
         claimed.milliseconds, claimed.finished_at = beat.milliseconds, timezone.now()
         claimed.save(update_fields=["sites", "version", "scorer", "milliseconds", "finished_at"])
     return claimed
 
 
-def advance(at: datetime) -> tuple[Beat, int]:
-    """The loop itself, for all simulated sites at once; returns what happened and the version of its push."""
+def advance(at: datetime, seconds: float) -> tuple[Beat, int]:
+    """The loop itself, for all simulated sites at once; returns what happened and the version of its push.
+
+    The world ages by `seconds`: 0 between two ticks, when only what somebody has changed is to show.
+    """
     clock = Clock()
-    with connection.cursor() as cursor:  # one beat at a time, whoever asks
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sntry loop'))")
+    one_at_a_time()
     network = read_network(at)
     clock.lap("read")
-    measured, surged = take_readings(at, network)
+    measured = take_readings(at, network, seconds)
     clock.lap("readings")
-    features = live_features(network, measured, at)
-    risk, model = score_network(features, measured)
+    risk, model = score_network(live_features(network, measured, at), measured)
     clock.lap("risk")
-    beat = Beat(at, network, measured, risk, model)
-    note_surges_and_risks(beat, surged)
+    beat = Beat(at, network, measured, risk, model, is_tick=seconds > 0)
+    note_surges_and_risks(beat)
     reprice(beat)
     dispatch(beat)
     fail_chargers(beat)
@@ -76,7 +77,16 @@ def advance(at: datetime) -> tuple[Beat, int]:
     return beat, version
 
 
-def take_readings(at: datetime, network: np.ndarray) -> tuple[Measured, np.ndarray]:
+def one_at_a_time() -> None:
+    """Wait until no other beat is under way, and keep others waiting until this transaction ends.
+
+    Whoever changes what a beat reads and writes takes this first: the beat has read the network before it locks rows.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sntry loop'))")
+
+
+def take_readings(at: datetime, network: np.ndarray, seconds: float) -> Measured:
     """What every simulated site measures now, from its climatology, the world's memory and the prices in force."""
     known = WorldState.objects.remembered()
     usual = Usual(
@@ -90,14 +100,14 @@ def take_readings(at: datetime, network: np.ndarray) -> tuple[Measured, np.ndarr
     )
     rng = np.random.default_rng([settings.TICK_SEED, int(at.timestamp() * 1000)])
     options = Options(settings.TICK_NOISE, settings.PRICE_ELASTICITY, settings.TICK_SURGE_CHANCE)
-    measured, memory = step(usual, known.of(network["site"]), rng, options)
-    WorldState.objects.remember(known.updated(memory), int(at.timestamp()) // SLOT_SECONDS)
-    return measured, measured.newly_surged
+    measured, memory = step(usual, known.of(network["site"]), rng, options, seconds)
+    WorldState.objects.remember(known.updated(memory), slot_of(at))
+    return measured
 
 
-def note_surges_and_risks(beat: Beat, surged: np.ndarray) -> None:
-    """Log the surges of demand, and keep a row of each site that has just become critical."""
-    for place in np.flatnonzero(surged):
+def note_surges_and_risks(beat: Beat) -> None:
+    """Log the surges of demand and high risks, and keep a row of each site that has just become critical."""
+    for place in np.flatnonzero(beat.measured.newly_surged):
         beat.tell("TRAFFIC_SURGE_DETECTED", place, f"{beat.measured.utilization[place]:.0%} of working ports in use")
     entering = np.flatnonzero(beat.entering)
     sites = beat.network["site"][entering].tolist()
@@ -106,7 +116,7 @@ def note_surges_and_risks(beat: Beat, surged: np.ndarray) -> None:
         for place, site, risk in zip(entering, sites, beat.risk[entering], strict=True)
     ]
     Risk.objects.bulk_create(rows)
-    for place in entering[beat.risk[entering] > settings.RISK_TOAST]:
+    for place in np.flatnonzero(beat.rises_above(settings.RISK_TOAST)):
         beat.tell("RISK_RAISED", place, f"risk {beat.risk[place]:.0%}: {beat.reasons[place]}")
 
 
@@ -119,12 +129,25 @@ def reprice(beat: Beat) -> None:
     due = due_to_end(applied, risk_of, beat.at, POLICY)
     for change in PriceChange.objects.filter(pk__in=due).close(beat.at) if due else []:
         beat.tell_price("CLOSED", change, change.new_price, change.site.base_price, due[change.pk])
+    follow_base_prices(beat, {change.site for change in applied})
     if not beat.entering.any():
         return
     openings = surges_and_reroutes(pricing_view(beat, [c.site for c in applied if c.id not in due]), POLICY)
     inputs = {o.site: messages.decision_inputs(beat, beat.place_of[o.site]) for o in openings}
     for change in PriceChange.objects.open(openings, inputs, beat.at, POLICY):
         beat.tell_price("OPENED", change, change.old_price, change.new_price, change.reason)
+
+
+def follow_base_prices(beat: Beat, changed: set[int]) -> None:
+    """Let a base price that somebody has edited or imported take effect where no price change holds the site's."""
+    network = beat.network
+    stale = (network["price"] != network["base_price"]) & ~np.isin(network["site"], list(changed))
+    prices = {
+        site: Decimal(price).scaleb(-4)
+        for site, price in zip(network["site"][stale].tolist(), network["base_price"][stale].tolist(), strict=True)
+    }
+    SiteState.objects.set_prices(prices)
+    beat.new_prices.update(prices)
 
 
 def pricing_view(beat: Beat, changed: list[int]) -> Sites:
@@ -166,8 +189,9 @@ def dispatch(beat: Beat) -> None:
     ]
     for order in open_orders(wanted, beat.network, beat.place_of, beat.at):
         beat.tell("WORK_ORDER_OPENED", beat.place_of[order.site_id], f"{order.number}: {order.title}")
-    for order in WorkOrder.objects.advance_simulated_crews(beat.at):
-        repair_chargers(order.site_id, order.charger_id, beat.at)
+    closed = WorkOrder.objects.advance_simulated_crews(beat.at)
+    repair_chargers([(order.site_id, order.charger_id) for order in closed], beat.at)
+    for order in closed:
         if order.site_id in beat.place_of:
             beat.tell("WORK_ORDER_CLOSED", beat.place_of[order.site_id], f"{order.number}: {order.title}")
 
@@ -180,13 +204,21 @@ def open_orders(wanted: list[Wanted], network: np.ndarray, place_of: dict[int, i
         return []
     places = [place_of[w.site_id] for w in wanted]
     sent = Technician.objects.nearest_to(network["latitude"][places], network["longitude"][places])
-    return WorkOrder.objects.open_orders([w.sent(t) for w, t in zip(wanted, sent, strict=True)], at, by)
+    orders = WorkOrder.objects.open_orders([w.sent(t) for w, t in zip(wanted, sent, strict=True)], at, by)
+    outbox.put_all("mail", messages.mails_to_technicians(orders))
+    return orders
 
 
-def repair_chargers(site_id: int, charger_id: int | None, at: datetime) -> int:
-    """The faulted charger, or all faulted ones of the site, report that they are available; returns how many."""
-    faulted = ChargerState.objects.faulted().filter(charger__site=site_id)
-    ids = list((faulted.filter(charger=charger_id) if charger_id else faulted).values_list("charger_id", flat=True))
+def repair_chargers(places: list[tuple[int, int | None]], at: datetime) -> int:
+    """The faulted chargers of `places` (site, and one charger of it or None for all) report that they are available.
+
+    Returns how many.
+    """
+    if not places:
+        return 0
+    whole = Q(charger__site__in=[site for site, charger in places if charger is None])
+    single = Q(charger__in=[charger for _, charger in places if charger is not None])
+    ids = list(ChargerState.objects.faulted().filter(whole | single).values_list("charger_id", flat=True))
     if ids:
         StatusReport.objects.record(ids, [at] * len(ids), ["AVAILABLE"] * len(ids))
     return len(ids)
@@ -205,69 +237,6 @@ def fail_chargers(beat: Beat) -> None:
         beat.tell("CHARGER_FAULTED", beat.place_of[site], f"{external_id} reports faulted")
 
 
-def stress_site(site: Site, by, at: datetime) -> None:
-    """Hold a simulated site at 98 % load and 105 °F until somebody heals it, at most half an hour."""
-    with transaction.atomic():
-        SiteOverride.objects.end(site.pk, at)
-        SiteOverride.objects.create(site=site, starts_at=at, ends_at=at + STRESS_LASTS, by=by)
-        _log("STRESSED", site, by, at, "held at 98 % load and 105 °F (simulated)")
-        advance_now.delay_on_commit()
-
-
-def heal_site(site: Site, by, at: datetime) -> None:
-    """End the stress of a site, repair its chargers, put its price back and close its work orders."""
-    with transaction.atomic():
-        SiteOverride.objects.end(site.pk, at)
-        repaired = repair_chargers(site.pk, None, at)
-        PriceChange.objects.around(site.pk).close(at)
-        orders = list(WorkOrder.objects.open().filter(site=site).values_list("pk", flat=True))
-        WorkOrder.objects.move(orders, WorkOrder.State.CLOSED, at, "healed from the board", by)
-        _log("HEALED", site, by, at, f"{repaired} chargers repaired, {len(orders)} work orders closed")
-        advance_now.delay_on_commit()
-
-
-def dispatch_site(site: Site, by, at: datetime) -> WorkOrder:
-    """Open a work order for a site now, or return the one that is open already."""
-    existing = WorkOrder.objects.open().filter(site=site, charger=None).first()
-    if existing:
-        return existing
-    state = site.state
-    cause = str(probable_causes(np.array([state.utilization]), np.array([state.temperature_f]))[0])
-    title = state.reason or "asked for from the board"
-    wanted = Wanted(site.pk, None, cause, Incident.Source.PERSON, state.risk, title, urgent=state.level == "critical")
-    place = {"latitude": np.array([site.latitude], float), "longitude": np.array([site.longitude], float)}
-    with transaction.atomic():
-        order = open_orders([wanted], place, {site.pk: 0}, at, by)[0]
-        _log("WORK_ORDER_OPENED", site, by, at, f"{order.number}: {order.title}")
-        advance_now.delay_on_commit()
-    return order
-
-
-def retain(at: datetime) -> dict[str, int]:
-    """Keep half-hours of the days gone by, drop what is older than its keeping time; returns how much of each."""
-    live_history.ensure_partition(at.date() + timedelta(days=1))
-    thinned = dropped = 0
-    for day in live_history.days_kept():
-        if day < at.date():
-            thinned += live_history.thin(day, settings.DATA_TIME_ZONE)
-        if day < at.date() - timedelta(days=settings.RAW_DAYS):
-            live_history.drop(day)
-            dropped += 1
-    FleetEvent.objects.filter(at__lt=at - timedelta(days=settings.EVENT_DAYS)).delete()
-    Risk.objects.filter(at__lt=at - timedelta(days=settings.EVENT_DAYS)).delete()
-    Tick.objects.filter(slot__lt=int((at - TICKS_KEPT).timestamp()) // SLOT_SECONDS).delete()
-    return {"readings_kept": thinned, "days_dropped": dropped}
-
-
-def next_version() -> tuple[int, int]:
-    """The version of the next push and that of the last one; called under the loop's lock, so nobody is between."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT last_value FROM telemetry_live_version")
-        previous = cursor.fetchone()[0]
-        cursor.execute("SELECT nextval('telemetry_live_version')")
-        return cursor.fetchone()[0], previous
-
-
 @shared_task(name="sntry_site.tick", soft_time_limit=20, time_limit=30)
 def tick_task() -> None:
     done = tick(timezone.now())
@@ -277,17 +246,13 @@ def tick_task() -> None:
 
 @shared_task(name="sntry_site.advance_now", soft_time_limit=20, time_limit=30)
 def advance_now() -> None:
-    """Advance the network between two ticks, because somebody pressed a button and wants to see what it does."""
+    """Show between two ticks what somebody has done by pressing a button."""
     at = timezone.now()
     live_history.ensure_partition(at.date())
     with transaction.atomic():
-        advance(at)
+        advance(at, seconds=0)
 
 
 @shared_task(name="sntry_site.retain")
 def retain_task() -> None:
-    retain(timezone.now())
-
-
-def _log(kind: str, site: Site, by, at: datetime, text: str) -> None:
-    FleetEvent.objects.create(at=at, kind=kind, site=site, operator_id=site.operator_id, message=text, actor=by)
+    retention.retain(timezone.now())

@@ -5,12 +5,12 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 
-from celery import current_app
 from django.db import InterfaceError, OperationalError, close_old_connections, transaction
 from django.utils import timezone
 from django.utils.module_loading import autodiscover_modules
 
 from . import live
+from .broker import tell
 from .models import Job
 from .progress import ConsoleProgress, JobLost, JobProgress, Progress
 
@@ -26,11 +26,10 @@ __all__ = [
     "run",
 ]
 
+RUN_JOB = "stations.run_job"
 ATTEMPTS = 3
 UNTAKEN_AFTER = timedelta(seconds=20)
 SILENT_AFTER = timedelta(seconds=60)
-# Publishing gives up after about a second, because the sweeper finds the row anyway.
-BOUNDED = {"socket_timeout": 1, "socket_connect_timeout": 1, "max_retries": 0, "connect_retries_timeout": 1}
 
 logger = logging.getLogger(__name__)
 _kinds: dict[str, Callable[[Job, Progress], dict | None]] = {}
@@ -68,7 +67,7 @@ def enqueue(kind: str, parameters: dict | None = None, *, created_by=None, uploa
     job = Job.objects.create(
         kind=kind, parameters=parameters or {}, created_by=created_by, upload=upload or "", heartbeat_at=timezone.now()
     )
-    transaction.on_commit(lambda: _send([job.pk]))
+    transaction.on_commit(lambda: tell(RUN_JOB, [[job.pk]]))  # if it gets lost, the sweeper finds the row
     return job
 
 
@@ -103,7 +102,8 @@ def redrive() -> int:
     ids = list(untaken.values_list("pk", flat=True))
     # Not sent again for another while: the queue of a busy worker must not fill up with copies.
     Job.objects.filter(pk__in=ids, state=Job.State.QUEUED).update(heartbeat_at=now)
-    _send(ids, expires=SILENT_AFTER.total_seconds())
+    if ids:
+        tell(RUN_JOB, [[job_id] for job_id in ids], expires=SILENT_AFTER.total_seconds())
     return len(ids)
 
 
@@ -113,16 +113,6 @@ def _work_of(kind: str) -> Callable[[Job, Progress], dict | None]:
     if kind not in _kinds:
         raise LookupError(f'there is no kind of job named "{kind}"')
     return _kinds[kind]
-
-
-def _send(job_ids: list[int], expires: float | None = None) -> None:
-    """Tell the workers, within a second or two; a broker that is away is only noted."""
-    try:
-        with current_app.connection_for_write(transport_options=BOUNDED, connect_timeout=1) as connection:
-            for job_id in job_ids:
-                current_app.send_task("stations.run_job", [job_id], connection=connection, retry=False, expires=expires)
-    except Exception as error:
-        logger.warning("the workers were not told of jobs %s, the sweeper will do it: %s", job_ids, error)
 
 
 def _outcome(job: Job, progress: Progress) -> dict:

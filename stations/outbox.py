@@ -36,6 +36,13 @@ def put(kind: str, key: str, payload: dict, due_at: datetime | None = None) -> b
     return Outbox.objects.get_or_create(idempotency_key=key, defaults=values)[1]
 
 
+def put_all(kind: str, payloads: dict[str, dict]) -> None:
+    """Ask for many side effects in one statement, key -> payload; those asked for before are left alone."""
+    now = timezone.now()
+    rows = [Outbox(kind=kind, idempotency_key=key, payload=body, due_at=now) for key, body in payloads.items()]
+    Outbox.objects.bulk_create(rows, ignore_conflicts=True)
+
+
 def deliver_due(now: datetime | None = None) -> int:
     """Carry out what is due, one row after another; say how many succeeded. A row that fails does not stop the rest."""
     clock = timezone.now if now is None else lambda: now

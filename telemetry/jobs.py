@@ -9,7 +9,6 @@ from django.core.files import File
 from django.utils import timezone
 
 from stations.jobs import JobRefused, enqueue, job_kind
-from stations.models import Membership, Operator
 
 from . import scoring
 from .importers import ImportRefused, ImportReport, import_readings, import_sessions, import_status
@@ -79,7 +78,6 @@ def import_uploaded_sessions(job, progress) -> dict:
 
 def _import_upload(job, progress, load, **options) -> dict:
     """Load the job's upload; bad rows become the job's result file, whether they were left out or in the way."""
-    known = set(Operator.objects.values_list("pk", flat=True))
     with tempfile.TemporaryDirectory() as folder:
         rejects = Path(folder, "rejects.csv")
         try:
@@ -91,22 +89,13 @@ def _import_upload(job, progress, load, **options) -> dict:
                 rejects_path=rejects,
                 progress=progress,
                 now=timezone.now(),
+                member=job.created_by,
             )
         except ImportRefused:
             _keep_rejects(job, rejects)
             raise
         _keep_rejects(job, rejects)
-    _join_new_operators(job.created_by, known)
     return report.as_dict()
-
-
-def _join_new_operators(user, known: set[int]) -> None:
-    """Let who handed the file in see what it made: that person may see all operators, and a new one has no members."""
-    if user:
-        made = Operator.objects.exclude(pk__in=known)
-        Membership.objects.bulk_create(
-            [Membership(user=user, operator=operator) for operator in made], ignore_conflicts=True
-        )
 
 
 def _keep_rejects(job, rejects: Path) -> None:

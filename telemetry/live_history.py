@@ -10,13 +10,14 @@ _NAME = "telemetry_livereading_{:%Y%m%d}"
 _THIN = """
 INSERT INTO telemetry_reading (
     site_id, at, ports_total, ports_available, ports_occupied, ports_out_of_service, utilization, status, wait_minutes,
-    session_minutes, price, temperature_f, precipitation_mm, weather, gas_price, traffic_index, local_event
+    session_minutes, price, temperature_f, precipitation_mm, weather, gas_price, traffic_index, local_event, from_ticks
 )
 SELECT site.id, half.at, half.total, greatest(half.total - half.occupied - half.out_of_service, 0),
        least(half.occupied, half.total - half.out_of_service), half.out_of_service, half.utilization,
        CASE WHEN half.out_of_service = 0 THEN 0 WHEN half.out_of_service < half.total THEN 1 ELSE 3 END,
        half.wait_minutes, site.session_minutes, half.price, half.temperature_f, coalesce(usual.precipitation_mm, 0),
-       coalesce(usual.weather, 0), coalesce(usual.gas_price, 0)::numeric(6, 3), coalesce(usual.traffic_index, 1), 0
+       coalesce(usual.weather, 0), coalesce(usual.gas_price, 0)::numeric(6, 3),
+       coalesce(usual.traffic_index, 1), 0, true
 FROM (
     SELECT site_id, date_bin('30 minutes', at, '2000-01-01Z') AS at,
            round(avg(ports_available + ports_occupied + ports_out_of_service))::smallint AS total,

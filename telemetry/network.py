@@ -26,16 +26,12 @@ NETWORK = [
     ("session_minutes", "f8"),
     ("ports_total", "i2"),
     ("ports_out_of_service", "i2"),
+    ("ports_faulted", "i2"),
     ("base_price", "i8"),
     ("price", "i8"),
-    ("old_available", "i2"),
-    ("old_occupied", "i2"),
     ("old_out_of_service", "i2"),
     ("old_utilization", "f8"),
-    ("old_wait_minutes", "f8"),
-    ("old_temperature_f", "f8"),
     ("old_risk", "f8"),
-    ("old_loss", "f8"),
     ("was_stressed", "?"),
     ("stressed", "?"),
     ("usual_utilization", "f8"),
@@ -45,7 +41,6 @@ NETWORK = [
     ("weather", "i2"),
     ("gas_price", "f8"),
     ("traffic_index", "f8"),
-    ("version", "i8"),
 ]
 # Prices travel as whole ten-thousandths, so that no rounding of floats ever touches money.
 _READ = """
@@ -55,17 +50,17 @@ SELECT site.id, site.operator_id, coalesce(site.latitude, 'nan'), coalesce(site.
        coalesce(array_position(%(pricing_types)s::text[], site.pricing_type::text), 0),
        site.power_kw, site.session_minutes, site.ports_total::smallint,
        least(coalesce(out.ports, 0), site.ports_total)::smallint,
+       least(coalesce(out.faulted, 0), site.ports_total)::smallint,
        (site.base_price * 10000)::bigint, (state.price * 10000)::bigint,
-       state.ports_available, state.ports_occupied, state.ports_out_of_service, state.utilization, state.wait_minutes,
-       state.temperature_f, state.risk, state.expected_loss::double precision, state.is_stressed,
+       state.ports_out_of_service, state.utilization, state.risk, state.is_stressed,
        stress.site_id IS NOT NULL, state.usual_utilization, usual.utilization, usual.temperature_f,
-       usual.precipitation_mm, usual.weather, usual.gas_price, usual.traffic_index, state.version
+       usual.precipitation_mm, usual.weather, usual.gas_price, usual.traffic_index
 FROM stations_site site
 JOIN stations_operator operator ON operator.id = site.operator_id AND operator.is_simulated
 JOIN telemetry_sitestate state ON state.site_id = site.id
 JOIN telemetry_climatology usual ON usual.site_id = site.id AND usual.month = %(month)s AND usual.hour = %(hour)s
 LEFT JOIN (
-    SELECT charger.site_id, count(*) AS ports
+    SELECT charger.site_id, count(*) AS ports, count(*) FILTER (WHERE charger_state.status <> 'UNAVAILABLE') AS faulted
     FROM telemetry_chargerstate charger_state
     JOIN stations_charger charger ON charger.id = charger_state.charger_id
     WHERE charger_state.status IN ('FAULTED', 'OFFLINE', 'UNAVAILABLE')
@@ -187,3 +182,12 @@ def write_states(at: datetime, version: int, columns: dict[str, np.ndarray], rea
             "reasons": list(reasons.values()),
         }
         cursor.execute(_UPDATE, parameters)
+
+
+def next_version() -> tuple[int, int]:
+    """The version of the next push and that of the last one; called under the loop's lock, so nobody is between."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT last_value FROM telemetry_live_version")
+        previous = cursor.fetchone()[0]
+        cursor.execute("SELECT nextval('telemetry_live_version')")
+        return cursor.fetchone()[0], previous

@@ -5,24 +5,27 @@ this module, and those take longer than everything else together.
 """
 
 import hashlib
+import io
 import os
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Max, Min
 
 from stations.arrays import fetch_arrays
 from stations.models import LocationType, PricingType
 from stations.models.places import ChargerType
 
-from .models import RiskModel
+from .models import Reading, RiskModel
 from .risk import classifier
 from .risk.features import FEATURES, feature_matrix
 from .risk.rule import rule_score
 
+ONE_READ = timedelta(days=31)  # columns come as one row, which PostgreSQL limits to a gigabyte
 PARALLEL_FROM_SITES = 15_000  # below this, starting threads costs more than they save
 _loaded: dict[str, object] = {}  # by hash: the last model used, and no other
 
@@ -58,23 +61,24 @@ SELECT reading.at, site.operator_id,
        reading.precipitation_mm::double precision, reading.weather, reading.traffic_index::double precision,
        reading.local_event, reading.status
 FROM telemetry_reading reading JOIN stations_site site ON site.id = reading.site_id
+WHERE NOT reading.from_ticks AND reading.at >= %(start)s AND reading.at < %(end)s
 ORDER BY reading.at, reading.site_id
 """
 
 
 class NothingToLearn(Exception):
-    """The history is empty or shows only one state; the message says what to do."""
+    """The history is empty, or holds no outage to learn from; the message says what to do."""
 
 
 def train_risk(
     at: datetime, seed: int = 0, progress=lambda done, total=None, message="": None
 ) -> tuple[RiskModel, bool]:
-    """Train the state classifier on all readings and store it; returns the model and whether it was promoted.
+    """Train the state classifier on all measured readings and store it; returns it and whether it was promoted.
 
-    It is promoted unless the active model does better, by average precision, on the same last fifth of the history.
+    It is promoted unless the active model does better, by average precision, on readings that neither has seen.
     """
     progress(0, 4, "reading the history")
-    features, status = _history()
+    at_times, features, status = _history()
     if not len(status):
         raise NothingToLearn("There are no readings to learn from: import some first (manage.py import_readings).")
     progress(1, 4, f"training on {len(status):,} readings")
@@ -83,8 +87,9 @@ def train_risk(
     except ValueError as error:
         raise NothingToLearn(f"Cannot train: {error}.") from None
     progress(3, 4, "storing the model")
+    trained.metrics["trained_until"] = _iso(at_times[trained.metrics["train_rows"] - 1])
     model = store(trained, len(status), at)
-    promoted = _is_no_worse(trained, features, status)
+    promoted = _is_no_worse(trained, at_times, features, status)
     if promoted:
         model.activate()
     progress(4, 4, "promoted" if promoted else "kept as a candidate: the active model does better")
@@ -131,41 +136,61 @@ def load(model: RiskModel):
         path = Path(settings.MODEL_DIR) / model.file_name
         if model.scikit_learn != version("scikit-learn") or tuple(model.features) != FEATURES or not path.is_file():
             return None
-        if hashlib.sha256(path.read_bytes()).hexdigest() != model.sha256:
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != model.sha256:
             return None
         import joblib
 
         _loaded.clear()
-        _loaded[model.sha256] = joblib.load(path)
+        _loaded[model.sha256] = joblib.load(io.BytesIO(data))
     return _loaded[model.sha256]
 
 
-def _history() -> tuple[np.ndarray, np.ndarray]:
+def _history() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Times, features and states of all measured readings, in order of time; read month by month."""
+    measured = Reading.objects.filter(from_ticks=False).aggregate(first=Min("at"), last=Max("at"))
+    months, start = [], measured["first"]
+    while start is not None and start <= measured["last"]:
+        months.append(_readings_between(start, start + ONE_READ))
+        start += ONE_READ
+    empty = (np.zeros(0, "M8[us]"), np.zeros((0, len(FEATURES)), "f4"), np.zeros(0, "i2"))
+    return tuple(np.concatenate(parts) for parts in zip(*(months or [empty]), strict=True))
+
+
+def _readings_between(start: datetime, end: datetime) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    import pandas as pd
+
     parameters = {
         "location_types": LocationType.values,
         "charger_types": ChargerType.values,
         "pricing_types": PricingType.values,
+        "start": start,
+        "end": end,
     }
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
         rows = fetch_arrays(cursor, _HISTORY, HISTORY, parameters)
-    import pandas as pd
-
     local = pd.DatetimeIndex(rows["at"], tz="UTC").tz_convert(settings.DATA_TIME_ZONE)
-    features = feature_matrix(
-        {name: rows[name] for name, _ in HISTORY},
-        local.hour.to_numpy(),
-        local.day_of_week.to_numpy(),
-        local.month.to_numpy(),
-    )
-    return features, rows["status"].copy()
+    columns = {name: rows[name] for name, _ in HISTORY}
+    time = (local.hour.to_numpy(), local.day_of_week.to_numpy(), local.month.to_numpy())
+    return rows["at"].copy(), feature_matrix(columns, *time), rows["status"].copy()
 
 
-def _is_no_worse(trained: classifier.Trained, features: np.ndarray, status: np.ndarray) -> bool:
+def _is_no_worse(trained: classifier.Trained, at: np.ndarray, features: np.ndarray, status: np.ndarray) -> bool:
     active = RiskModel.objects.active()
     forest = active and load(active)
-    if forest is None or "average_precision" not in trained.metrics:
+    if forest is None:
         return True
-    tested = slice(trained.metrics["train_rows"], None)
-    today = classifier.average_precision(forest, features[tested], status[tested])
-    return trained.metrics["average_precision"] >= today - 0.01  # a hundredth is within the noise of a retraining
+    unseen = np.arange(len(status)) >= trained.metrics["train_rows"]
+    if "trained_until" in active.metrics:
+        unseen &= at > np.datetime64(active.metrics["trained_until"].removesuffix("Z"))
+    if not np.isin(status[unseen], classifier.OUTAGE_CLASSES).any():
+        return False  # nothing to compare by: what has been measured stays
+    new, old = (
+        classifier.average_precision(model, features[unseen], status[unseen]) for model in (trained.model, forest)
+    )
+    return new >= old - 0.01  # a hundredth is within the noise of a retraining
+
+
+def _iso(at: np.datetime64) -> str:
+    return f"{at.astype('M8[s]')}Z"

@@ -49,11 +49,18 @@ def charger(at: Site, number: int = 1, **fields) -> Charger:
 
 def reading(measured_site: Site, **fields) -> Reading:
     """One half-hour of a site with four ports."""
+    row = reading_row(measured_site, **fields)
+    row.save()
+    return row
+
+
+def reading_row(measured_site: Site, **fields) -> Reading:
+    """The same, not saved yet."""
     ports = {"ports_total": 4, "ports_available": 3, "ports_occupied": 1, "ports_out_of_service": 0}
     measured = {"utilization": 0.25, "status": 0, "wait_minutes": 0, "session_minutes": 30, "price": Decimal("0.4")}
     world = {"temperature_f": 70, "precipitation_mm": 0, "weather": 0, "gas_price": 3, "traffic_index": 2}
     values = {"at": NOW, "local_event": 0, **ports, **measured, **world, **fields}
-    return Reading.objects.create(site=measured_site, **values)
+    return Reading(site=measured_site, **values)
 
 
 def work_order(at: Site, **fields) -> WorkOrder:

@@ -81,6 +81,18 @@ def test_a_surge_fills_quiet_sites_for_six_ticks_and_warms_them():
     assert (measured.utilization[surged] < 0.95).all()
 
 
+def test_between_two_ticks_the_world_stands_still():
+    memory, rng = Memory.blank(np.arange(50)), np.random.default_rng(1)
+    first, memory = step(usual(50), memory, rng, Options(surge_chance=1.0))
+    stressed = usual(50, stressed=np.arange(50) == 0)
+    between, after = step(stressed, memory, rng, Options(surge_chance=1.0), seconds=0)
+    assert (between.utilization[1:] == first.utilization[1:]).all()
+    assert between.utilization[0] == 0.98
+    assert not between.newly_surged.any()
+    assert not between.failures.any()
+    assert (after.surge_ticks_left == memory.surge_ticks_left).all()
+
+
 def test_busy_sites_are_not_surged():
     measured = run(usual(200, 0.9), Options(noise="smooth", surge_chance=1.0))[0]
     assert not measured.newly_surged.any()

@@ -1,18 +1,20 @@
 """One beat of the loop: readings, risk, prices, work orders and one push, once per slot."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
+import numpy as np
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from maintenance.models import ServiceCentre, Technician, WorkOrder
 from pricing.models import PriceChange
-from sntry_site import tasks
-from stations.models import FleetEvent, Operator
-from telemetry import live_history
-from telemetry.models import ChargerState, LiveReading, Outage, SiteState, StatusReport, Tick
+from sntry_site import interventions, tasks
+from stations.models import FleetEvent, Operator, Outbox, Site
+from telemetry import live_history, retention
+from telemetry.models import ChargerState, Climatology, LiveReading, Outage, Risk, SiteState, StatusReport, Tick
 
 from . import fleet
 
@@ -82,17 +84,27 @@ def test_the_same_seed_and_slot_give_the_same_readings(operator):
     assert states().utilization == first
 
 
-def test_the_number_of_statements_does_not_grow_with_the_network(operator):
-    fleet.live_site(operator, 0)
-    beat()
-    with CaptureQueriesContext(connection) as few:
-        beat(1)
-    for number in range(1, 40):
-        fleet.live_site(operator, number)
-    beat(2)
-    with CaptureQueriesContext(connection) as many:
-        beat(3)
-    assert len(many) == len(few)
+def busy_tick(operator, sites: list, number: int) -> int:
+    """Statements of a tick in which all of `sites` surge, reroute, fail, and have an order opened and one closed."""
+    at = START + timedelta(seconds=10 * number)
+    for site in sites:
+        charger = site.chargers.first()
+        StatusReport.objects.record([charger.pk], [at - timedelta(seconds=5)], ["FAULTED"])
+        fleet.work_order(site, charger=charger, state="in_progress", opened_at=at - timedelta(hours=1))
+        interventions.stress_site(site, None, at)
+    with CaptureQueriesContext(connection) as statements:
+        tasks.tick(at)
+    kinds = set(FleetEvent.objects.filter(at=at).values_list("kind", flat=True))
+    assert {"SURGE_OPENED", "REROUTE_OPENED", "WORK_ORDER_OPENED", "WORK_ORDER_CLOSED", "CHARGER_FAULTED"} <= kinds
+    return len(statements)
+
+
+def test_the_number_of_statements_does_not_grow_with_what_happens(operator):
+    sites = [fleet.live_site(operator, number, latitude=30 + number / 10, ports_total=16) for number in range(42)]
+    busy_tick(operator, sites[:1], 1)
+    few = busy_tick(operator, sites[1:3], 2)
+    many = busy_tick(operator, sites[3:33], 3)
+    assert abs(many - few) <= 3  # which of the few branches were taken; one for each of twenty sites would be many more
 
 
 def test_stress_is_scored_surged_rerouted_and_dispatched(operator):
@@ -101,7 +113,7 @@ def test_stress_is_scored_surged_rerouted_and_dispatched(operator):
     centre = ServiceCentre.objects.create(name="AUS", latitude=30.3, longitude=-97.7)
     technician = Technician.objects.create(code="AUS-1", centre=centre)
     beat(0)
-    tasks.stress_site(here, None, START + timedelta(seconds=10))
+    interventions.stress_site(here, None, START + timedelta(seconds=10))
     beat(1)
     state = states(site=here)
     assert state.risk > 0.9
@@ -118,7 +130,7 @@ def test_stress_is_scored_surged_rerouted_and_dispatched(operator):
 
 def test_a_site_under_stress_gets_one_order_and_one_surge_however_long_it_lasts(operator):
     here = fleet.live_site(operator, 1)
-    tasks.stress_site(here, None, START)
+    interventions.stress_site(here, None, START)
     for number in range(6):
         beat(number)
     assert WorkOrder.objects.filter(charger=None).count() == 1
@@ -129,11 +141,11 @@ def test_a_site_under_stress_gets_one_order_and_one_surge_however_long_it_lasts(
 def test_heal_repairs_chargers_puts_prices_back_and_closes_orders(operator):
     here = fleet.live_site(operator, 1)
     near = fleet.live_site(operator, 2, usual=0.1, latitude=30.35)
-    tasks.stress_site(here, None, START)
+    interventions.stress_site(here, None, START)
     for number in range(4):
         beat(number)
     assert Outage.objects.filter(ended_at=None).exists(), "a site held at these limits fails within hours of its time"
-    tasks.heal_site(here, None, START + timedelta(seconds=40))
+    interventions.heal_site(here, None, START + timedelta(seconds=40))
     beat(4)
     assert not ChargerState.objects.faulted().exists()
     assert not Outage.objects.filter(ended_at=None).exists()
@@ -145,19 +157,72 @@ def test_heal_repairs_chargers_puts_prices_back_and_closes_orders(operator):
 
 def test_a_free_site_is_never_surged(operator):
     here = fleet.live_site(operator, 1, pricing_type="free", base_price="0")
-    tasks.stress_site(here, None, START)
+    interventions.stress_site(here, None, START)
     beat()
     assert states(site=here).risk > 0.9
     assert not PriceChange.objects.exists()
 
 
-def test_a_price_change_ends_by_itself(operator):
+def test_a_price_change_ends_by_itself_even_if_its_site_is_still_critical(operator):
     here = fleet.live_site(operator, 1)
-    tasks.stress_site(here, None, START)
+    interventions.stress_site(here, None, START)
     beat()
-    beat(181)  # half an hour and a tick later; the stress has ended as well
+    interventions.stress_site(here, None, START + timedelta(minutes=20))
+    beat(181)  # half an hour and a tick later
+    assert states(site=here).risk > 0.9
     assert not PriceChange.objects.applied().exists()
     assert states(site=here).price == Decimal("0.4000")
+    beat(182)
+    assert not PriceChange.objects.applied().exists(), "it does not begin again without a reason"
+
+
+def test_a_base_price_that_was_edited_takes_effect_at_the_next_tick(
+    operator, pushes, django_capture_on_commit_callbacks
+):
+    here, surged = fleet.live_site(operator, 1), fleet.live_site(operator, 2, latitude=35)
+    interventions.stress_site(surged, None, START)
+    beat()
+    Site.objects.update(base_price="0.50")
+    with django_capture_on_commit_callbacks(execute=True):
+        beat(1)
+    assert states(site=here).price == Decimal("0.5000")
+    assert states(site=surged).price == Decimal("0.7000"), "a surge in force is not touched"
+    sites = pushes[-1]["sites"]
+    assert sites["price"][sites["id"].index(here.pk)] == "0.50"
+
+
+def test_a_high_risk_is_told_once_even_if_it_rises_in_steps(operator, monkeypatch):
+    fleet.live_site(operator, 1)
+    for number, risk in enumerate([0.3, 0.7, 0.95, 0.97]):
+        monkeypatch.setattr(tasks, "score_network", lambda features, measured, risk=risk: (np.array([risk]), None))
+        beat(number)
+    assert FleetEvent.objects.filter(kind="RISK_RAISED").count() == 1
+    assert Risk.objects.count() == 1
+
+
+def test_a_tick_may_be_asked_for_in_any_zone(operator):
+    fleet.live_site(operator, 1)
+    assert tasks.tick(datetime(2026, 9, 1, 23, tzinfo=timezone(timedelta(hours=-5)))).at.day == 2
+
+
+def test_a_technician_with_an_address_gets_a_mail(operator):
+    here = fleet.live_site(operator, 1)
+    centre = ServiceCentre.objects.create(name="AUS", latitude=30.3, longitude=-97.7)
+    user = User.objects.create(username="technician", email="technician@example.com")
+    Technician.objects.create(code="AUS-1", centre=centre, user=user)
+    interventions.stress_site(here, None, START)
+    beat()
+    mail = Outbox.objects.get()
+    assert mail.payload["to"] == ["technician@example.com"]
+    assert WorkOrder.objects.get(charger=None).number in mail.payload["subject"]
+
+
+def test_planned_work_is_no_outage(operator):
+    here = fleet.live_site(operator, 1)
+    StatusReport.objects.record([here.chargers.first().pk], [START], ["UNAVAILABLE"])
+    beat()
+    assert states(site=here).get_status_display() == "under_maintenance"
+    assert not WorkOrder.objects.exists()
 
 
 def test_a_faulted_charger_gets_an_order_and_the_simulated_crew_repairs_it(operator):
@@ -187,7 +252,7 @@ def test_the_push_tells_what_changed_and_numbers_itself(operator, pushes, django
     here = fleet.live_site(operator, 1)
     with django_capture_on_commit_callbacks(execute=True):
         first = beat()
-        tasks.stress_site(here, None, START + timedelta(seconds=10))
+        interventions.stress_site(here, None, START + timedelta(seconds=10))
         second = beat(1)
     assert [push["version"] for push in pushes] == [first.version, second.version]
     assert pushes[1]["previous"] == first.version
@@ -195,34 +260,64 @@ def test_the_push_tells_what_changed_and_numbers_itself(operator, pushes, django
     assert len({len(column) for column in sites.values()}) == 1
     place = sites["id"].index(here.pk)
     assert (sites["level"][place], sites["price"][place], sites["stressed"][place]) == (2, "0.70", True)
-    surge = next(event for event in pushes[1]["events"] if event["kind"] == "SURGE_OPENED")
-    assert (surge["site"], surge["old_price"], surge["new_price"]) == (here.external_id, "0.40", "0.70")
+    surge = FleetEvent.objects.get(kind="SURGE_OPENED")
+    assert (surge.site, surge.old_price, surge.new_price) == (here, Decimal("0.4000"), Decimal("0.7000"))
 
 
-def test_dispatch_from_the_board_opens_one_order(operator):
+def tick_reading(site: Site, seconds: int, **values) -> None:
+    row = {"ports_available": 2, "ports_occupied": 2, "ports_out_of_service": 0, "utilization": 0.5, "wait_minutes": 0}
+    row |= {"temperature_f": 70, "price": "0.40", "risk": 0.1, **values}
+    LiveReading.objects.bulk_create([LiveReading(site=site, at=START + timedelta(seconds=seconds), **row)])
+
+
+def test_half_hours_are_the_means_of_their_ticks(operator, settings):
+    settings.DATA_TIME_ZONE = "America/Los_Angeles"
     here = fleet.live_site(operator, 1)
-    beat()
-    first = tasks.dispatch_site(here, None, START)
-    assert tasks.dispatch_site(here, None, START) == first
+    Climatology.objects.filter(site=here, month=7, hour=5).update(traffic_index=8.5, weather=3)  # 12 UTC is 5 there
+    live_history.ensure_partition(START.date())
+    tick_reading(here, 0)
+    busy = {"ports_available": 0, "ports_occupied": 3, "ports_out_of_service": 1, "utilization": 1.0}
+    tick_reading(here, 10, **busy, wait_minutes=20, temperature_f=90, price="0.70")
+    tick_reading(here, 1800)
+    assert retention.retain(START + timedelta(days=1))["readings_kept"] == 2
+    first, second = here.readings.order_by("at")
+    assert (first.at, second.at) == (START, START + timedelta(minutes=30))
+    assert (first.utilization, first.wait_minutes, first.temperature_f) == (0.75, 10, 80)
+    assert first.price == Decimal("0.5500")
+    assert first.ports_total == first.ports_available + first.ports_occupied + first.ports_out_of_service == 4
+    assert (second.utilization, second.ports_occupied, second.get_status_display()) == (0.5, 2, "operational")
+    assert (first.traffic_index, first.get_weather_display(), first.from_ticks) == (8.5, "light_rain", True)
 
 
-def test_days_are_thinned_to_half_hours_and_dropped(operator, settings):
+def test_days_are_dropped_when_their_time_is_over(operator, settings):
     settings.RAW_DAYS = 2
     here = fleet.live_site(operator, 1)
     for number in (0, 1, 180):
         beat(number)
-    tasks.retain(START + timedelta(days=1))
+    retention.retain(START + timedelta(days=1))
     assert here.readings.count() == 2
     assert LiveReading.objects.count() == 3
-    tasks.retain(START + timedelta(days=4))
+    retention.retain(START + timedelta(days=3))
     assert here.readings.count() == 2
     assert START.date() not in live_history.days_kept()
+    assert not LiveReading.objects.exists()
+
+
+def test_thinned_ticks_do_not_become_what_is_usual(operator):
+    here = fleet.live_site(operator, 1)
+    before = list(Climatology.objects.order_by("month", "hour").values("utilization"))
+    interventions.stress_site(here, None, START)
+    beat()
+    retention.retain(START + timedelta(days=1))
+    SiteState.objects.ensure()
+    Climatology.objects.rebuild([here.pk])
+    assert list(Climatology.objects.order_by("month", "hour").values("utilization")) in (before, [])
 
 
 def test_thinning_twice_changes_nothing(operator):
     here = fleet.live_site(operator, 1)
     beat()
-    tasks.retain(START + timedelta(days=1))
+    retention.retain(START + timedelta(days=1))
     before = list(here.readings.values())
-    tasks.retain(START + timedelta(days=1))
+    retention.retain(START + timedelta(days=1))
     assert list(here.readings.values()) == before

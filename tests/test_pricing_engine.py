@@ -143,8 +143,13 @@ def test_a_surge_ends_when_its_site_has_calmed_down_and_takes_its_reroute_along(
 
 def test_a_surge_lasts_a_minute_at_least_and_half_an_hour_at_most():
     young, old = change(1, minutes_old=0.5), change(2, minutes_old=30)
-    assert due_to_end([young, old], {1: 0.0, 2: 1.0}, NOW, POLICY) == {2: "its time was up"}
+    assert due_to_end([young, old], {1: 0.0, 2: 1.0}, NOW, POLICY) == {2: "its period ended"}
 
 
 def test_a_site_whose_risk_is_not_known_ends_by_time_only():
-    assert due_to_end([change(1), change(2, minutes_old=31)], {}, NOW, POLICY) == {2: "its time was up"}
+    assert due_to_end([change(1), change(2, minutes_old=31)], {}, NOW, POLICY) == {2: "its period ended"}
+
+
+def test_a_neighbour_that_becomes_critical_itself_is_no_longer_cheaper():
+    changes = [change(1), change(2, "reroute", surge=1)]
+    assert due_to_end(changes, {1: 0.9, 2: 0.61}, NOW, POLICY) == {2: "critical itself"}

@@ -1,18 +1,21 @@
 """Scores, reasons, losses, and the model that is only ever loaded as it was stored."""
 
 import doctest
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import joblib
 import numpy as np
 import pytest
 
+from stations.models import Operator
 from telemetry import scoring
-from telemetry.models import RiskModel
+from telemetry.models import Reading, RiskModel
 from telemetry.risk import classifier, loss
 from telemetry.risk.features import FEATURES, feature_matrix
 from telemetry.risk.reasons import probable_causes, reasons
 from telemetry.risk.rule import rule_score
+
+from . import fleet
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 
@@ -71,10 +74,16 @@ def test_a_forest_learns_what_decides_and_reports_its_average_precision():
     assert trained.metrics["train_rows"] == 2400
 
 
-def test_a_history_of_one_state_is_refused():
+@pytest.mark.parametrize("late", ["none", "in the last fifth only", "maintenance only"])
+def test_a_history_without_outages_to_learn_from_is_refused(late):
     features, status = readings()
-    with pytest.raises(ValueError, match="only one station status"):
-        classifier.train(features, np.zeros_like(status))
+    status[:] = 0
+    if late == "in the last fifth only":
+        status[2700:] = 1
+    elif late == "maintenance only":
+        status[::7] = 2
+    with pytest.raises(ValueError, match="hold no outage"):
+        classifier.train(features, status)
 
 
 @pytest.mark.django_db
@@ -126,3 +135,53 @@ def test_without_a_usable_model_the_rule_scores(settings):
     risk, used = scoring.score_network(np.zeros((1, 21), "f4"), Measured)
     assert used is None
     assert risk == rule_score(Measured.utilization, Measured.temperature_f, Measured.wait_minutes)
+
+
+@pytest.fixture
+def history():
+    """A site whose readings fail when it is hot, one a half-hour; returns how to add more."""
+    here = fleet.live_site(Operator.objects.create(name="Northline Charging", is_simulated=True), 1)
+
+    rng = np.random.default_rng(1)
+
+    def add(start: datetime, count: int) -> None:
+        fails = rng.random(count) < 0.3
+        rows = [
+            fleet.reading_row(
+                here, at=start + timedelta(minutes=30 * n), temperature_f=100 if fail else 70, status=int(fail)
+            )
+            for n, fail in enumerate(fails)
+        ]
+        Reading.objects.bulk_create(rows)
+
+    return add
+
+
+@pytest.mark.django_db
+def test_a_model_is_kept_back_if_the_active_one_does_better_on_readings_new_to_both(history):
+    history(NOW, 600)
+    first, promoted = scoring.train_risk(NOW)
+    assert promoted
+    assert first.metrics["trained_until"] == "2026-07-10T23:30:00Z"
+    Reading.objects.filter(at__lt=NOW + timedelta(days=10)).update(temperature_f=60)  # the new one can learn nothing
+    _, promoted = scoring.train_risk(NOW)
+    assert not promoted
+    assert RiskModel.objects.active() == first
+
+
+@pytest.mark.django_db
+def test_without_a_later_outage_to_compare_by_the_active_model_stays(history):
+    history(NOW, 600)
+    first, _ = scoring.train_risk(NOW)
+    Reading.objects.filter(at__gt=NOW + timedelta(days=9)).update(status=0)
+    _, promoted = scoring.train_risk(NOW)
+    assert not promoted
+    assert RiskModel.objects.active() == first
+
+
+@pytest.mark.django_db
+def test_readings_thinned_from_ticks_are_not_learnt_from(history):
+    history(NOW, 200)
+    Reading.objects.update(from_ticks=True)
+    with pytest.raises(scoring.NothingToLearn):
+        scoring.train_risk(NOW)

@@ -96,7 +96,9 @@ class WorkOrderQuerySet(ScopedQuerySet):
         with connection.cursor() as cursor:
             cursor.execute(_OPEN, {**columns, "at": at, "by": by and by.pk})
             ids = [row[0] for row in cursor.fetchall()]
-        return list(self.filter(pk__in=ids).select_related("site__operator", "charger", "technician").order_by("pk"))
+        return list(
+            self.filter(pk__in=ids).select_related("site__operator", "charger", "technician__user").order_by("pk")
+        )
 
     def move(self, ids: list[int], state: str, at: datetime, note: str = "", by=None) -> list[int]:
         """Bring open orders into `state`, each with a row that says so; the only place where a state changes.
@@ -120,7 +122,8 @@ class WorkOrderQuerySet(ScopedQuerySet):
         closed: list[int] = []
         for state, following, lasts in CREW_STEPS:
             due = waiting.filter(state=state, changed_at__lte=at - lasts).values_list("pk", flat=True)
-            closed = self.move(list(due), following, at, "simulated crew")
+            moved = self.move(list(due), following, at, "simulated crew")
+            closed += moved if following == WorkOrder.State.CLOSED else []
         return list(self.filter(pk__in=closed).order_by("pk"))
 
 

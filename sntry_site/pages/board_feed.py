@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from telemetry.models import SiteState
 
+from ..messages import money
 from . import board_panels
 from .board_panels import render_panel
 
@@ -30,7 +31,7 @@ LIVE = {
     "utilization": ("utilization", lambda share: round(100 * share)),
     "risk": ("risk", lambda share: round(100 * share)),
     "level": ("level", LEVELS.get),
-    "price": ("price", str),
+    "price": ("price", money),
     "wait": ("wait_minutes", round),
     "temperature": ("temperature_f", round),
     "loss": ("expected_loss", str),

@@ -7,7 +7,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from stations.models import Site
 
-from .. import tasks
+from .. import interventions
 from .access import staff_required
 
 REAL_SITE = "This is a real site: only a simulated one can be stressed and healed from here."
@@ -27,7 +27,7 @@ def stress(request, pk: int):
     site = _site(request, pk, "telemetry.add_siteoverride")
     if not site.operator.is_simulated:
         return _panel(request, site, REAL_SITE, is_done=False)
-    tasks.stress_site(site, request.user, timezone.now())
+    interventions.stress_site(site, request.user, timezone.now())
     return _panel(request, site, f"{site.name} is held under stress (simulated). Watch its risk, price and order.")
 
 
@@ -38,7 +38,7 @@ def heal(request, pk: int):
     site = _site(request, pk, "telemetry.add_siteoverride")
     if not site.operator.is_simulated:
         return _panel(request, site, REAL_SITE, is_done=False)
-    tasks.heal_site(site, request.user, timezone.now())
+    interventions.heal_site(site, request.user, timezone.now())
     return _panel(request, site, f"{site.name} is healed.")
 
 
@@ -47,7 +47,7 @@ def heal(request, pk: int):
 def dispatch(request, pk: int):
     """Open the work order of a site, or find the one that is open."""
     site = _site(request, pk, "maintenance.add_workorder")
-    order = tasks.dispatch_site(site, request.user, timezone.now())
+    order = interventions.dispatch_site(site, request.user, timezone.now())
     return _panel(request, site, f"{order.number} is open for {site.name}: {order.title}.")
 
 

@@ -1,10 +1,11 @@
 """What exists: operators, their sites, and the chargers at them."""
 
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
+from django.db import connection, models, transaction
 from django.db.models import F, Q
 
 from ..access import ScopedQuerySet
+from .access import Membership
 
 
 class LocationType(models.TextChoices):
@@ -35,6 +36,22 @@ class PricingType(models.TextChoices):
 
 class OperatorQuerySet(ScopedQuerySet):
     operator_path = "pk"
+
+    def ensure(self, names: list[str], *, is_simulated: bool = False, member=None) -> int:
+        """Create the operators that are not known yet, in the caller's transaction; returns how many.
+
+        `member`, who brought them, sees what came of it: a new operator has no members otherwise.
+        """
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO stations_operator (name, is_simulated, currency)"
+                " SELECT name, %s, 'USD' FROM unnest(%s::text[]) name ON CONFLICT (name) DO NOTHING RETURNING id",
+                [is_simulated, names],
+            )
+            created = [operator_id for (operator_id,) in cursor.fetchall()]
+            if member and created:
+                Membership.objects.bulk_create(Membership(user=member, operator_id=pk) for pk in created)
+        return len(created)
 
 
 class Operator(models.Model):

@@ -27,13 +27,14 @@ WHERE id = ANY(%s)
 """
 
 
-def shared_site(external_id: str | None, operator: str | None) -> str:
+def shared_site(external_id: str | None, operator: str | None, member=None) -> str:
     """The external id of the site for unknown chargers: the one asked for, which is made if need be, or a common one.
 
     Raises ImportRefused if the site exists and belongs to another operator than the one asked for.
     """
     wanted = external_id or SITE
-    owner, _ = Operator.objects.get_or_create(name=operator or OPERATOR)
+    Operator.objects.ensure([operator or OPERATOR], member=member)
+    owner = Operator.objects.get(name=operator or OPERATOR)
     name = external_id or SITE_NAME
     site, _ = Site.objects.get_or_create(external_id=wanted, defaults={"operator": owner, "name": name})
     if operator and site.operator_id != owner.pk:
@@ -47,9 +48,10 @@ def unknown_chargers(charger_ids: list[str]) -> list[str]:
     return [charger_id for charger_id in charger_ids if charger_id not in known]
 
 
-def create_sites(cursor, external_ids: list[str]) -> None:
+def create_sites(cursor, external_ids: list[str], member=None) -> None:
     """Create the sites that are not known yet, without a place on the map."""
-    owner, _ = Operator.objects.get_or_create(name=OPERATOR)
+    Operator.objects.ensure([OPERATOR], member=member)
+    owner = Operator.objects.get(name=OPERATOR)
     cursor.execute(_CREATE_SITES, [owner.pk, external_ids])
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from stations.models import Operator
+
 from .parsing import Parsed
 from .reading_shape import CHARGER_TYPES, LOCATION_TYPES, PLACE_COLUMNS, PRICING_TYPES
 from .staging import Names
@@ -79,16 +81,11 @@ class Places:
             if moment >= self.latest[station]:
                 self.attributes[station], self.latest[station] = tuple(attributes), moment
 
-    def store(self, cursor, simulated: bool) -> dict[str, int]:
+    def store(self, cursor, simulated: bool, member=None) -> dict[str, int]:
         """Create what is new, change what is different, and say how many of each kind were written."""
         rows = [dict(zip(PLACE_COLUMNS, attributes, strict=True)) for attributes in self.attributes]
         networks = sorted({row["network"] for row in rows})
-        cursor.execute(
-            "INSERT INTO stations_operator (name, is_simulated, currency) "
-            "SELECT name, %s, 'USD' FROM unnest(%s::text[]) name ON CONFLICT (name) DO NOTHING",
-            [simulated, networks],
-        )
-        counts = {"operators": cursor.rowcount}
+        counts = {"operators": Operator.objects.ensure(networks, is_simulated=simulated, member=member)}
         columns = {name: [row[name] for row in rows] for name in PLACE_COLUMNS}
         names = [name for name in PLACE_COLUMNS if name not in ("station_name", "network")]
         lists = [columns["network"], self.ids.texts, columns["station_name"], *(columns[name] for name in names)]

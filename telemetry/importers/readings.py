@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from stations.progress import Progress
 
-from ..models import Climatology, SiteState
+from ..models import Climatology, SiteState, StatusReport
 from .parsing import Parsed
 from .places import Places
 from .reading_shape import disagreeing_rows, reading_shape
@@ -52,7 +52,7 @@ FROM unnest(%s::text[]) WITH ORDINALITY AS place (external_id, subject)
 JOIN stations_site site USING (external_id)
 """
 _CHANGE = f"""
-UPDATE telemetry_reading reading SET ({", ".join(_NAMES)}) = ROW({_VALUES})
+UPDATE telemetry_reading reading SET from_ticks = false, ({", ".join(_NAMES)}) = ROW({_VALUES})
 FROM {_STAGED}
 WHERE reading.site_id = staged_site.site_id AND reading.at = staged.at
 AND ({", ".join(f"reading.{name}" for name in _NAMES)}) IS DISTINCT FROM ({_VALUES})
@@ -74,10 +74,20 @@ UPDATE stations_site site SET session_minutes = usual.session_minutes,
 FROM (
     SELECT site_id, percentile_disc(0.5) WITHIN GROUP (ORDER BY price) AS price,
         round(avg(session_minutes)::numeric, 1)::float8 AS session_minutes
-    FROM telemetry_reading JOIN staged_site USING (site_id) GROUP BY site_id
+    FROM telemetry_reading JOIN staged_site USING (site_id) WHERE NOT from_ticks GROUP BY site_id
 ) usual
 WHERE site.id = usual.site_id
 AND (site.base_price <> usual.price AND site.pricing_type <> 'free' OR site.session_minutes <> usual.session_minutes)
+"""
+# The chargers of a simulated site answer from its last reading on; a real one is unknown until it reports.
+_SILENT = """
+SELECT charger.id, last.at
+FROM staged_site
+JOIN stations_site site ON site.id = staged_site.site_id
+JOIN stations_operator operator ON operator.id = site.operator_id AND operator.is_simulated
+JOIN stations_charger charger ON charger.site_id = site.id
+CROSS JOIN LATERAL (SELECT max(at) AS at FROM telemetry_reading WHERE site_id = site.id) last
+WHERE last.at IS NOT NULL AND NOT EXISTS (SELECT FROM telemetry_chargerstate WHERE charger_id = charger.id)
 """
 
 
@@ -90,13 +100,15 @@ def import_readings(
     rejects_path: Path | None,
     progress: Progress,
     now: datetime,
+    member=None,
 ) -> ImportReport:
     """Load a .csv or .csv.gz file of the data set's 33 columns, or nothing of it.
 
-    Times without an offset are wall-clock times of `time_zone`. New operators are `simulated` or not. Raises
-    ImportRefused, whose `report` lists the bad cells when it is they that stood in the way (not with `skip_bad`).
+    Times without an offset are wall-clock times of `time_zone`. New operators are `simulated` or not, and `member`
+    becomes a member of them. Raises ImportRefused, whose `report` lists the bad cells when it is they that stood in
+    the way (not with `skip_bad`).
     """
-    order = Order(Path(path), skip_bad, time_zone, rejects_path, progress, now)
+    order = Order(Path(path), skip_bad, time_zone, rejects_path, progress, now, member)
     zone, places, disagreeing = order.zone, Places(), 0
 
     def take(parsed: Parsed) -> dict[str, np.ndarray]:
@@ -111,7 +123,8 @@ def import_readings(
         report = stage(cursor, "staged_reading", order, shape, places.ids, "timestamp", take)
         order.tell("Merging")
         report.notes = [
-            f"{count:,} {kind} created or changed" for kind, count in places.store(cursor, simulated).items()
+            f"{count:,} {kind} created or changed"
+            for kind, count in places.store(cursor, simulated, order.member).items()
         ]
         _merge(cursor, report, places)
         order.tell("Working out what is usual")
@@ -168,6 +181,10 @@ def _derive(cursor) -> None:
     cursor.execute(_USUAL)
     cursor.execute("SELECT site_id FROM staged_site")
     site_ids = [site_id for (site_id,) in cursor.fetchall()]
+    cursor.execute(_SILENT)
+    if silent := cursor.fetchall():
+        chargers, ats = zip(*silent, strict=True)
+        StatusReport.objects.record(chargers, ats, ["AVAILABLE"] * len(chargers))
     cursor.execute("DROP TABLE staged_reading, staged_site")
-    SiteState.objects.ensure()
     Climatology.objects.rebuild(site_ids)
+    SiteState.objects.ensure()  # last, because it locks live rows that the tick wants

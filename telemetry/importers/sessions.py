@@ -58,12 +58,13 @@ def import_sessions(
     rejects_path: Path | None,
     progress: Progress,
     now: datetime,
+    member=None,
 ) -> ImportReport:
     """Load a file of charging sessions, or nothing of it; unknown chargers come to the site that their row names.
 
     Raises ImportRefused as `import_readings` does.
     """
-    order, chargers = Order(Path(path), skip_bad, time_zone, rejects_path, progress, now), Names()
+    order, chargers = Order(Path(path), skip_bad, time_zone, rejects_path, progress, now, member), Names()
     homes: dict[int, str] = {}  # where each charger was first seen
 
     def take(parsed: Parsed) -> dict[str, np.ndarray]:
@@ -81,7 +82,7 @@ def import_sessions(
         order.tell("Merging")
         if unknown := unknown_chargers(chargers.texts):
             site_ids = [homes[chargers.number(charger_id)] for charger_id in unknown]
-            create_sites(cursor, sorted(set(site_ids)))
+            create_sites(cursor, sorted(set(site_ids)), order.member)
             report.notes.append(create_chargers(cursor, unknown, site_ids))
         cursor.execute(_BATCH, [chargers.texts])
         cursor.execute(_KNOWN)

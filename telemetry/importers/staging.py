@@ -7,6 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from django.contrib.auth.base_user import AbstractBaseUser
 
 from stations.arrays import copy_in
 from stations.progress import Progress
@@ -29,6 +30,7 @@ class Order:
     rejects_path: Path | None
     progress: Progress
     now: datetime
+    member: AbstractBaseUser | None = None  # becomes a member of the operators that the file creates
 
     @property
     def zone(self) -> ZoneInfo:

@@ -53,12 +53,13 @@ def import_status(
     rejects_path: Path | None,
     progress: Progress,
     now: datetime,
+    member=None,
 ) -> ImportReport:
     """Load a file of status reports, or nothing of it; unknown chargers come to `site`, or to a common one.
 
     Raises ImportRefused as `import_readings` does.
     """
-    order, chargers = Order(Path(path), skip_bad, time_zone, rejects_path, progress, now), Names()
+    order, chargers = Order(Path(path), skip_bad, time_zone, rejects_path, progress, now, member), Names()
 
     def take(parsed: Parsed) -> dict[str, np.ndarray]:
         return {
@@ -74,7 +75,7 @@ def import_status(
         report = stage(cursor, "staged_status", order, status_shape(order), chargers, "time", take)
         order.tell("Merging")
         if unknown := unknown_chargers(chargers.texts):
-            home = shared_site(site, operator)
+            home = shared_site(site, operator, order.member)
             report.notes.append(create_chargers(cursor, unknown, [home] * len(unknown)))
         cursor.execute(_BATCH, [_STATUSES, chargers.texts])
         cursor.execute(_KNOWN)

@@ -412,6 +412,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "from_ticks",
+                    models.BooleanField(
+                        db_default=False, help_text="Thinned from the simulated network: no history to learn from."
+                    ),
+                ),
+                (
                     "site",
                     models.ForeignKey(
                         db_constraint=False,

@@ -70,6 +70,9 @@ class Reading(models.Model):
     gas_price = models.DecimalField("gas (USD/gal)", max_digits=6, decimal_places=3)
     traffic_index = models.FloatField("traffic (1-10)")
     local_event = models.SmallIntegerField(choices=LocalEvent)
+    from_ticks = models.BooleanField(
+        db_default=False, help_text="Thinned from the simulated network: no history to learn from."
+    )
 
     objects = ReadingQuerySet.as_manager()
 
@@ -120,7 +123,8 @@ WITH by_weather AS (
         extract(hour FROM at AT TIME ZONE %(zone)s)::int AS hour, weather, count(*) AS n,
         sum(utilization) AS utilization, sum(temperature_f) AS temperature_f, sum(precipitation_mm) AS precipitation_mm,
         sum(gas_price) AS gas_price, sum(traffic_index) AS traffic_index
-    FROM telemetry_reading WHERE %(site_ids)s::bigint[] IS NULL OR site_id = ANY(%(site_ids)s)
+    FROM telemetry_reading
+    WHERE NOT from_ticks AND (%(site_ids)s::bigint[] IS NULL OR site_id = ANY(%(site_ids)s))
     GROUP BY 1, 2, 3, 4
 ), known AS (
     SELECT site_id, month, hour, least(sum(utilization) / sum(n), 1) AS utilization,

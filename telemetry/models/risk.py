@@ -65,7 +65,7 @@ class RiskQuerySet(ScopedQuerySet):
 
 
 class Risk(models.Model):
-    """A site's risk at the moment its level changed, with the reason."""
+    """A site's risk at the moment it became critical, with the reason."""
 
     site = models.ForeignKey("stations.Site", models.CASCADE, related_name="risks")
     at = models.DateTimeField(db_index=True)

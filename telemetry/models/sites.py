@@ -2,7 +2,6 @@
 
 from decimal import Decimal
 
-from django.conf import settings
 from django.db import connection, models
 from django.db.models import F, Q
 
@@ -27,12 +26,6 @@ class RiskLevel(models.TextChoices):
         """Name of the colour in static/css/colours.css."""
         return {"low": "available", "watch": "watch", "critical": "critical"}[self.value]
 
-    @classmethod
-    def of(cls, risk: float) -> "RiskLevel":
-        if risk > settings.RISK_CRITICAL:
-            return cls.CRITICAL
-        return cls.WATCH if risk > settings.RISK_WATCH else cls.LOW
-
 
 _ENSURE = """
 INSERT INTO telemetry_sitestate AS state (site_id, version, ports_available, ports_occupied, ports_out_of_service,
@@ -42,7 +35,7 @@ SELECT site.id, 0, site.ports_total, 0, 0, 0, 0, least(coalesce(usual.utilizatio
     site.base_price, 0, 'low', '', 0, 0, false
 FROM stations_site site
 LEFT JOIN (
-    SELECT site_id, avg(utilization) AS utilization FROM telemetry_reading GROUP BY site_id
+    SELECT site_id, avg(utilization) AS utilization FROM telemetry_reading WHERE NOT from_ticks GROUP BY site_id
 ) usual ON usual.site_id = site.id
 ON CONFLICT (site_id) DO UPDATE SET usual_utilization = excluded.usual_utilization
 WHERE state.usual_utilization IS DISTINCT FROM excluded.usual_utilization

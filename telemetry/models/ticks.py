@@ -2,7 +2,7 @@
 
 import io
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from django.conf import settings
@@ -14,10 +14,20 @@ from ..simulation.live import Memory
 SLOT_SECONDS = 10
 
 
+def slot_of(at: datetime) -> int:
+    """The slot that `at` falls into."""
+    return int(at.timestamp()) // SLOT_SECONDS
+
+
+def slot_start(at: datetime) -> datetime:
+    """The beginning of the slot that `at` falls into: the time that everything its tick writes carries."""
+    return datetime.fromtimestamp(slot_of(at) * SLOT_SECONDS, UTC)
+
+
 class TickQuerySet(models.QuerySet):
     def claim(self, at: datetime):
         """The tick of the slot that `at` falls into, or None when somebody else has claimed it already."""
-        slot = int(at.timestamp()) // SLOT_SECONDS
+        slot = slot_of(at)
         with connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO telemetry_tick (slot, started_at, sites, version, scorer, milliseconds)"
@@ -54,9 +64,19 @@ class Tick(models.Model):
 
 
 class SiteOverrideQuerySet(models.QuerySet):
+    def hold(self, site_id: int, at: datetime, lasts: timedelta, by=None) -> "SiteOverride":
+        """Hold a site from the beginning of the slot of `at` on.
+
+        Whole slots, because the tick of this slot may come later than `at` and still carries the slot's beginning.
+        """
+        self.end(site_id, at)
+        start = slot_start(at)
+        return self.create(site_id=site_id, starts_at=start, ends_at=start + lasts, by=by)
+
     def end(self, site_id: int, at: datetime) -> int:
-        """End what holds a site at `at`; returns how many overrides that was."""
-        return self.filter(site_id=site_id, starts_at__lte=at, ends_at__gt=at).update(ends_at=at)
+        """End what holds a site, as from the beginning of the slot of `at`; returns how many overrides that was."""
+        end = slot_start(at)
+        return self.filter(site_id=site_id, starts_at__lte=end, ends_at__gt=end).update(ends_at=end)
 
 
 class SiteOverride(models.Model):

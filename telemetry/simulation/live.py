@@ -97,11 +97,18 @@ class Measured:
 
 
 def step(usual: Usual, memory: Memory, rng: np.random.Generator, options: Options, seconds: float = 10.0):
-    """Advance all sites by one tick of `seconds`; returns (Measured, Memory). Same generator state, same result."""
-    memory = _with_noise(memory, rng, options)
+    """Advance all sites by one tick of `seconds`; returns (Measured, Memory). Same generator state, same result.
+
+    With `seconds` 0 the world stands still: the same noise, nothing new begins, ends or fails. That is how a change
+    from outside, a price or a site held under stress, shows between two ticks.
+    """
+    if seconds > 0:
+        memory = _with_noise(memory, rng, options)
     utilization = np.clip(usual.utilization + memory.noise_utilization, 0, 1)
     temperature_f = usual.temperature_f + memory.noise_temperature_f
-    memory, newly_surged = _with_surges(memory, utilization, rng, options)
+    newly_surged = np.zeros(len(utilization), bool)
+    if seconds > 0:
+        memory, newly_surged = _with_surges(memory, utilization, rng, options)
     surged = memory.surge_ticks_left > 0
     utilization = np.where(surged, memory.surge_utilization, utilization)
     utilization = np.clip(utilization * price_effect(usual.price_ratio, options.elasticity), 0, 1)
@@ -116,7 +123,8 @@ def step(usual: Usual, memory: Memory, rng: np.random.Generator, options: Option
     hours = seconds / 3600 * np.where(usual.stressed, STRESS_TIME_LAPSE, 1)
     failing = -np.expm1(-failure_hazard(utilization, temperature_f) * hours)
     failures = rng.binomial(available + occupied, failing)
-    memory = replace(memory, surge_ticks_left=np.maximum(memory.surge_ticks_left - 1, 0))
+    if seconds > 0:
+        memory = replace(memory, surge_ticks_left=np.maximum(memory.surge_ticks_left - 1, 0))
     return Measured(utilization, temperature_f, wait, available, occupied, failures, newly_surged), memory
 
 

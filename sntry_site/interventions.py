@@ -1,0 +1,68 @@
+"""What people do to a site from the board: each takes its turn with the loop, and shows at once."""
+
+from datetime import datetime, timedelta
+
+import numpy as np
+from django.db import transaction
+
+from maintenance.models import Incident, WorkOrder
+from maintenance.models.work_orders import Wanted
+from pricing.models import PriceChange
+from stations.broker import tell
+from stations.models import FleetEvent, Site
+from telemetry.models import SiteOverride
+from telemetry.models.ticks import SLOT_SECONDS, slot_start
+from telemetry.risk.reasons import probable_causes
+
+from .tasks import advance_now, one_at_a_time, open_orders, repair_chargers
+
+STRESS_LASTS = timedelta(minutes=30)
+
+
+@transaction.atomic
+def stress_site(site: Site, by, at: datetime) -> None:
+    """Hold a simulated site at 98 % load and 105 °F until somebody heals it, at most half an hour."""
+    one_at_a_time()
+    SiteOverride.objects.hold(site.pk, at, STRESS_LASTS, by)
+    _log("STRESSED", site, by, at, "held at 98 % load and 105 °F (simulated)")
+    _show_soon()
+
+
+@transaction.atomic
+def heal_site(site: Site, by, at: datetime) -> None:
+    """End the stress of a site, repair its chargers, put its price back and close its work orders."""
+    one_at_a_time()
+    SiteOverride.objects.end(site.pk, at)
+    repaired = repair_chargers([(site.pk, None)], at)
+    PriceChange.objects.end_with_next_beat(site.pk, slot_start(at))
+    orders = list(WorkOrder.objects.open().filter(site=site).values_list("pk", flat=True))
+    WorkOrder.objects.move(orders, WorkOrder.State.CLOSED, at, "healed from the board", by)
+    _log("HEALED", site, by, at, f"{repaired} chargers repaired, {len(orders)} work orders closed")
+    _show_soon()
+
+
+@transaction.atomic
+def dispatch_site(site: Site, by, at: datetime) -> WorkOrder:
+    """Open a work order for a site now, or return the one that is open already."""
+    one_at_a_time()
+    existing = WorkOrder.objects.open().filter(site=site, charger=None).first()
+    if existing:
+        return existing
+    state = site.state
+    cause = str(probable_causes(np.array([state.utilization]), np.array([state.temperature_f]))[0])
+    title = state.reason or "asked for from the board"
+    wanted = Wanted(site.pk, None, cause, Incident.Source.PERSON, state.risk, title, urgent=state.level == "critical")
+    place = {"latitude": np.array([site.latitude], float), "longitude": np.array([site.longitude], float)}
+    order = open_orders([wanted], place, {site.pk: 0}, at, by)[0]
+    _log("WORK_ORDER_OPENED", site, by, at, f"{order.number}: {order.title}")
+    _show_soon()
+    return order
+
+
+def _show_soon() -> None:
+    """Ask for a beat after the commit. If the broker is away the next tick shows it all the same."""
+    transaction.on_commit(lambda: tell(advance_now.name, [[]], expires=SLOT_SECONDS))
+
+
+def _log(kind: str, site: Site, by, at: datetime, text: str) -> None:
+    FleetEvent.objects.create(at=at, kind=kind, site=site, operator_id=site.operator_id, message=text[:300], actor=by)
