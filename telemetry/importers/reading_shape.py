@@ -7,6 +7,7 @@ import numpy as np
 
 from stations.models import PricingType
 from stations.models.places import ChargerType, LocationType
+from telemetry.risk.features import PEAK_HOURS
 
 from ..models import LocalEvent, SiteStatus, Weather
 from .columns import Loose, Moment, Number, Text, Word
@@ -19,7 +20,6 @@ PLACE_COLUMNS = (
 )  # fmt: skip
 PORTS = Number(0, MOST_PORTS, whole=True)
 LOCATION_TYPES, CHARGER_TYPES, PRICING_TYPES = LocationType.values, ChargerType.values, PricingType.values
-_PEAK_HOURS = (7, 8, 9, 17, 18, 19, 20)
 
 
 def reading_shape(zone: ZoneInfo, latest: datetime) -> Shape:
@@ -72,7 +72,7 @@ def disagreeing_rows(values: dict[str, np.ndarray], zone: ZoneInfo) -> int:
         "day_of_week": day,
         "month": local.astype("M8[M]").astype(int) % 12 + 1,
         "is_weekend": day >= 5,
-        "is_peak_hour": np.isin(hour, _PEAK_HOURS),
+        "is_peak_hour": np.isin(hour, PEAK_HOURS),
     }
     wrong = np.zeros(len(index), bool)
     for name, right in expected.items():

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from telemetry.risk.features import PEAK_HOURS
+
 from .network import METROS, Network
 
 STEPS_PER_DAY = 48
@@ -19,7 +21,6 @@ STATUSES = ("operational", "partial_outage", "under_maintenance", "offline")
 WEATHERS = ("clear", "partly_cloudy", "cloudy", "light_rain", "heavy_rain", "extreme_heat", "freezing")
 EVENTS = ("none", "concert", "sports_game", "conference", "festival")
 _LONGEST_GAP = 120.0  # minutes
-_PEAK_HOURS = (7, 8, 9, 17, 18, 19, 20)
 
 # Demand by location type: floor, then (from, to, height) of working days and of weekends; hours past 24 wrap.
 _DEMAND = (
@@ -57,7 +58,7 @@ def history(network: Network, start: np.datetime64, steps: int, seed: int) -> It
 
 def is_peak_hour(hour: np.ndarray) -> np.ndarray:
     """True at 7-9 and 17-20 o'clock, the data set's peak hours."""
-    return np.isin(hour, _PEAK_HOURS)
+    return np.isin(hour, PEAK_HOURS)
 
 
 def _days(network: Network, first: int, end: int, seed: int) -> dict[str, np.ndarray]:
