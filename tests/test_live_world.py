@@ -143,6 +143,7 @@ def test_memory_follows_its_sites_when_the_network_changes():
     memory.noise_utilization[:] = [0.1, 0.3, 0.5]
     moved = memory.of(np.array([2, 3, 5, 9]))
     assert moved.noise_utilization.tolist() == [0, 0.3, 0.5, 0]
+    assert Memory.from_bytes(moved.to_bytes()).noise_utilization.tolist() == [0, 0.3, 0.5, 0]
     merged = memory.updated(moved)
     assert merged.site.tolist() == [1, 2, 3, 5, 9]
     assert merged.noise_utilization.tolist() == [0.1, 0, 0.3, 0.5, 0]

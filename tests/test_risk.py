@@ -74,6 +74,14 @@ def test_a_forest_learns_what_decides_and_reports_its_average_precision():
     assert trained.metrics["train_rows"] == 2400
 
 
+def test_scores_are_those_of_the_forest_with_one_job_and_with_several():
+    features, status = readings()
+    trained = classifier.train(features, status)
+    expected = trained.model.predict_proba(features)[:, 1]
+    assert classifier.score(trained.model, features) == pytest.approx(expected, abs=1e-9)
+    assert classifier.score(trained.model, features, jobs=2) == pytest.approx(expected, abs=1e-9)
+
+
 @pytest.mark.parametrize("late", ["none", "in the last fifth only", "maintenance only"])
 def test_a_history_without_outages_to_learn_from_is_refused(late):
     features, status = readings()

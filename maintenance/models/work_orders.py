@@ -1,5 +1,8 @@
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 
 from django.conf import settings
 from django.db import connection, models
@@ -118,12 +121,17 @@ class WorkOrderQuerySet(ScopedQuerySet):
 
         It stands in for people where there are none: an operator's own orders are moved by its technicians alone.
         """
-        waiting = self.open().filter(site__operator__is_simulated=True)
+        due = reduce(or_, (Q(state=state, changed_at__lte=at - lasts) for state, _, lasts in CREW_STEPS))
+        waiting = self.open().filter(due, site__operator__is_simulated=True).values_list("state", "pk")
+        by_state = defaultdict(list)
+        for state, pk in waiting:
+            by_state[state].append(pk)
         closed: list[int] = []
-        for state, following, lasts in CREW_STEPS:
-            due = waiting.filter(state=state, changed_at__lte=at - lasts).values_list("pk", flat=True)
-            moved = self.move(list(due), following, at, "simulated crew")
+        for state, following, _ in CREW_STEPS:
+            moved = self.move(by_state[state], following, at, "simulated crew")
             closed += moved if following == WorkOrder.State.CLOSED else []
+        if not closed:
+            return []
         return list(self.filter(pk__in=closed).order_by("pk"))
 
 

@@ -1,7 +1,5 @@
 """The beat of the live network."""
 
-import io
-from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -31,11 +29,12 @@ class TickQuerySet(models.QuerySet):
         with connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO telemetry_tick (slot, started_at, sites, version, scorer, milliseconds)"
-                " VALUES (%s, clock_timestamp(), 0, 0, '', '{}') ON CONFLICT (slot) DO NOTHING RETURNING id",
+                " VALUES (%s, clock_timestamp(), 0, 0, '', '{}') ON CONFLICT (slot) DO NOTHING"
+                " RETURNING id, started_at",
                 [slot],
             )
             row = cursor.fetchone()
-        return row and self.get(pk=row[0])
+        return row and self.model(pk=row[0], slot=slot, started_at=row[1])
 
 
 class Tick(models.Model):
@@ -103,17 +102,19 @@ class SiteOverride(models.Model):
 class WorldStateQuerySet(models.QuerySet):
     def remembered(self, shard: int = 0) -> Memory:
         """What the world remembered after its last step; nothing at first."""
-        state = self.filter(shard=shard).first()
-        if state is None:
-            return Memory.blank(np.zeros(0, "i8"))
-        with np.load(io.BytesIO(state.blob), allow_pickle=False) as arrays:
-            return Memory(**arrays)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT blob FROM telemetry_worldstate WHERE shard = %s", [shard])
+            row = cursor.fetchone()
+        return Memory.from_bytes(bytes(row[0])) if row else Memory.blank(np.zeros(0, "i8"))
 
     def remember(self, memory: Memory, slot: int, shard: int = 0) -> None:
         """Keep `memory` for the next step."""
-        blob = io.BytesIO()
-        np.savez(blob, **{field.name: getattr(memory, field.name) for field in fields(memory)})
-        self.update_or_create(shard=shard, defaults={"slot": slot, "blob": blob.getvalue()})
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO telemetry_worldstate (shard, slot, blob) VALUES (%s, %s, %s)"
+                " ON CONFLICT (shard) DO UPDATE SET slot = excluded.slot, blob = excluded.blob",
+                [shard, slot, memory.to_bytes()],
+            )
 
 
 class WorldState(models.Model):

@@ -34,6 +34,17 @@ class Options:
     surge_chance: float = SURGE_CHANCE
 
 
+_MEMORY = np.dtype(
+    [
+        ("site", "<i8"),
+        ("noise_utilization", "<f8"),
+        ("noise_temperature_f", "<f8"),
+        ("surge_ticks_left", "<i8"),
+        ("surge_utilization", "<f8"),
+    ]
+)
+
+
 @dataclass(frozen=True)
 class Memory:
     """What the world remembers of each site between two ticks."""
@@ -49,20 +60,32 @@ class Memory:
         zero = np.zeros(len(site))
         return cls(site, zero, zero.copy(), np.zeros(len(site), "i8"), zero.copy())
 
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Memory":
+        """What `to_bytes` packed."""
+        packed = np.frombuffer(data, _MEMORY)
+        return cls(*(packed[name].copy() for name in _MEMORY.names))
+
+    def to_bytes(self) -> bytes:
+        """All columns in a few bytes a site, for keeping."""
+        packed = np.empty(len(self.site), _MEMORY)
+        for name in _MEMORY.names:
+            packed[name] = getattr(self, name)
+        return packed.tobytes()
+
     def of(self, site: np.ndarray) -> "Memory":
         """The memory of the sites in `site` (ascending ids); a site not seen before starts blank."""
         if not len(self.site):
             return Memory.blank(site)
         place = np.minimum(np.searchsorted(self.site, site), len(self.site) - 1)
         known = self.site[place] == site
-        columns = (self.noise_utilization, self.noise_temperature_f, self.surge_ticks_left, self.surge_utilization)
-        return Memory(site, *(np.where(known, column[place], 0) for column in columns))
+        return Memory(site, *(np.where(known, getattr(self, name)[place], 0) for name in _MEMORY.names[1:]))
 
     def updated(self, newer: "Memory") -> "Memory":
         """This memory with the sites of `newer` as they are there, and those it did not have added."""
         site = np.union1d(self.site, newer.site)
         merged, place = self.of(site), np.searchsorted(site, newer.site)
-        for name in ("noise_utilization", "noise_temperature_f", "surge_ticks_left", "surge_utilization"):
+        for name in _MEMORY.names[1:]:
             getattr(merged, name)[place] = getattr(newer, name)
         return merged
 
