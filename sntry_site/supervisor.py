@@ -31,6 +31,7 @@ class Program:
     command: list[str]
     signals: tuple[tuple[signal.Signals, float], ...]
     niceness: int = 0
+    delay: float = 0.0  # seconds that it lets the others go first
     environment: dict[str, str] = field(default_factory=dict)
 
 
@@ -41,7 +42,7 @@ class Child:
         self.program = program
         self.log = ProcessLog(program.name)
         self.process: subprocess.Popen | None = None
-        self.started_at = self.start_at = 0.0
+        self.started_at, self.start_at = 0.0, time.monotonic() + program.delay
         self.pause = FIRST_PAUSE
         self._signals_left = list(program.signals)
         self._patient_until = 0.0
