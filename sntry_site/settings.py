@@ -145,6 +145,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_DEFAULT_QUEUE = "jobs"
+CELERY_IMPORTS = env.list("WORKER_PRELOADS", default=[])  # modules to load at the start rather than in the first task
 CELERY_TASK_ROUTES = {"sntry_site.tick": {"queue": "tick"}, "sntry_site.advance_now": {"queue": "tick"}}
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
