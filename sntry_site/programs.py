@@ -31,7 +31,7 @@ def programs(host: str, port: int) -> list[Program]:
         Program("web", 1, _web(host, port), STOP_WEB, environment={**bounded, **_allowed_hosts(host)}),
         Program("tick", 2, _worker("tick", processes=1), STOP_WORKER, environment={**bounded, **PRELOADS}),
         # Last, because on two cores the page and the first tick are there sooner for it.
-        Program("jobs", 2, jobs, STOP_WORKER, environment=quiet, niceness=10, delay=5.0),
+        Program("jobs", 2, jobs, STOP_WORKER, environment=quiet, niceness=10, delay=10.0),
         Program("beat", 3, _beat(), STOP_BEAT, environment=quiet),
     ]
 
