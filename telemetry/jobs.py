@@ -13,9 +13,9 @@ from stations.jobs import JobRefused, enqueue, job_kind
 from . import scoring
 from .importers import ImportRefused, ImportReport, import_readings, import_sessions, import_status
 from .models import Reading
-from .simulation.history import STEPS_PER_DAY
 from .simulation.history_file import write_history
 from .simulation.network import network
+from .simulation.surroundings import STEPS_PER_DAY
 
 
 @job_kind("train_risk")

@@ -39,6 +39,8 @@ def test_every_import_follows_the_contracts():
         ("telemetry/risk/rule.py", "import django.conf"),
         ("telemetry/simulation/live.py", "import telemetry.models"),
         ("pricing/engine.py", "import django.db"),
+        ("telemetry/scoring.py", "from telemetry.simulation_truth import oracle_risk"),
+        ("telemetry/risk/classifier.py", "import telemetry.simulation_truth"),
     ],
 )
 def test_a_planted_wrong_import_breaks_a_contract(copy, file, line):

@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .history import EVENTS, STATUSES, WEATHERS, history, is_peak_hour
+from .history import EVENTS, STATUSES, WEATHERS, history
 from .network import CHARGER_TYPES, LOCATION_TYPES, METROS, OPERATORS, PRICING_TYPES, Network
+from .surroundings import is_peak_hour
 
 COLUMNS = (
     "station_id", "station_name", "network", "city", "state", "latitude", "longitude", "location_type", "charger_type",

@@ -7,9 +7,9 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from stations.progress import ConsoleProgress
-from telemetry.simulation.history import STEPS_PER_DAY
 from telemetry.simulation.history_file import write_history
 from telemetry.simulation.network import network
+from telemetry.simulation.surroundings import STEPS_PER_DAY
 
 DATA_SET_ENDS_AT = datetime(2025, 12, 31, tzinfo=UTC)
 
