@@ -15,7 +15,7 @@ from .importers import ImportRefused, ImportReport, import_readings, import_sess
 from .models import Reading
 from .simulation.history_file import write_history
 from .simulation.network import network
-from .simulation.surroundings import STEPS_PER_DAY
+from .simulation.streams import STEPS_PER_DAY
 
 
 @job_kind("train_risk")

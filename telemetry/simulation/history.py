@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from .network import Network
-from .surroundings import STEPS_PER_DAY, Draws, events, price, session_minutes, traffic, usual_demand, weather
+from .streams import STEPS_PER_DAY
+from .surroundings import Draws, events, price, session_minutes, traffic, usual_demand, weather
 
 _ROWS_PER_BLOCK = 150_000
 STATUSES = ("operational", "partial_outage", "under_maintenance", "offline")

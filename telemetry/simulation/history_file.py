@@ -3,8 +3,8 @@
 import csv
 import gzip
 import io
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -34,20 +34,27 @@ def write_history(
 
     The same arguments give the same bytes. `progress(done, total, message)` is called after each block.
     """
+    return write_readings(path, network, history(network, start, steps, seed), steps, progress)
+
+
+def write_readings(
+    path: Path, network: Network, blocks: Iterable[dict], steps: int, progress: Callable[..., None]
+) -> int:
+    """Write blocks of readings (as `history` yields them) of `steps` half-hours; see `write_history`."""
     done, total = 0, steps * len(network)
-    with open(path, "wb") as file, _compressed(file) if path.suffix == ".gz" else nullcontext(file) as out:
+    with open_for(path) as out:
         out.write((",".join(COLUMNS) + "\n").encode())
-        for count, lines in history_lines(network, start, steps, seed):
+        for count, lines in reading_lines(network, blocks):
             out.write(lines)
             done += count
             progress(done, total, "Generating history")
     return done
 
 
-def history_lines(network: Network, start: np.datetime64, steps: int, seed: int) -> Iterator[tuple[int, memoryview]]:
+def reading_lines(network: Network, blocks: Iterable[dict]) -> Iterator[tuple[int, memoryview]]:
     """The lines of the file without its header, block by block: how many, and their UTF-8 text."""
     sites, pricing = _site_cells(network), pa.array(np.array(PRICING_TYPES)[network.pricing])
-    for block in history(network, start, steps, seed):
+    for block in blocks:
         site = pa.array(block["site"])
         cells = [sites.take(site)]
         for name in _PER_READING:
@@ -60,6 +67,13 @@ def history_lines(network: Network, start: np.datetime64, steps: int, seed: int)
         cells.append(_time_cells(block["timestamp"]))
         lines = pc.binary_join_element_wise(*cells, ",")
         yield len(lines), memoryview(lines.buffers()[2])[: pc.sum(pc.binary_length(lines)).as_py()]
+
+
+@contextmanager
+def open_for(path: Path) -> Iterator:
+    """A binary file to write to, compressed where its name says so."""
+    with open(path, "wb") as file, _compressed(file) if path.suffix == ".gz" else nullcontext(file) as out:
+        yield out
 
 
 def _compressed(file) -> gzip.GzipFile:

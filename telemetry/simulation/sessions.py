@@ -18,6 +18,7 @@ _REASON_OF[causes.COMMS] = REASONS.index("connectivity")
 _REASON_OF[[causes.CABLE, causes.LOCK]] = REASONS.index("connector")
 _REASON_OF[[causes.GRID, causes.VANDAL]] = REASONS.index("other")
 _FAILED_START_MINUTES = 1.5
+_CHANGE_MINUTES = 2.0  # at most, until the next car is plugged in
 _SHORTEST_MINUTES = 8.0
 _LONGEST_WAIT = 120.0
 _LEVEL_2_CARS_KW = np.array([7.2, 11.5])
@@ -41,7 +42,7 @@ def begin_sessions(state: State, journal: Journal, chargers: Chargers, can_start
     """
     site, first = chargers.site, chargers.first
     begin = end - STEP_MINUTES
-    can_start = can_start & ~state.is_charging & (state.free_from < end)
+    can_start = can_start & ~state.is_charging & (state.free_from < end - _CHANGE_MINUTES)
     key = np.where(can_start, state.free_from.clip(min=begin) - begin + draws["turn"], 1e3) + site * 1e4
     order = np.argsort(key, kind="stable")
     place = np.empty(len(site))
@@ -50,7 +51,8 @@ def begin_sessions(state: State, journal: Journal, chargers: Chargers, can_start
     chosen = np.flatnonzero(can_start & (place < waiting[site]))
     at = site[chosen]
     late = (place[chosen] - state.queue[at] + draws["moment"][chosen]) / np.maximum(new_cars[at], 1)
-    start = np.maximum(state.free_from[chosen], begin + STEP_MINUTES * late.clip(0, 0.999))
+    come = begin + (STEP_MINUTES - _CHANGE_MINUTES) * late.clip(0, 0.999)
+    start = np.maximum(state.free_from[chosen], come) + _CHANGE_MINUTES * (0.2 + 0.7 * draws["turn"][chosen])
     state.queue = waiting - np.bincount(at, minlength=len(first))
     _plug_in(state, journal, chosen, start, chargers, draws, price[at], chance[:, chosen])
     charged = np.zeros(len(site))

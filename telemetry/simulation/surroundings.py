@@ -7,8 +7,8 @@ import numpy as np
 from telemetry.risk.features import PEAK_HOURS
 
 from .network import METROS, Network
+from .streams import STEPS_PER_DAY
 
-STEPS_PER_DAY = 48
 
 # Demand by location type: floor, then (from, to, height) of working days and of weekends; hours past 24 wrap.
 _DEMAND = (

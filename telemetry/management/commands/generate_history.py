@@ -1,4 +1,5 @@
 import tempfile
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,8 +10,11 @@ from django.core.management.base import BaseCommand, CommandError
 from stations.progress import ConsoleProgress
 from telemetry.simulation.history_file import write_history
 from telemetry.simulation.network import network
-from telemetry.simulation.surroundings import STEPS_PER_DAY
+from telemetry.simulation.parameters import SCENARIOS
+from telemetry.simulation.streams import STEPS_PER_DAY
+from telemetry.simulation.world_files import EXTRAS, beside, write_world
 
+LOADED = {"statuses": "import_status", "sessions": "import_sessions"}
 DATA_SET_ENDS_AT = datetime(2025, 12, 31, tzinfo=UTC)
 
 
@@ -20,6 +24,19 @@ class Command(BaseCommand):
     def add_arguments(self, parser):
         parser.add_argument("--sites", type=int, default=150, help="how many sites (default 150)")
         parser.add_argument("--days", type=int, default=183, help="how many days (default 183)")
+        parser.add_argument(
+            "--scenario",
+            choices=SCENARIOS,
+            help="from a world of chargers that wear, fail and are repaired; without it from plain patterns by site",
+        )
+        parser.add_argument(
+            "--with",
+            dest="extras",
+            metavar="KINDS",
+            default="",
+            help=f"of {','.join(EXTRAS)}: also write these beside the file, or load the first two (needs --scenario)",
+        )
+        parser.add_argument("--dirt", action="store_true", help="status reports twice, late, out of order or from 1970")
         parser.add_argument("--seed", type=int, default=1, help="another seed, another network (default 1)")
         when = parser.add_mutually_exclusive_group()
         when.add_argument(
@@ -30,16 +47,24 @@ class Command(BaseCommand):
         where.add_argument("--csv", metavar="FILE", help="write .csv or .csv.gz")
         where.add_argument("--load", action="store_true", help="import it as any other file")
 
-    def handle(self, *, sites, days, seed, end, start, csv, load, verbosity, **options):
+    def handle(self, *, sites, days, seed, scenario, extras, dirt, end, start, csv, load, verbosity, **options):
         if days < 1 or seed < 0:
             raise CommandError("--days must be at least 1 and --seed at least 0.")
-        first = self._first(start, end, days, load)
+        wanted = [kind for kind in extras.split(",") if kind]
+        if (wanted or dirt) and not scenario:
+            raise CommandError("--with and --dirt need a --scenario, because only its world has chargers.")
+        if load and (dirt or set(wanted) - set(LOADED)):
+            raise CommandError(f"--load takes --with {','.join(LOADED)} alone; write the rest with --csv.")
+        order = Order(sites, self._first(start, end, days, load), days, seed, scenario, wanted, dirt)
         if csv:
-            return self._write(Path(csv), sites, first, days, seed)
+            return self._write(Path(csv), order)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "history.csv")
-            self._write(path, sites, first, days, seed)
-            call_command("import_readings", str(path), simulated=True, time_zone="UTC", verbosity=verbosity)
+            self._write(path, order)
+            zone = {"time_zone": "UTC", "verbosity": verbosity}
+            call_command("import_readings", str(path), simulated=True, **zone)
+            for kind in wanted:
+                call_command(LOADED[kind], str(beside(path, kind)), **zone)
 
     def _first(self, start: str | None, end: str | None, days: int, load: bool) -> datetime:
         if start:
@@ -47,14 +72,33 @@ class Command(BaseCommand):
         last = _half_hour(end) if end else datetime.now(UTC) if load else DATA_SET_ENDS_AT
         return datetime.fromtimestamp(last.timestamp() // 1800 * 1800, UTC) - timedelta(days=days)
 
-    def _write(self, path: Path, sites: int, first: datetime, days: int, seed: int) -> None:
-        moment = np.datetime64(first.replace(tzinfo=None), "s")
+    def _write(self, path: Path, order: "Order") -> None:
+        moment = np.datetime64(order.first.replace(tzinfo=None), "s")
+        steps, seed = order.days * STEPS_PER_DAY + 1, order.seed
         try:
             with ConsoleProgress("Generating history") as progress:
-                rows = write_history(path, network(sites, seed), moment, days * STEPS_PER_DAY + 1, seed, progress)
+                sites = network(order.sites, seed)
+                if order.scenario:
+                    scenario = SCENARIOS[order.scenario]
+                    rows = write_world(path, sites, moment, steps, seed, scenario, order.extras, progress, order.dirt)
+                else:
+                    rows = write_history(path, sites, moment, steps, seed, progress)
         except (ValueError, OSError) as error:
             raise CommandError(f"History cannot be generated: {getattr(error, 'strerror', None) or error}.") from None
         self.stdout.write(f"{rows:,} rows written to {path.name}.")
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be generated."""
+
+    sites: int
+    first: datetime
+    days: int
+    seed: int
+    scenario: str | None
+    extras: list[str]
+    dirt: bool
 
 
 def _half_hour(text: str) -> datetime:

@@ -1,0 +1,166 @@
+"""A world as files: the 33 columns and, beside them, what its chargers went through."""
+
+import csv
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+from django.core.management import CommandError, call_command
+
+from stations.models import Charger, Site
+from telemetry.models import ChargingSession, Outage, Reading, StatusReport
+from telemetry.simulation.causes import NAMES
+from telemetry.simulation.history_file import COLUMNS
+from telemetry.simulation.network import network
+from telemetry.simulation.parameters import SCENARIOS
+from telemetry.simulation.world_files import EXTRAS, beside, write_world
+
+START, DAYS, SITES = np.datetime64("2025-07-10"), 6, 12
+TYPICAL = SCENARIOS["typical"]
+
+
+def no_progress(*_):
+    pass
+
+
+def written(path, seed=3, days=DAYS, scenario=TYPICAL, extras=EXTRAS, sites=SITES, dirt=False):
+    write_world(path, network(sites, seed), START, 48 * days, seed, scenario, extras, no_progress, dirt)
+    return path
+
+
+def rows(path) -> list[dict[str, str]]:
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    return written(tmp_path_factory.mktemp("world") / "history.csv")
+
+
+def test_readings_have_the_33_columns_and_their_identities(world):
+    readings = rows(world)
+    assert tuple(readings[0]) == COLUMNS
+    assert len(readings) == SITES * DAYS * 48
+    for row in readings:
+        total, free, used, out = (
+            int(row[f"ports_{part}"]) for part in ("total", "available", "occupied", "out_of_service")
+        )
+        assert free + used + out == total
+        assert min(free, used, out) >= 0
+        assert 0 <= float(row["utilization_rate"]) <= 1
+        assert (float(row["estimated_wait_time_mins"]) > 0) == (free == 0)
+        assert (row["station_status"] == "operational") == (out == 0)
+        assert row["station_status"] != "offline" or out == total
+        assert row["pricing_type"] != "free" or float(row["current_price"]) == 0
+
+
+def test_ports_are_out_of_service_exactly_while_the_truth_says_so(world):
+    outages = [
+        (row["charger_id"], *(datetime.fromisoformat(row[f"{turn}_at"]) for turn in ("started", "ended")))
+        for row in rows(beside(world, "truth"))
+    ]
+    assert len(outages) > 10
+    readings = {(row["station_id"], row["timestamp"]): row for row in rows(world)}
+    second = timedelta(seconds=1)
+    for charger, start, end in outages:
+        site = charger.rpartition("-")[0]
+        at = start.replace(minute=30 * (start.minute // 30), second=0) + timedelta(minutes=30)
+        while at < end - second and (row := readings.get((site, f"{at:%Y-%m-%d %H:%M:%S}"))):
+            assert row["station_status"] in ("partial_outage", "offline")
+            at += timedelta(minutes=30)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz"])
+def test_the_same_seed_gives_the_same_bytes_in_every_file(tmp_path, suffix):
+    folders = [tmp_path / name for name in ("one", "two", "three")]
+    for folder, seed in zip(folders, (5, 5, 6), strict=True):
+        folder.mkdir()
+        written(folder / f"history.{suffix}", seed=seed, days=2, sites=40, dirt=True)
+    names = sorted(file.name for file in folders[0].iterdir())
+    assert len(names) == 9
+    for name in names:
+        one, two, three = ((folder / name).read_bytes() for folder in folders)
+        assert one == two
+        assert one != three, name
+
+
+def test_readings_do_not_depend_on_what_else_is_written(tmp_path, world):
+    alone = written(tmp_path / "alone.csv", extras=())
+    assert alone.read_bytes() == world.read_bytes()
+    assert [file.name for file in tmp_path.iterdir()] == ["alone.csv"]
+
+
+def test_a_longer_history_begins_with_the_shorter_one(tmp_path, world):
+    longer = written(tmp_path / "longer.csv", days=DAYS + 2, extras=())
+    assert longer.read_bytes().startswith(world.read_bytes())
+
+
+def test_hazards_are_kept_for_each_half_hour_and_charger(world):
+    hazard = np.load(world.with_name("history-hazard.npy"))
+    assert hazard.shape == (DAYS * 48, network(SITES, 3).ports.sum())
+    assert (hazard[~np.isnan(hazard)] > 0).all()
+    assert 0 < np.isnan(hazard).mean() < 0.3
+
+
+def test_orders_name_the_cause_that_was_found_and_one_in_twenty_is_wrong(tmp_path):
+    written(tmp_path / "h.csv", sites=100, days=20, scenario=SCENARIOS["poor"], extras=("orders", "truth"))
+    truth = {(row["charger_id"], row["ended_at"]): row["cause"] for row in rows(tmp_path / "h-truth.csv")}
+    orders = rows(tmp_path / "h-orders.csv")
+    assert len(orders) > 150
+    known = [(order, truth[key]) for order in orders if (key := (order["charger_id"], order["closed_at"])) in truth]
+    assert len(known) > 100  # the others had begun before the first row
+    wrong = [order for order, cause in known if order["cause"] != cause]
+    assert 0.01 < len(wrong) / len(known) < 0.10
+    assert {order["cause"] for order in orders} <= set(NAMES)
+    for order in orders:
+        assert order["opened_at"] <= order["dispatched_at"] <= order["arrived_at"] <= order["closed_at"]
+
+
+def test_dirt_adds_duplicates_disorder_and_clocks_of_1970_and_changes_no_reading(tmp_path, world):
+    dirty = written(tmp_path / "dirty.csv", dirt=True)
+    assert dirty.read_bytes() == world.read_bytes()
+    clean, dirt = ([tuple(row.values()) for row in rows(beside(path, "statuses"))] for path in (world, dirty))
+    assert len(dirt) > len(clean)
+    assert len(set(dirt)) < len(dirt)
+    assert any(row[0].startswith("1970") for row in dirt)
+    times = [row[0] for row in dirt if not row[0].startswith("1970")]
+    assert times != sorted(times)
+    assert [row[0] for row in clean] == sorted(row[0] for row in clean)
+
+
+@pytest.mark.django_db
+def test_a_world_is_loaded_with_its_chargers_outages_and_sessions():
+    options = {"sites": 4, "days": 3, "seed": 2, "end": "2025-07-04", "verbosity": 0}
+    call_command("generate_history", load=True, scenario="poor", extras="statuses,sessions", **options)
+    assert Reading.objects.count() == 4 * (3 * 48 + 1)
+    assert Charger.objects.count() == sum(Site.objects.values_list("ports_total", flat=True))
+    assert set(StatusReport.objects.values_list("charger", flat=True)) == set(
+        Charger.objects.values_list("pk", flat=True)
+    )
+    assert Outage.objects.filter(ended_at__isnull=False).exists()
+    assert ChargingSession.objects.filter(success=False).exists()
+    last = Reading.objects.latest("at").at
+    for reading in Reading.objects.filter(at=last):
+        out = Outage.objects.filter(charger__site=reading.site_id, started_at__lt=last, ended_at__isnull=True).count()
+        assert out <= reading.ports_out_of_service
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"extras": "statuses"}, "need a --scenario"),
+        ({"dirt": True}, "need a --scenario"),
+        ({"scenario": "good", "extras": "gossip"}, "there is no 'gossip'"),
+        ({"scenario": "good", "start": "2025-07-01T00:10"}, "not on the half-hour"),
+    ],
+)
+def test_what_cannot_be_made_is_refused_in_one_sentence(tmp_path, options, sentence):
+    with pytest.raises(CommandError, match=sentence):
+        call_command("generate_history", csv=str(tmp_path / "made.csv"), sites=2, days=1, **options)
+
+
+@pytest.mark.django_db
+def test_orders_and_truth_are_written_and_never_loaded():
+    with pytest.raises(CommandError, match="write the rest with --csv"):
+        call_command("generate_history", load=True, scenario="good", extras="truth", sites=2, days=1)
