@@ -5,13 +5,17 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UV_VERSION := 0.13.8
 
-.PHONY: run test lint bench clean lock
+.PHONY: run test deep lint bench clean lock
 
 run: $(READY)
 	@$(BIN)/python manage.py up $(if $(PORT),--port=$(PORT))
 
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# The same with ten times as many simulated worlds whose truth must be found again: about ten minutes.
+deep: $(READY)
+	RECOVERY_SEEDS=200 $(BIN)/python -m pytest --timeout=3600 tests/test_world_truth.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

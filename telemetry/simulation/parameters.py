@@ -34,7 +34,7 @@ class Heat:
 class Effects:
     """How strongly a state drives a cause's hazard: exponents of the log-linear laws. All zero in `null`."""
 
-    frailty_variance: float = _number(5.0, "of the frailty a port's causes share", "calibrated: top tenth, half")
+    frailty_variance: float = _number(6.0, "of the frailty a port's causes share", "calibrated: top tenth, half")
     frailty_most: float = _number(30.0, "times, a port's frailty at most")
     signal: float = _number(0.9, "log hazard of comms_backhaul per sd of bad signal")
     moisture: float = _number(1.6, "log hazard of ground_gfci, soaked against dry")
@@ -81,7 +81,7 @@ class Repair:
     comms_log_hours: float = _number(-0.03, "mean of log h of a lost connection", "SFU")
     comms_log_spread: float = _number(2.29, "sd of log", "SFU")
     trip_hours: float = _number(1.5, "h, median until a tripped cabinet is cool enough to restart")
-    trip_remote_share: float = _number(0.9, "share of trips that a restart clears")
+    trip_remote_share: float = _number(0.93, "share of trips that a restart clears")
     longest_days: float = _number(60, "days, no repair takes longer")
     upkeep_days: float = _number(120, "days between planned services of a charger")
     upkeep_hours: float = _number(2, "h, mean length of a planned service")
@@ -132,7 +132,7 @@ SCENARIOS = {
     for scenario in (
         Scenario("good", 0.5, 0.7, 0.97, 0.99),
         Scenario("typical", 1.0, 1.0, 0.92, 0.96),
-        Scenario("poor", 2.6, 1.8, 0.75, 0.85),
+        Scenario("poor", 4.2, 1.9, 0.75, 0.85),
         Scenario("null", 1.0, 1.0, 0.92, 0.99, effects=_NO_EFFECTS),
     )
 }

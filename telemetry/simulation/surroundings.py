@@ -9,7 +9,6 @@ from telemetry.risk.features import PEAK_HOURS
 from .network import METROS, Network
 from .streams import STEPS_PER_DAY
 
-
 # Demand by location type: floor, then (from, to, height) of working days and of weekends; hours past 24 wrap.
 _DEMAND = (
     (0.34, ((5, 10, 0.20), (15, 21, 0.24)), ((6, 11, 0.16), (15, 21, 0.20))),

@@ -1,0 +1,66 @@
+"""The world looks like the field: its statistics lie within published bands, and the document names its numbers."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.core.management import CommandError, call_command
+
+from telemetry.simulation.check import findings, sample
+from telemetry.simulation.check_page import report_page
+from telemetry.simulation.network import network
+from telemetry.simulation.parameter_tables import parameter_tables
+from telemetry.simulation.parameters import SCENARIOS
+
+START = np.datetime64("2025-07-01")
+
+
+def lived(scenario: str, sites: int, days: int):
+    return sample(network(sites, 1), START, days, 1, SCENARIOS[scenario], lambda *_: None)
+
+
+@pytest.fixture(scope="module")
+def typical():
+    return lived("typical", 150, 75)
+
+
+def test_a_typical_network_lies_within_every_band(typical):
+    found = findings(typical, SCENARIOS["typical"])
+    assert len(found) == 16
+    assert [f"{one.name}: {one.value:.3g}" for one in found if not one.holds] == []
+
+
+@pytest.mark.parametrize("scenario", ["good", "poor"])
+def test_availability_lies_in_the_band_of_the_scenario(scenario):
+    found = {one.name: one for one in findings(lived(scenario, 100, 45), SCENARIOS[scenario])}
+    assert found["availability"].holds
+    assert found["downtime in outages of a day or more"].holds
+
+
+def test_a_figure_outside_of_its_band_is_told(typical):
+    found = findings(typical, SCENARIOS["poor"])
+    assert next(one.name for one in found if not one.holds) == "availability"
+
+
+def test_the_page_shows_every_finding_and_four_plots_and_escapes_its_title(typical):
+    found = findings(typical, SCENARIOS["typical"])
+    text = report_page(found, typical, "<script>alert(1)</script>")
+    assert "<script>" not in text
+    assert all(one.name in text for one in found)
+    assert text.count("<svg") == 4
+    assert not re.search(r"(?:src|href)=", text)
+    assert "nan" not in text.lower().replace("maintenance", "")
+
+
+def test_the_command_shows_the_report_and_writes_the_page(tmp_path, capsys):
+    page = tmp_path / "world.html"
+    with pytest.raises(CommandError, match="Outside of their bands"):  # a few sites for a few days cannot look like it
+        call_command("check_world", sites=3, days=2, page=str(page))
+    assert "comms_backhaul" in capsys.readouterr().out
+    assert page.read_text().startswith("<!doctype html>")
+
+
+def test_the_document_names_every_parameter_with_its_value_and_source():
+    text = Path(__file__).parent.parent.joinpath("docs", "simulation.md").read_text()
+    assert parameter_tables() in text, "run: manage.py check_world --parameters, and put it into docs/simulation.md"
