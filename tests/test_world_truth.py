@@ -19,8 +19,8 @@ from telemetry.simulation.world import World
 from telemetry.simulation_truth import oracle_risk
 
 SEEDS = int(os.environ.get("RECOVERY_SEEDS", "20"))
-ORACLE_SEEDS = max(SEEDS // 3, 6)
-SITES, LEAD_DAYS, DAYS, DAY = 40, 7, 30, 20_270
+ORACLE_SEEDS = max(SEEDS // 4, 5)
+SITES, LEAD_DAYS, DAYS, DAY = 40, 4, 30, 20_270
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Lived:
 
 
 def lived(seed: int, scenario: str, oracle_every_days: int = 0) -> Lived:
-    """A month of a world, after a week in which it finds its way."""
+    """A month of a world, after some days in which it finds its way."""
     world = World(network(SITES, seed), DAY, seed, SCENARIOS[scenario])
     for _ in range(LEAD_DAYS * 48):
         world.advance()

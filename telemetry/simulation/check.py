@@ -97,10 +97,10 @@ def _repairs(outages: dict[str, np.ndarray], scale: float) -> list[Finding]:
     travel = (outages["arrived"] - outages["dispatched"])[visit & ~comms & (outages["waited_for_parts"] == 0)] / 60
     median = np.exp(-0.03) * scale
     return [
-        Finding("lost connection, median", np.median(hours[comms]), 0.75 * median, 1.33 * median, "h", "SFU"),
-        Finding("lost connection, 90 %", np.quantile(hours[comms], 0.9), 11 * scale, 31 * scale, "h", "SFU"),
-        Finding("remote repair, median", np.median(hours[remote]), 0.4, 1.0, "h", "5 + 15 + 20 min"),
-        Finding("technician arrives, median", np.median(travel), 24 * scale, 48 * scale, "h", "field"),
+        Finding("lost connection, median", _quantile(hours[comms], 0.5), 0.75 * median, 1.33 * median, "h", "SFU"),
+        Finding("lost connection, 90 %", _quantile(hours[comms], 0.9), 11 * scale, 31 * scale, "h", "SFU"),
+        Finding("remote repair, median", _quantile(hours[remote], 0.5), 0.4, 1.0, "h", "5 + 15 + 20 min"),
+        Finding("technician arrives, median", _quantile(travel, 0.5), 24 * scale, 48 * scale, "h", "field"),
         Finding("downtime in outages of a day or more", hours[hours >= 24].sum() / hours.sum(), 0.80, 0.95, "share",
                 "ESB"),
     ]  # fmt: skip
@@ -121,6 +121,10 @@ def _failed_sessions(sessions: dict[str, np.ndarray]) -> list[Finding]:
         Finding(f"failed sessions: {name}", _percent(failed == REASONS.index(name)), *bands[name], "%", "field")
         for name in bands
     ]
+
+
+def _quantile(values: np.ndarray, share: float) -> float:
+    return float(np.quantile(values, share)) if len(values) else np.nan
 
 
 def _percent(which: np.ndarray) -> float:
