@@ -59,11 +59,6 @@ def lived(seed: int, scenario: str, oracle_every_days: int = 0) -> Lived:
     return Lived(world, up, signal, shocked, events, load, cabinet_c, onset, oracle)
 
 
-@pytest.fixture(scope="module")
-def typical() -> list[Lived]:
-    return [lived(seed, "typical", oracle_every_days=6 if seed < ORACLE_SEEDS else 0) for seed in range(SEEDS)]
-
-
 def hazard_fit(drivers: list[np.ndarray], exposure: np.ndarray, events: np.ndarray):
     """Coefficients and standard errors of a log-linear hazard with an intercept, seen in steps (complementary log-log).
 
@@ -100,30 +95,17 @@ def standardised_errors(month: Lived) -> list[float]:
     return errors
 
 
-def test_fitted_log_hazard_ratios_are_within_two_standard_errors_of_the_truth(typical):
-    errors = np.array([standardised_errors(month) for month in typical])
-    assert np.isfinite(errors).all()
-    assert (np.abs(errors) <= 2).mean() >= 0.9
-    assert np.abs(errors.mean(0)).max() < 4 / np.sqrt(SEEDS)  # no coefficient leans to one side
-
-
 def starts_within_a_day(month: Lived, step: int) -> np.ndarray:
     return (month.onset[step : step + 48] >= 0).any(0)
 
 
-def test_the_oracle_ranks_the_outages_of_the_next_day_and_means_what_it_says(typical):
-    labels, risks = [], []
-    for month in typical:
-        for step, risk in month.oracle.items():
-            known = ~np.isnan(risk)
-            labels.append(starts_within_a_day(month, step)[known])
-            risks.append(risk[known])
-    label, risk = np.concatenate(labels), np.concatenate(risks)
-    assert label.sum() > 20 * ORACLE_SEEDS
-    assert roc_auc_score(label, risk) >= 0.80
-    assert label.mean() == pytest.approx(risk.mean(), rel=0.15)
-    middle = np.median(risk[label])
-    assert label[risk > middle].mean() == pytest.approx(risk[risk > middle].mean(), rel=0.15)
+def oracle_table(month: Lived) -> tuple[np.ndarray, np.ndarray]:
+    """Whether each charger that works stops within a day, and what the oracle says to that."""
+    rows = []
+    for step, risk in month.oracle.items():
+        known = ~np.isnan(risk)
+        rows.append((starts_within_a_day(month, step)[known], risk[known]))
+    return tuple(np.concatenate(column) for column in zip(*rows, strict=True))
 
 
 def daily_table(month: Lived) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -141,9 +123,45 @@ def daily_table(month: Lived) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return tuple(np.concatenate(column) for column in zip(*rows, strict=True))
 
 
-def forecast_auc(months: list[Lived]) -> tuple[float, int]:
+@dataclass
+class Month:
+    """What is kept of a world."""
+
+    errors: list[float]
+    oracle: tuple[np.ndarray, np.ndarray] | None
+    table: tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def typical() -> list[Month]:
+    months = []
+    for seed in range(SEEDS):
+        month = lived(seed, "typical", oracle_every_days=6 if seed < ORACLE_SEEDS else 0)
+        oracle = oracle_table(month) if month.oracle else None
+        months.append(Month(standardised_errors(month), oracle, daily_table(month)))
+    return months
+
+
+def test_fitted_log_hazard_ratios_are_within_two_standard_errors_of_the_truth(typical):
+    errors = np.array([month.errors for month in typical])
+    assert np.isfinite(errors).all()
+    assert (np.abs(errors) <= 2).mean() >= 0.9
+    assert np.abs(errors.mean(0)).max() < 4 / np.sqrt(SEEDS)  # no coefficient leans to one side
+
+
+def test_the_oracle_ranks_the_outages_of_the_next_day_and_means_what_it_says(typical):
+    tables = [month.oracle for month in typical if month.oracle]
+    label, risk = (np.concatenate(column) for column in zip(*tables, strict=True))
+    assert label.sum() > 20 * ORACLE_SEEDS
+    assert roc_auc_score(label, risk) >= 0.80
+    assert label.mean() == pytest.approx(risk.mean(), rel=0.15)
+    high = risk > np.median(risk[label])
+    assert label[high].mean() == pytest.approx(risk[high].mean(), rel=0.15)
+
+
+def forecast_auc(tables: list[tuple]) -> tuple[float, int]:
     """AUC on the last days of all worlds of a logistic regression fitted to their first days, and its positives."""
-    features, label, step = (np.concatenate(column) for column in zip(*map(daily_table, months), strict=True))
+    features, label, step = (np.concatenate(column) for column in zip(*tables, strict=True))
     train = step < np.median(step)
     spread = features[train].std(0) + 1e-9
     model = LogisticRegression(max_iter=500).fit(features[train] / spread, label[train])
@@ -151,12 +169,12 @@ def forecast_auc(months: list[Lived]) -> tuple[float, int]:
 
 
 def test_where_nothing_has_an_effect_nobody_can_forecast():
-    auc, positives = forecast_auc([lived(seed, "null") for seed in range(max(SEEDS // 3, 6))])
+    auc, positives = forecast_auc([daily_table(lived(seed, "null")) for seed in range(max(SEEDS // 3, 6))])
     assert positives >= 500
     assert 0.47 <= auc <= 0.53
 
 
 def test_where_effects_are_real_a_plain_forecaster_finds_some_of_them(typical):
-    auc, positives = forecast_auc(typical[:10])
+    auc, positives = forecast_auc([month.table for month in typical])
     assert positives >= 300
     assert auc > 0.65

@@ -35,7 +35,7 @@ def day_draws(streams: Streams, day: int, chargers: int, sites: int) -> dict[str
     return draws
 
 
-def firmware_shocks(seed: int, day: int, effects: Effects) -> np.ndarray:
+def firmware_shocks(seed: int | tuple[int, ...], day: int, effects: Effects) -> np.ndarray:
     """True where a firmware version is in trouble, shape (steps, versions): none goes past midnight."""
     u = Streams(seed).uniform("failures", "shock", day, VERSIONS, 2)
     length = effects.shock_hours / STEP_HOURS

@@ -57,7 +57,7 @@ class World:
         self.neighbours = neighbour_shares(network.latitude, network.longitude, scenario.use.neighbour_km)
         self.can_fail = True
         self.step = first_day * STEPS_PER_DAY  # half-hours since 1970; it describes the half-hour before it
-        self._day = None
+        self._day = self._forked_at = None
         self._days: dict[int, Surroundings] = {}  # the latest, shared with forks
 
     def fork(self, luck: int) -> "World":
@@ -65,6 +65,7 @@ class World:
         other = copy(self)
         other.state, other.journal = self.state.copy(), Journal()
         other.streams, other.can_fail, other._day = Streams((self.seed, luck)), False, None
+        other._forked_at = self.step
         return other
 
     def advance(self, price_ratio: np.ndarray | None = None) -> None:
@@ -126,8 +127,19 @@ class World:
         self.around = self._days[day]
         self._ambient_c = self.around.ambient_c
         self._usual_price = hour_price(self.network, self.around.hour)
-        self._shocked = firmware_shocks(self.seed, day, self.scenario.effects)
+        self._shocked = self._shocks(day)
         self._draws = day_draws(self.streams, day, len(self.chargers), len(self.network))
+
+    def _shocks(self, day: int) -> np.ndarray:
+        """True where a firmware version is in trouble (steps, versions); a fork knows what is under way, no more."""
+        own = firmware_shocks(self.seed, day, self.scenario.effects)
+        if self._forked_at is None:
+            return own
+        drawn = firmware_shocks(self.streams.seed, day, self.scenario.effects)
+        if day != self._forked_at // STEPS_PER_DAY:
+            return drawn
+        now = self._forked_at % STEPS_PER_DAY
+        return (own & own[now]) | (drawn & ~drawn[now])
 
     def _come_back(self, end: float) -> None:
         """Chargers whose repair or service ends in this half-hour work again, renewed where somebody was there."""

@@ -19,8 +19,8 @@ def oracle_risk(world: World, horizon_hours: float, rollouts: int = 4) -> np.nda
 
     1 - E exp(-integral of the hazard) over roll-outs in which nothing fails (Feynman-Kac: a failure only ends the
     wait). Along the path that really happens the hazard falls to nothing while the charger is down, and an oracle
-    made of that ranks worse than a fitted model. Weather and demand to come are known; cars, connections and what
-    falls into trouble are drawn anew in each roll-out. `world` is left as it was.
+    made of that ranks worse than a fitted model. Weather and demand to come are known; cars, connections,
+    firmware shocks and what falls into trouble are drawn anew in each roll-out. `world` is left as it was.
 
     Raises ValueError for a horizon below half an hour or no roll-outs.
     """
