@@ -23,7 +23,7 @@ from telemetry.models.ticks import SLOT_SECONDS, slot_of
 from telemetry.network import live_features, next_version, read_network, write_readings, write_states
 from telemetry.risk.reasons import probable_causes
 from telemetry.scoring import score_network
-from telemetry.simulation.live import Measured, Options, Usual, step
+from telemetry.simulation.live import TRIP_C, Measured, Options, Usual, step
 
 from . import messages
 from .beat import Beat, Clock
@@ -232,9 +232,12 @@ def fail_chargers(beat: Beat) -> None:
     wanted = {int(beat.network["site"][p]): int(beat.measured.failures[p]) for p in places}
     failing = ChargerState.objects.pick_working(wanted, seed=int(beat.at.timestamp()))
     ids = [charger for charger, _, _ in failing]
-    StatusReport.objects.record(ids, [beat.at] * len(ids), ["FAULTED"] * len(ids))
-    for _, site, external_id in failing:
-        beat.tell("CHARGER_FAULTED", beat.place_of[site], f"{external_id} reports faulted")
+    heat = beat.measured.cabinet_c[[beat.place_of[site] for _, site, _ in failing]]
+    codes = np.where(heat >= TRIP_C, "HighTemperature", "InternalError")
+    StatusReport.objects.record(ids, [beat.at] * len(ids), ["FAULTED"] * len(ids), codes.tolist(), heat.round(1))
+    for (_, site, external_id), degrees, code in zip(failing, heat, codes, strict=True):
+        said = f"{external_id} reports faulted: {code} at {degrees:.0f} °C in the cabinet"
+        beat.tell("CHARGER_FAULTED", beat.place_of[site], said)
 
 
 @shared_task(name="sntry_site.tick", soft_time_limit=20, time_limit=30)

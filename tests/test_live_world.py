@@ -118,11 +118,50 @@ def test_a_surge_price_takes_away_the_demand_that_the_elasticity_says(elasticity
     assert price_effect(np.array([1.75]), elasticity)[0] == pytest.approx(share, abs=0.001)
 
 
-def test_hazard_rises_with_heat_and_load_and_has_a_background():
-    assert failure_hazard(np.array([0.0]), np.array([50.0]))[0] == pytest.approx(8e-5, rel=0.05)
-    heat = failure_hazard(np.full(5, 0.98), np.array([60.0, 75, 90, 105, 120]))
+def test_hazard_rises_with_the_heat_of_the_cabinet_and_has_a_background():
+    assert failure_hazard(np.array([10.0]))[0] == pytest.approx(8e-5, rel=0.05)
+    heat = failure_hazard(np.array([30.0, 50, 65, 74, 78]))
     assert (np.diff(heat) > 0).all()
-    assert heat[3] > 0.4
+    assert heat[-1] > 0.4
+
+
+def test_a_stressed_cabinet_heats_up_in_hours_derates_and_cools_again_when_it_is_healed():
+    rng, memory = np.random.default_rng(1), Memory.blank(np.arange(50))
+    heat = []
+    for tick in range(24):
+        stressed = np.full(50, tick < 10)
+        measured, memory = step(usual(50, 0.3, stressed=stressed), memory, rng, QUIET)
+        heat.append(measured.cabinet_c.mean())
+    assert (np.diff(heat[:10]) > 0).all()
+    assert heat[0] < 70
+    assert heat[9] == pytest.approx(78, abs=0.5)  # with 85 % of the power: 85 °C without derating
+    assert (np.diff(heat[9:16]) < 0).all()
+    assert heat[20] < 45
+    assert measured.failures.sum() == 0
+
+
+def test_noise_of_seconds_hardly_reaches_the_cabinets_of_an_ordinary_site():
+    history = run(usual(400), ticks=60)
+    rises = np.array([measured.cabinet_c - (measured.temperature_f - 32) / 1.8 for measured in history])
+    assert rises[0].mean() == pytest.approx(22.5, abs=0.2)
+    assert rises[-1].mean() == pytest.approx(22.5, abs=0.5)
+    assert rises[-1].std() < 0.5
+
+
+def test_a_world_that_stands_still_neither_heats_nor_forgets():
+    rng, memory = np.random.default_rng(1), Memory.blank(np.arange(5))
+    world = usual(5, stressed=np.ones(5, bool))
+    for _ in range(3):
+        _, memory = step(world, memory, rng, QUIET)
+    measured, after = step(world, memory, rng, QUIET, seconds=0)
+    assert (after.cabinet_rise_k == memory.cabinet_rise_k).all()
+    assert (measured.failures == 0).all()
+
+
+def test_a_memory_of_another_layout_is_forgotten():
+    memory = Memory.blank(np.arange(7))
+    assert Memory.from_bytes(memory.to_bytes()).site.tolist() == list(range(7))
+    assert len(Memory.from_bytes(bytes(40 * 7)).site) == 0
 
 
 @given(st.floats(0, 1), st.integers(0, 24), st.integers(0, 24))

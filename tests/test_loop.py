@@ -14,7 +14,18 @@ from pricing.models import PriceChange
 from sntry_site import interventions, tasks
 from stations.models import FleetEvent, Operator, Outbox, Site
 from telemetry import live_history, retention
-from telemetry.models import ChargerState, Climatology, LiveReading, Outage, Risk, SiteState, StatusReport, Tick
+from telemetry.models import (
+    ChargerState,
+    Climatology,
+    LiveReading,
+    Outage,
+    Risk,
+    SiteState,
+    StatusReport,
+    Tick,
+    WorldState,
+)
+from telemetry.simulation.live import Memory
 
 from . import fleet
 
@@ -84,6 +95,13 @@ def test_the_same_seed_and_slot_give_the_same_readings(operator):
     assert states().utilization == first
 
 
+def heat_cabinets() -> None:
+    """All sites are as hot as after hours at full load, so that what is stressed next fails at once."""
+    memory = Memory.blank(np.array(sorted(Site.objects.values_list("pk", flat=True))))
+    memory.cabinet_rise_k[:] = 37.5
+    WorldState.objects.remember(memory, 0)
+
+
 def busy_tick(operator, sites: list, number: int) -> int:
     """Statements of a tick in which all of `sites` surge, reroute, fail, and have an order opened and one closed."""
     at = START + timedelta(seconds=10 * number)
@@ -92,6 +110,7 @@ def busy_tick(operator, sites: list, number: int) -> int:
         StatusReport.objects.record([charger.pk], [at - timedelta(seconds=5)], ["FAULTED"])
         fleet.work_order(site, charger=charger, state="in_progress", opened_at=at - timedelta(hours=1))
         interventions.stress_site(site, None, at)
+    heat_cabinets()
     with CaptureQueriesContext(connection) as statements:
         tasks.tick(at)
     kinds = set(FleetEvent.objects.filter(at=at).values_list("kind", flat=True))
@@ -145,6 +164,8 @@ def test_heal_repairs_chargers_puts_prices_back_and_closes_orders(operator):
     for number in range(4):
         beat(number)
     assert Outage.objects.filter(ended_at=None).exists(), "a site held at these limits fails within hours of its time"
+    failed = ChargerState.objects.filter(status="FAULTED").first()
+    assert (failed.error_code, 70 < failed.temperature_c < 80) == ("HighTemperature", True)
     interventions.heal_site(here, None, START + timedelta(seconds=40))
     beat(4)
     assert not ChargerState.objects.faulted().exists()

@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .parameters import Heat
+from .thermal import approach, settled_c
+
 NOISE_UTILIZATION = 0.2  # standard deviations, as in the original network
 NOISE_TEMPERATURE_F = 2.0
 SMOOTHNESS = 0.98  # share of the smooth noise that is left after one tick
@@ -20,8 +23,11 @@ SURGE_WAIT_MINUTES = 45.0
 SURGE_WARMER_F = 20.0
 
 STRESS_UTILIZATION, STRESS_TEMPERATURE_F, STRESS_WAIT_MINUTES = 0.98, 105.0, 45.0
-STRESS_TIME_LAPSE = 360  # a stressed site ages one hour in a tick of ten seconds
+TIME_LAPSE = 360  # a stressed site ages one hour in a tick of ten seconds,
+LAPSE_TICKS = 12  # and goes on doing so for so many ticks after it, so that one sees it cool
+_HEAT = Heat()
 
+TRIP_C = 70.0  # a cabinet that stops above it says that it is too hot
 LONGEST_WAIT_MINUTES = 120.0
 
 
@@ -41,8 +47,11 @@ _MEMORY = np.dtype(
         ("noise_temperature_f", "<f8"),
         ("surge_ticks_left", "<i8"),
         ("surge_utilization", "<f8"),
+        ("cabinet_rise_k", "<f8"),
+        ("lapse_ticks_left", "<i8"),
     ]
 )
+_LAYOUT = b"memory 2"  # what kept memories begin with: one of another layout is forgotten
 
 
 @dataclass(frozen=True)
@@ -54,16 +63,19 @@ class Memory:
     noise_temperature_f: np.ndarray
     surge_ticks_left: np.ndarray
     surge_utilization: np.ndarray
+    cabinet_rise_k: np.ndarray  # how much hotter its cabinets are than the air; NaN: not seen yet
+    lapse_ticks_left: np.ndarray  # in which its time runs fast
 
     @classmethod
     def blank(cls, site: np.ndarray) -> "Memory":
-        zero = np.zeros(len(site))
-        return cls(site, zero, zero.copy(), np.zeros(len(site), "i8"), zero.copy())
+        columns = {name: np.zeros(len(site), _MEMORY[name]) for name in _MEMORY.names[1:]}
+        columns["cabinet_rise_k"][:] = np.nan
+        return cls(site, **columns)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Memory":
-        """What `to_bytes` packed."""
-        packed = np.frombuffer(data, _MEMORY)
+        """What `to_bytes` packed; nothing if that was by another version."""
+        packed = np.frombuffer(data[len(_LAYOUT) :] if data.startswith(_LAYOUT) else b"", _MEMORY)
         return cls(*(packed[name].copy() for name in _MEMORY.names))
 
     def to_bytes(self) -> bytes:
@@ -71,15 +83,16 @@ class Memory:
         packed = np.empty(len(self.site), _MEMORY)
         for name in _MEMORY.names:
             packed[name] = getattr(self, name)
-        return packed.tobytes()
+        return _LAYOUT + packed.tobytes()
 
     def of(self, site: np.ndarray) -> "Memory":
         """The memory of the sites in `site` (ascending ids); a site not seen before starts blank."""
         if not len(self.site):
             return Memory.blank(site)
         place = np.minimum(np.searchsorted(self.site, site), len(self.site) - 1)
-        known = self.site[place] == site
-        return Memory(site, *(np.where(known, getattr(self, name)[place], 0) for name in _MEMORY.names[1:]))
+        known, blank = self.site[place] == site, Memory.blank(site)
+        names = _MEMORY.names[1:]
+        return Memory(site, *(np.where(known, getattr(self, name)[place], getattr(blank, name)) for name in names))
 
     def updated(self, newer: "Memory") -> "Memory":
         """This memory with the sites of `newer` as they are there, and those it did not have added."""
@@ -117,6 +130,7 @@ class Measured:
     ports_occupied: np.ndarray
     failures: np.ndarray
     newly_surged: np.ndarray  # bool
+    cabinet_c: np.ndarray  # °C in its cabinets
 
 
 def step(usual: Usual, memory: Memory, rng: np.random.Generator, options: Options, seconds: float = 10.0):
@@ -143,12 +157,14 @@ def step(usual: Usual, memory: Memory, rng: np.random.Generator, options: Option
     wait = wait_estimate(available, usual.ports_total - usual.ports_out_of_service, usual.session_minutes)
     wait = np.where(surged, np.maximum(wait, SURGE_WAIT_MINUTES), wait)
     wait = np.where(usual.stressed, STRESS_WAIT_MINUTES, wait)
-    hours = seconds / 3600 * np.where(usual.stressed, STRESS_TIME_LAPSE, 1)
-    failing = -np.expm1(-failure_hazard(utilization, temperature_f) * hours)
-    failures = rng.binomial(available + occupied, failing)
+    memory = _with_lapse(memory, usual.stressed, seconds)
+    hours = seconds / 3600 * np.where(memory.lapse_ticks_left > 0, TIME_LAPSE, 1)
+    memory, before_c, cabinet_c = _with_heat(memory, usual, utilization, temperature_f, hours)
+    hazard = (failure_hazard(before_c) + failure_hazard(cabinet_c)) / 2
+    failures = rng.binomial(available + occupied, -np.expm1(-hazard * hours))
     if seconds > 0:
         memory = replace(memory, surge_ticks_left=np.maximum(memory.surge_ticks_left - 1, 0))
-    return Measured(utilization, temperature_f, wait, available, occupied, failures, newly_surged), memory
+    return Measured(utilization, temperature_f, wait, available, occupied, failures, newly_surged, cabinet_c), memory
 
 
 def price_effect(price_ratio: np.ndarray, elasticity: float) -> np.ndarray:
@@ -172,15 +188,36 @@ def wait_estimate(available: np.ndarray, working: np.ndarray, session_minutes: n
     return np.where(available > 0, 0.0, np.where(working > 0, gap, LONGEST_WAIT_MINUTES))
 
 
-def failure_hazard(utilization: np.ndarray, temperature_f: np.ndarray) -> np.ndarray:
+def failure_hazard(cabinet_c: np.ndarray) -> np.ndarray:
     """Failures per charger and hour: background, heat wear, and protective shutdown above about 75 °C in the cabinet.
 
-    The cabinet settles 45 K above ambient at full load. Background 8e-5/h and wear 6e-5 exp(.16 (T - 55)) per hour are
-    the recommended start of the failure model; the trip is a logistic step of 0.5/h at 75 °C, 2 K wide.
+    Background 8e-5/h and wear 6e-5 exp(.16 (T - 55)) per hour are the recommended start of the failure model; the trip
+    is a logistic step of 0.5/h at 75 °C, 2 K wide.
     """
-    cabinet_c = (temperature_f - 32) / 1.8 + 45 * utilization
     wear = 6e-5 * np.exp(np.minimum(0.16 * (cabinet_c - 55), 5))
     return 8e-5 + wear + 0.5 / (1 + np.exp(-(cabinet_c - 75) / 2))
+
+
+def _with_lapse(memory: Memory, stressed: np.ndarray, seconds: float) -> Memory:
+    """The time of a stressed site runs fast, and of one that was stressed until a while ago."""
+    left = memory.lapse_ticks_left - (1 if seconds > 0 else 0)
+    return replace(memory, lapse_ticks_left=np.where(stressed, LAPSE_TICKS, np.maximum(left, 0)))
+
+
+def _with_heat(memory: Memory, usual: Usual, utilization: np.ndarray, temperature_f: np.ndarray, hours: np.ndarray):
+    """Memory, cabinet temperatures before and after `hours` of this load: a first-order response with derating.
+
+    A site not seen before is as warm as its usual load and weather make it.
+    """
+    air_c = (temperature_f - 32) / 1.8
+    rise = memory.cabinet_rise_k
+    rise = np.where(np.isnan(rise), _settled_rise(usual.utilization, (usual.temperature_f - 32) / 1.8), rise)
+    later = approach(rise, _settled_rise(utilization, air_c), hours, _HEAT.dc_hours)
+    return replace(memory, cabinet_rise_k=later), air_c + rise, air_c + later
+
+
+def _settled_rise(load: np.ndarray, air_c: np.ndarray) -> np.ndarray:
+    return settled_c(air_c, load, 0.0, _HEAT.rise_k) - air_c
 
 
 def _with_noise(memory: Memory, rng: np.random.Generator, options: Options) -> Memory:

@@ -34,7 +34,7 @@ def settled_c(ambient_c, load, fouling, rise_k) -> np.ndarray:
     return ambient_c + rise_k * (1 + fouling) * load * ambient_derating(ambient_c)
 
 
-def approach(now, target, hours: float, time_constant_hours) -> np.ndarray:
+def approach(now, target, hours, time_constant_hours) -> np.ndarray:
     """First-order step response after `hours`: target + (now - target) e^(-hours / time constant)."""
     return target + (now - target) * np.exp(-hours / time_constant_hours)
 
