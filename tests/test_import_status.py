@@ -73,6 +73,16 @@ def test_known_chargers_stay_where_they_are_and_new_ones_come_to_the_site_named(
     assert list(temperatures) == [20.5, None]
 
 
+def test_a_file_may_say_which_error_came_with_a_status(tmp_path):
+    lines = ("2025-01-01 00:00,A,FAULTED,20.5,GroundFailure", "2025-01-01 01:00,A,AVAILABLE,20.5,")
+    load("import_status", status_file(tmp_path / "s.csv", *lines, header=STATUS_HEADER + ",error_code"))
+    codes = StatusReport.objects.order_by("reported_at").values_list("error_code", flat=True)
+    assert list(codes) == ["GroundFailure", ""]
+    assert Outage.objects.get().error_code == "GroundFailure"
+    with pytest.raises(CommandError, match="colour"):
+        load("import_status", status_file(tmp_path / "t.csv", lines[0], header=STATUS_HEADER + ",colour"))
+
+
 def test_a_site_of_another_operator_is_not_taken_over(tmp_path):
     operator = Operator.objects.create(name="Known")
     Site.objects.create(operator=operator, external_id="K1", name="Known site")

@@ -127,6 +127,7 @@ def test_dirt_adds_duplicates_disorder_and_clocks_of_1970_and_changes_no_reading
     times = [row[0] for row in dirt if not row[0].startswith("1970")]
     assert times != sorted(times)
     assert [row[0] for row in clean] == sorted(row[0] for row in clean)
+    assert not any(row[2] == "FAULTED" and row[4] == "NoError" for row in clean)
 
 
 @pytest.mark.django_db
@@ -139,6 +140,8 @@ def test_a_world_is_loaded_with_its_chargers_outages_and_sessions():
         Charger.objects.values_list("pk", flat=True)
     )
     assert Outage.objects.filter(ended_at__isnull=False).exists()
+    assert "WeakSignal" in set(StatusReport.objects.values_list("error_code", flat=True))
+    assert not StatusReport.objects.filter(status="AVAILABLE").exclude(error_code="").exists()
     assert ChargingSession.objects.filter(success=False).exists()
     last = Reading.objects.latest("at").at
     for reading in Reading.objects.filter(at=last):

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -22,10 +22,19 @@ RowCheck = Callable[[Mapping[str, np.ndarray]], np.ndarray]
 
 @dataclass(frozen=True)
 class Shape:
-    """The columns a file must have, and what must hold within a row: (column to blame, reason, good rows)."""
+    """The columns a file must have, and what must hold within a row: (column to blame, reason, good rows).
+
+    A file may do without the `optional` ones among its columns.
+    """
 
     columns: Mapping[str, Column]
     row_checks: tuple[tuple[str, str, RowCheck], ...] = ()
+    optional: tuple[str, ...] = ()
+
+    def within(self, header: list[str]) -> "Shape":
+        """This shape without the optional columns that `header` does not name."""
+        absent = [name for name in self.optional if name not in header]
+        return replace(self, columns={name: one for name, one in self.columns.items() if name not in absent})
 
     @property
     def names(self) -> tuple[str, ...]:

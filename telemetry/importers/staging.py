@@ -89,6 +89,7 @@ def stage(
     report, keys = ImportReport(), []
     rejects_path = order.rejects_path or order.path.with_name(f"{order.path.name}.rejects.csv")
     with Source(order.path) as source, Rejects(Path(rejects_path)) as rejects:
+        shape = shape.within(source.header)
         check_header(source.header, shape.names)
         for block in source.blocks():
             parsed = parse(block, shape, source.header)

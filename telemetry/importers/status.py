@@ -1,4 +1,4 @@
-"""Files of what chargers said: time, charger_id, status, temperature_celsius."""
+"""Files of what chargers said: time, charger_id, status, temperature_celsius and, if known, error_code."""
 
 from datetime import datetime
 from pathlib import Path
@@ -18,12 +18,12 @@ from .staging import Names, Order, stage
 _STATUSES = ChargerStatus.values
 _CREATE = """
 CREATE TEMPORARY TABLE staged_status (line integer, subject integer, at timestamptz, status smallint,
-    temperature_c double precision) ON COMMIT DROP
+    temperature_c double precision, error_code integer) ON COMMIT DROP
 """
 _BATCH = """
 CREATE TEMPORARY TABLE status_batch ON COMMIT DROP AS
 SELECT charger.id AS charger_id, staged.at AS reported_at, (%s::text[])[staged.status + 1] AS status,
-    NULL::text AS error_code, nullif(staged.temperature_c, 'NaN') AS temperature_c
+    nullif((%s::text[])[staged.error_code + 1], '') AS error_code, nullif(staged.temperature_c, 'NaN') AS temperature_c
 FROM staged_status staged
 JOIN unnest(%s::text[]) WITH ORDINALITY AS named (external_id, number) ON named.number = staged.subject + 1
 JOIN stations_charger charger ON charger.external_id = named.external_id
@@ -39,7 +39,9 @@ def status_shape(order: Order) -> Shape:
             "charger_id": Text(64),
             "status": Word({status: number for number, status in enumerate(_STATUSES)}),
             "temperature_celsius": Number(-100, 300, required=False),
-        }
+            "error_code": Text(50, required=False),
+        },
+        optional=("error_code",),
     )
 
 
@@ -60,6 +62,7 @@ def import_status(
     Raises ImportRefused as `import_readings` does.
     """
     order, chargers = Order(Path(path), skip_bad, time_zone, rejects_path, progress, now, member), Names()
+    codes = Names([""], {"": 0})
 
     def take(parsed: Parsed) -> dict[str, np.ndarray]:
         return {
@@ -67,6 +70,9 @@ def import_status(
             "at": parsed.values["time"],
             "status": parsed.values["status"],
             "temperature_c": parsed.values["temperature_celsius"],
+            "error_code": codes.numbers(parsed, "error_code")
+            if "error_code" in parsed.values
+            else np.zeros(len(parsed.lines), np.int32),
         }
 
     with transaction.atomic(), connection.cursor() as cursor:
@@ -77,7 +83,7 @@ def import_status(
         if unknown := unknown_chargers(chargers.texts):
             home = shared_site(site, operator, order.member)
             report.notes.append(create_chargers(cursor, unknown, [home] * len(unknown)))
-        cursor.execute(_BATCH, [_STATUSES, chargers.texts])
+        cursor.execute(_BATCH, [_STATUSES, codes.texts, chargers.texts])
         cursor.execute(_KNOWN)
         known = cursor.fetchone()[0]
         report.count(known, StatusReport.objects.record_staged(cursor, "status_batch"))

@@ -31,25 +31,28 @@ def opening_reports(world: World) -> dict[str, np.ndarray]:
     }
 
 
-def error_codes(reports: dict[str, np.ndarray], seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """(OCPP error code, vendor code) of each report: NoError unless it is a fault; some faults are told vaguely."""
+def error_codes(reports: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
+    """`code` (OCPP 1.6) and `vendor_code` of each report: empty unless it is a fault; some faults are told vaguely.
+
+    A charger that fell silent says nothing: its codes are what the back office notes.
+    """
     cause = reports["cause"].astype(int)
     u = Streams(seed).generator("failures", "codes", _first_day(reports)).random(len(cause))
-    is_fault = cause >= 0
-    vague = u < _VAGUE_SHARE
-    code = np.where(is_fault, np.where(vague, "InternalError", _CODES[cause]), "NoError")
-    return code, np.where(is_fault & ~vague, _VENDOR_CODES[cause], "")
+    is_fault, vague = cause >= 0, u < _VAGUE_SHARE
+    code = np.where(is_fault, np.where(vague, "InternalError", _CODES[cause]), "")
+    return {"code": code, "vendor_code": np.where(is_fault & ~vague, _VENDOR_CODES[cause], "")}
 
 
 def with_dirt(reports: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
     """The reports as a real network sends them: some twice, some late and so out of order, some dated 1970.
 
-    After a repair some chargers say FAULTED once more while they boot, and AVAILABLE half a minute later.
+    Some chargers that come back say FAULTED with NoError while they boot, and AVAILABLE half a minute later.
     """
     rng = Streams(seed).generator("failures", "dirt", _first_day(reports))
     rows = {name: values.copy() for name, values in reports.items()}
     boots = (rows["status"] == AVAILABLE) & (rng.random(len(rows["status"])) < _BOOT_FAULTS * 0.1)
-    boot = {name: values[boots] for name, values in rows.items()} | {"status": np.full(boots.sum(), float(FAULTED))}
+    boot = {name: values[boots] for name, values in rows.items()}
+    boot |= {"status": np.full(boots.sum(), float(FAULTED)), "code": np.full(boots.sum(), "NoError")}
     rows["minute"][boots] += _BOOT_SECONDS / 60
     again = rng.random(len(rows["minute"])) < _DUPLICATES
     twice = {name: values[again] for name, values in rows.items()}

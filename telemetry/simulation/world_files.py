@@ -24,7 +24,7 @@ from .world import World
 EXTRAS = ("statuses", "sessions", "orders", "truth")
 LEAD_DAYS = 14  # in which outages, queues and temperatures find their way before the first row
 _HEADERS = {
-    "statuses": "time,charger_id,status,temperature_celsius",
+    "statuses": "time,charger_id,status,temperature_celsius,error_code",
     "faults": "time,charger_id,status,error_code,vendor_code",
     "signals": "time,charger_id," + ",".join(SIGNALS),
     "sessions": "start_time,charger_id,site_id,success,duration_minutes,energy_kwh",
@@ -143,18 +143,18 @@ class _Writer:
             self.outages.append(happened["outages"])
 
     def _statuses(self, reports: dict, dirt: bool) -> None:
-        code, vendor = error_codes(reports, self.world.seed)
-        status = pa.array(STATUSES).take(pa.array(reports["status"].astype("i4")))
-        faults = np.flatnonzero(reports["cause"] >= 0)
-        picked = pa.array(faults)
-        ids = self.charger_id.take(pa.array(reports["charger"]))
-        self._write("faults", [_times(reports["minute"][faults]), ids.take(picked), status.take(picked),
-                               pa.array(code[faults]), pa.array(vendor[faults])])  # fmt: skip
+        reports = reports | error_codes(reports, self.world.seed)
+        faults = reports["cause"] >= 0
+        fault = {name: values[faults] for name, values in reports.items()}
+        self._write("faults", [*self._report_cells(fault), pa.array(fault["code"]), pa.array(fault["vendor_code"])])
         if dirt:
             reports = with_dirt(reports, self.world.seed)
-            status = pa.array(STATUSES).take(pa.array(reports["status"].astype("i4")))
-            ids = self.charger_id.take(pa.array(reports["charger"]))
-        self._write("statuses", [_times(reports["minute"]), ids, status, _numbers(reports["temperature_c"], 1)])
+        degrees = _numbers(reports["temperature_c"], 1)
+        self._write("statuses", [*self._report_cells(reports), degrees, pa.array(reports["code"])])
+
+    def _report_cells(self, reports: dict) -> list[pa.Array]:
+        status = pa.array(STATUSES).take(pa.array(reports["status"].astype("i4")))
+        return [_times(reports["minute"]), self.charger_id.take(pa.array(reports["charger"])), status]
 
     def _sessions(self, sessions: dict) -> None:
         charger = pa.array(sessions["charger"])
