@@ -9,7 +9,6 @@ from django.db import InterfaceError, OperationalError, close_old_connections, t
 from django.utils import timezone
 from django.utils.module_loading import autodiscover_modules
 
-from . import live
 from .broker import tell
 from .models import Job
 from .progress import ConsoleProgress, JobLost, JobProgress, Progress
@@ -76,13 +75,10 @@ def run(job_id: int) -> bool:
     job = Job.objects.claim(job_id, at=timezone.now())
     if job is None:
         return False
-    live.publish("job", job.announcement)
     with JobProgress(job) as progress:
         values = _outcome(job, progress)
     close_old_connections()
-    if Job.objects.held_by(job).update(**values):
-        live.publish("job", Job.objects.get(pk=job.pk).announcement)
-    else:
+    if not Job.objects.held_by(job).update(**values):
         logger.warning("job %s was taken over by another runner; its outcome here is dropped", job.pk)
     return True
 

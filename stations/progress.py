@@ -1,4 +1,4 @@
-"""How far a long task is: told to its Job row and the pages, or drawn on a terminal."""
+"""How far a long task is: told to its Job row, or drawn on a terminal."""
 
 import logging
 import threading
@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
-from . import live
 from .models import Job
 
 HEARTBEAT_SECONDS = 10
@@ -66,11 +65,9 @@ class JobProgress:
     def _run(self) -> None:
         try:
             while not self._closing.is_set():
-                told = self._news.wait(HEARTBEAT_SECONDS)
+                self._news.wait(HEARTBEAT_SECONDS)
                 self._news.clear()
                 self._write()
-                if told and not self._closing.is_set():
-                    live.publish("job", self.job.announcement)
                 self._closing.wait(WRITE_SECONDS)
         finally:
             connections["progress"].close()

@@ -82,9 +82,3 @@ class Job(models.Model):
     def percent(self) -> int | None:
         """How much is done, 0-100; None while the total is not known."""
         return min(100, 100 * self.done // self.total) if self.total else None
-
-    @property
-    def announcement(self) -> dict:
-        """What pages are told about it."""
-        names = ("id", "state", "done", "total", "percent", "message")
-        return {"job": self.kind, **{name: getattr(self, name) for name in names}}
