@@ -1,6 +1,7 @@
 """The WebSocket end of live pages: who may connect, what may come in, and when a socket is closed."""
 
 import asyncio
+import logging
 import random
 import time
 from collections import defaultdict
@@ -17,17 +18,22 @@ from django.contrib.sessions.backends.db import SessionStore
 
 from .live import Feed, Socket, hub
 
+logger = logging.getLogger(__name__)
+
 LARGEST_MESSAGE = 512  # characters
 MESSAGES_PER_SECOND = 10
 SOCKETS_PER_USER = 5
+PARAMETERS = 10
+FAILED_CHECKS = 2  # in a row, before a socket whose rights nobody can tell is closed
 
-SIGNED_OUT, FORBIDDEN, TOO_MANY_SOCKETS, TOO_MANY_MESSAGES, NOT_UNDERSTOOD, TOO_LARGE = (
+SIGNED_OUT, FORBIDDEN, TOO_MANY_SOCKETS, TOO_MANY_MESSAGES, NOT_UNDERSTOOD, TOO_LARGE, FAILED = (
     4401,
     4403,
     4408,
     4429,
     4400,
     1009,
+    1011,
 )
 
 _open: dict[int, list["LiveConsumer"]] = defaultdict(list)
@@ -44,11 +50,10 @@ class LiveConsumer(AsyncWebsocketConsumer):
         raise NotImplementedError
 
     async def connect(self) -> None:
-        self.asked = dict(parse_qsl(self.scope["query_string"].decode("latin-1"), max_num_fields=10))
         self.tokens, self.refilled_at = float(MESSAGES_PER_SECOND), time.monotonic()
         self.user = self.scope["user"]
         self.user_id = self.user.pk
-        view = await self._view()
+        view = await self._first_view()
         if view is None:
             await self.close()  # before accept: the handshake is answered with 403
             return
@@ -95,6 +100,15 @@ class LiveConsumer(AsyncWebsocketConsumer):
         self.asked.update(asked)
         await self._follow(await self._view())
 
+    async def _first_view(self) -> Hashable | None:
+        if not self.user.is_authenticated:
+            return None
+        try:
+            self.asked = dict(parse_qsl(self.scope["query_string"].decode("latin-1"), max_num_fields=PARAMETERS))
+        except ValueError:  # more parameters than any page sends
+            return None
+        return await self._view()
+
     async def _view(self) -> Hashable | None:
         if not (self.user.is_authenticated and self.user.is_active):
             return None
@@ -107,14 +121,24 @@ class LiveConsumer(AsyncWebsocketConsumer):
             await hub().move(self.socket, view)
 
     async def _recheck(self) -> None:
-        # Spread, so that a thousand sockets do not ask in the same second.
-        while True:
+        failures = 0
+        while failures < FAILED_CHECKS:
+            # Spread, so that a thousand sockets do not ask in the same second.
             await asyncio.sleep(settings.LIVE_RECHECK_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311
-            self.user = await get_user({"session": SessionStore(self.scope["session"].session_key)})
-            if not self.user.is_authenticated:
-                await self.close(SIGNED_OUT)
-                return
+            try:
+                await self._check_rights()
+                failures = 0
+            except Exception:
+                failures += 1
+                logger.exception("The rights of an open socket could not be checked (%s in a row).", failures)
+        await self.close(FAILED)  # the page connects again, and the handshake asks anew
+
+    async def _check_rights(self) -> None:
+        self.user = await get_user({"session": SessionStore(self.scope["session"].session_key)})
+        if self.user.is_authenticated:
             await self._follow(await self._view())
+        else:
+            await self.close(SIGNED_OUT)  # disconnect() ends the checks
 
     async def _make_room(self) -> None:
         mine = _open[self.user_id]

@@ -61,6 +61,12 @@ def test_strangers_customers_and_foreign_pages_are_refused_in_the_handshake(live
         assert allowed.read()["type"] == "snapshot"
 
 
+def test_an_address_that_cannot_be_read_is_refused_in_the_handshake(live_site, network, boss):
+    path = "/live/board/?" + "&".join(f"order{number}=risk" for number in range(11))
+    assert refusal(live_site, path=path) == 403
+    assert refusal(live_site, boss, path=path) == 403
+
+
 def test_two_sockets_reach_the_state_of_the_database_after_several_ticks(live_site, network, boss):
     with live_site.socket(boss) as early:
         early.read_version(0)
