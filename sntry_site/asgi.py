@@ -5,17 +5,23 @@ import os
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sntry_site.settings")
-http_application = get_asgi_application()
+django_application = get_asgi_application()
 
 from channels.auth import AuthMiddlewareStack  # noqa: E402  (needs the app registry that the line above fills)
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+from django.urls import reverse  # noqa: E402
 
+from telemetry.import_page import LARGEST  # noqa: E402
+
+from .body_limit import BodyLimit  # noqa: E402
 from .urls import websocket_urlpatterns  # noqa: E402
+
+MEGABYTE = 1024**2
 
 application = ProtocolTypeRouter(
     {
-        "http": http_application,
+        "http": BodyLimit(django_application, 10 * MEGABYTE, {reverse("import"): LARGEST + MEGABYTE}),
         "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
     }
 )

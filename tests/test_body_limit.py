@@ -1,0 +1,65 @@
+"""What is too large is refused over the wire before it fills a disk, whether or not it says how large it is."""
+
+import socket
+
+import pytest
+
+pytestmark = pytest.mark.django_db(transaction=True)
+MEGABYTE = 1024**2
+LIMIT = 10 * MEGABYTE
+
+
+def answer(live_site, path: str, header: str, parts=()) -> bytes:
+    """What comes back when the header and then the parts are sent, until the site hangs up or has answered."""
+    with socket.create_connection(("127.0.0.1", live_site.port), timeout=20) as wire:
+        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/csv\r\n{header}\r\n\r\n"
+        wire.sendall(head.encode())
+        try:
+            for part in parts:
+                wire.sendall(part)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # it does not wait for what it will not take
+        received = wire.recv(65536)
+        while b"connection: close" in received and (more := wire.recv(65536)):
+            received += more
+        return received
+
+
+def chunks(size: int):
+    """A body of `size` bytes in chunks, without its end: an answer that waits for the end never comes."""
+    for _ in range(size // MEGABYTE):
+        yield b"%x\r\n" % MEGABYTE + bytes(MEGABYTE) + b"\r\n"
+    if size % MEGABYTE:
+        yield b"%x\r\n" % (size % MEGABYTE) + bytes(size % MEGABYTE) + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "limit"),
+    [
+        ("/login/", LIMIT),
+        ("/admin/login/", LIMIT),
+        ("/admin/import/more/", LIMIT),
+        ("/admin/import/", 2 * 1024**3 + MEGABYTE),
+    ],
+)
+def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_sent(live_site, path, limit):
+    refused = answer(live_site, path, f"Content-Length: {limit + 1}\r\nExpect: 100-continue")
+    assert refused.startswith(b"HTTP/1.1 413 ")
+    assert b"larger than this address takes" in refused
+    taken = answer(live_site, path, f"Content-Length: {limit}\r\nExpect: 100-continue")
+    assert taken.startswith(b"HTTP/1.1 100 ")
+
+
+def test_a_body_that_does_not_say_its_size_is_counted(live_site):
+    refused = answer(live_site, "/login/", "Transfer-Encoding: chunked", chunks(LIMIT + 1))
+    assert refused.startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_body_of_the_limit_goes_through_to_the_page(live_site):
+    parts = [*chunks(LIMIT), b"0\r\n\r\n"]
+    assert answer(live_site, "/login/", "Transfer-Encoding: chunked", parts).startswith(b"HTTP/1.1 403 ")
+
+
+def test_only_the_import_page_takes_larger_bodies(live_site):
+    parts = [*chunks(LIMIT + MEGABYTE), b"0\r\n\r\n"]
+    assert answer(live_site, "/admin/import/", "Transfer-Encoding: chunked", parts).startswith(b"HTTP/1.1 403 ")
