@@ -174,6 +174,16 @@ def test_signing_out_elsewhere_is_said_instead_of_reconnecting_for_ever(live_sit
     wait_for_words(page, "log in again")
 
 
+def test_a_press_after_the_session_has_ended_leads_to_the_login_page(live_site, network, boss, open_page):
+    page = open_page(live_site, boss).page
+    page.goto(live_site.url)
+    wait_for_words(page, "Live")
+    page.context.clear_cookies()
+    page.locator("#at-risk .site-name").first.click()
+    page.wait_for_url("**/login/?next=/")
+    assert page.locator("#id_password").count() == 1
+
+
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (1024, 800), (360, 780)])
 @pytest.mark.parametrize("dark", [False, True])
 def test_no_page_is_wider_than_its_window_or_breaks_the_policy(

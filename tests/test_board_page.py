@@ -65,6 +65,13 @@ def test_a_visitor_is_asked_to_log_in_and_comes_back(client, northline):
     assert answer["Location"] == "/"
 
 
+def test_a_part_of_a_page_asked_for_without_a_session_makes_the_page_load_again(client, northline):
+    here = measured(northline, 1)
+    for name, ask in (("site-actions", client.get), ("site-stress", client.post)):
+        answer = ask(reverse(name, args=[here.pk]), headers={"HX-Request": "true"})
+        assert (answer.status_code, answer["HX-Refresh"], answer.content) == (401, "true", b"")
+
+
 def test_who_is_not_staff_is_told_so_in_a_sentence(client, northline):
     client.force_login(User.objects.create_user("driver", password="a long word"))
     answer = client.get("/")

@@ -8,7 +8,8 @@ Sntry.list = (() => {
     selected = id;
     refresh();
     Sntry.map.select(id, options);
-    htmx.ajax("GET", `/board/sites/${id}/`, { target: "#actions", swap: "innerHTML" });
+    const address = document.getElementById("actions").dataset.url.replace("/0/", `/${id}/`);
+    htmx.ajax("GET", address, { target: "#actions", swap: "innerHTML" });
   }
 
   /* Marks the selected row again after the list was replaced. */
