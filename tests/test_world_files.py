@@ -57,7 +57,7 @@ def test_readings_have_the_33_columns_and_their_identities(world):
 
 def test_ports_are_out_of_service_exactly_while_the_truth_says_so(world):
     outages = [
-        (row["charger_id"], *(datetime.fromisoformat(row[f"{turn}_at"]) for turn in ("started", "ended")))
+        (row["charger_id"], *(datetime.fromisoformat(row[f"{turn}_at"]) for turn in ("told", "ended")))
         for row in rows(beside(world, "truth"))
     ]
     assert len(outages) > 10

@@ -55,7 +55,8 @@ def lived(seed: int, scenario: str, oracle_every_days: int = 0) -> Lived:
         rows.append((*before, world.here(step % 48).is_shocked))
     up, signal, load, cabinet_c, events, shocked = (np.array(column) for column in zip(*rows, strict=True))
     outages, onset = world.journal.take()["outages"], np.full(up.shape, -1, "i1")
-    onset[np.floor(outages["start"] / 30).astype(int) - begin + 1, outages["charger"]] = outages["cause"]
+    step = np.floor(outages["start"] / 30).astype(int) - begin + 1
+    onset[step[step >= 0], outages["charger"][step >= 0]] = outages["cause"][step >= 0]
     return Lived(world, up, signal, shocked, events, load, cabinet_c, onset, oracle)
 
 

@@ -91,6 +91,12 @@ def split(state, here, chargers: Chargers, scenario: Scenario) -> tuple[np.ndarr
     return stopping, np.maximum(entering, 0)
 
 
+def pick(rates: np.ndarray, u: np.ndarray) -> np.ndarray:
+    """The cause (n,) that competing rates (13, n) draw by uniform numbers (n,)."""
+    cumulative = np.cumsum(rates, axis=0)
+    return (cumulative < u * cumulative[-1]).sum(0).clip(max=len(rates) - 1)
+
+
 def _module(cabinet_c: np.ndarray, ambient_c: np.ndarray, e) -> np.ndarray:
     swing = np.clip(cabinet_c - ambient_c, 5, 50)
     factor = arrhenius(cabinet_c, _USUAL_CABINET_C, e.module_energy_ev)

@@ -8,7 +8,7 @@ SESSION = ("charger", "start", "end", "kwh", "success", "reason", "price")
 REPORT = ("charger", "minute", "status", "cause", "temperature_c")
 OUTAGE = (
     "charger", "start", "end", "cause", "is_trip", "was_announced", "is_visit", "detected", "dispatched", "arrived",
-    "onsite_minutes", "waited_for_parts",
+    "onsite_minutes", "waited_for_parts", "told",
 )  # fmt: skip
 
 

@@ -68,6 +68,7 @@ class Repair:
 
     alarm_minutes: float = _number(5, "min until an alarm is seen")
     failed_starts: float = _number(3, "failed starts until a silent fault is seen")
+    looked_at_days: float = _number(7, "days after which a silent fault is found by the way")
     triage_minutes: float = _number(15, "min, median")
     triage_spread: float = _number(0.8, "sd of log")
     remote_minutes: float = _number(20, "min, median of a remote repair")

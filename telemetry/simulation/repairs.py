@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaincinv, ndtri
+from scipy.special import ndtri
 
 from . import causes
 from .parameters import Scenario
 
 DRAWS = 9  # uniform numbers per repair
 _REMOTE_SHARE = causes.column("remote_share")
-_IS_SILENT = causes.column("is_silent")
 _ONSITE_MINUTES = causes.column("onsite_minutes")
 
 
@@ -27,10 +26,8 @@ class Repairs:
     waited_for_parts: np.ndarray
 
 
-def repairs(cause, is_trip, minutes_between_starts, u, scenario: Scenario) -> Repairs:
-    """The repairs of n failures from uniform numbers `u` (DRAWS, n).
-
-    `minutes_between_starts` is how often somebody tries the charger, by which silent faults are found. A connection
+def repairs(cause, is_trip, u, scenario: Scenario) -> Repairs:
+    """The repairs of n failures from uniform numbers `u` (DRAWS, n), from when anybody could notice. A connection
     that is lost comes back by itself after a lognormal time (SFU); where it takes longer than nearly all do, a
     technician goes there, and that was the visit. A tripped cabinet cools, and mostly restarts from afar.
     """
@@ -39,8 +36,7 @@ def repairs(cause, is_trip, minutes_between_starts, u, scenario: Scenario) -> Re
     is_comms = cause == causes.COMMS
     remote_share = np.where(is_trip, r.trip_remote_share, _REMOTE_SHARE[cause])
     is_visit = u[0] >= remote_share
-    silent_hours = r.failed_starts / 3 * gammaincinv(3.0, u[1]) * minutes_between_starts / 60
-    detected = np.where(_IS_SILENT[cause], silent_hours, r.alarm_minutes / 60)
+    detected = r.alarm_minutes / 60
     triaged = detected + r.triage_minutes / 60 * np.exp(r.triage_spread * z[2])
     remote = triaged + r.remote_minutes / 60 * np.exp(r.remote_spread * z[3])
     cooled = r.trip_hours * np.exp(0.4 * z[3])

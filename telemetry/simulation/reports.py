@@ -4,7 +4,7 @@ import numpy as np
 
 from .causes import CAUSES, GRID, column
 from .journal import AVAILABLE, FAULTED, STATUSES, UNAVAILABLE
-from .state import UP, UPKEEP
+from .state import UPKEEP
 from .streams import Streams
 from .world import World
 
@@ -19,7 +19,7 @@ def opening_reports(world: World) -> dict[str, np.ndarray]:
     state, count = world.state, len(world.chargers)
     silent = np.array([cause.status == "OFFLINE" for cause in CAUSES])
     status = np.where(state.is_charging, STATUSES.index("CHARGING"), AVAILABLE)
-    broken = (state.down != UP) & (state.down != UPKEEP)
+    broken = ~state.seems_up & (state.down != UPKEEP)
     fault = np.where(silent[np.where(broken, state.down, GRID)], STATUSES.index("OFFLINE"), FAULTED)
     status = np.where(broken, fault, np.where(state.down == UPKEEP, UNAVAILABLE, status))
     return {

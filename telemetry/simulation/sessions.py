@@ -99,6 +99,7 @@ def end_sessions(state: State, journal: Journal, until: float, site: np.ndarray)
     if not len(done):
         return
     failed = state.is_failing[done]
+    state.failed_starts[done] += failed & (state.session_from[done] >= state.down_from[done])
     _close(state, journal, done, state.free_from[done], ~failed)
     journal.report(done, state.free_from[done], AVAILABLE, state.cabinet_c[done])
     state.queue += np.bincount(site[done[failed]], minlength=len(state.queue))
@@ -128,6 +129,9 @@ def start_failure_chance(state: State, scenario: Scenario) -> np.ndarray:
     chance[0] += use.failed_per_signal * np.maximum(state.signal, 0) * (scenario.effects.signal > 0)
     troubled = np.flatnonzero(state.trouble >= 0)
     chance[_REASON_OF[state.trouble[troubled]] - 1, troubled] += use.failed_in_trouble
+    silent = np.flatnonzero(state.is_silent)
+    chance[:, silent] = 0
+    chance[_REASON_OF[state.down[silent]] - 1, silent] = 1
     return chance
 
 

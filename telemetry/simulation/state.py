@@ -25,6 +25,8 @@ class State:
     signal: np.ndarray  # how bad the connection is, in standard deviations
     trouble: np.ndarray  # index of the cause that announces itself, -1 for none
     down: np.ndarray  # UP, index of the cause of its outage, or UPKEEP
+    is_silent: np.ndarray  # broken, but nobody has noticed: it still says AVAILABLE, and every start fails
+    failed_starts: np.ndarray  # since it broke silently
     is_visit: np.ndarray  # somebody comes for this outage
     down_from: np.ndarray  # minute
     up_at: np.ndarray  # minute it will be usable again
@@ -47,6 +49,11 @@ class State:
     def is_up(self) -> np.ndarray:
         return self.down == UP
 
+    @property
+    def seems_up(self) -> np.ndarray:
+        """As far as anybody knows it can be used."""
+        return (self.down == UP) | self.is_silent
+
 
 def fresh_state(chargers: Chargers, day: int, minute: float) -> State:
     """A sound network without cars at the first minute of a day (days since 1970); age and wear follow from the day."""
@@ -64,6 +71,8 @@ def fresh_state(chargers: Chargers, day: int, minute: float) -> State:
         signal=zero.copy(),
         trouble=np.full(count, -1, "i1"),
         down=np.full(count, UP, "i1"),
+        is_silent=np.zeros(count, bool),
+        failed_starts=zero.copy(),
         is_visit=np.zeros(count, bool),
         down_from=zero.copy(),
         up_at=zero.copy(),

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .sessions import wait_minutes
-from .state import UP, UPKEEP
+from .state import UPKEEP
 from .streams import STEPS_PER_DAY
 from .world import World
 
@@ -18,8 +18,8 @@ def station_rows(world: World) -> dict[str, np.ndarray]:
     """
     state, chargers, around = world.state, world.chargers, world.around
     slot, sites = (world.step - 1) % STEPS_PER_DAY, len(world.network)
-    broken = chargers.per_site(((state.down != UP) & (state.down != UPKEEP)).astype(int))
-    out = chargers.per_site((state.down != UP).astype(int))
+    broken = chargers.per_site((~state.seems_up & (state.down != UPKEEP)).astype(int))
+    out = chargers.per_site((~state.seems_up).astype(int))
     occupied = chargers.per_site(state.is_charging.astype(int))
     working = world.network.ports - out
     wait = wait_minutes(state.queue, working - occupied, working, world.network.session_minutes)

@@ -27,6 +27,7 @@ from .thermal import approach, connector_c, contact_milliohm, fouling_growth, se
 STEP_MINUTES = 60 * STEP_HOURS
 _SIGNAL_HOURS, _MOISTURE_HOURS = 18.0, 6.0  # memory of the connection's quality, and drying time (assumptions)
 _UPKEEP_HOURS_OF_DAY = (9, 16)
+_IS_SILENT = causes.column("is_silent")
 _DAYS_KEPT = 8
 
 Policy = Callable[
@@ -169,12 +170,13 @@ class World:
         chance = -np.expm1(-stopping.sum(0) * STEP_HOURS)
         u = draws["failure"][slot]
         failing = np.flatnonzero(exposed & (u < chance))
-        cause = _pick(stopping[:, failing], u[failing] / chance[failing])
+        cause = hazards.pick(stopping[:, failing], u[failing] / chance[failing])
         dark = np.flatnonzero(exposed & (draws["grid"][slot] < grid)[site])
         alone = ~np.isin(failing, dark)
         moment = draws["moment"][slot][failing][alone]
         moment = np.concatenate([moment, np.full(len(dark), 0.5)])  # a site loses its supply at one instant
         cause = np.concatenate([cause[alone], np.full(len(dark), causes.GRID)])
+        moment[_IS_SILENT[cause]] = 0  # because cars that come later in this half-hour find it broken
         self._stop(np.concatenate([failing[alone], dark]), cause, end - STEP_MINUTES * (1 - moment), slot)
         self._trouble(entering, exposed, slot)
 
@@ -183,34 +185,45 @@ class World:
         enter = -np.expm1(-entering.sum(0) * STEP_HOURS)
         u = self._draws["trouble"][slot]
         troubled = np.flatnonzero(exposed & self.state.is_up & (u < enter))
-        self.state.trouble[troubled] = _pick(entering[:, troubled], u[troubled] / enter[troubled])
+        self.state.trouble[troubled] = hazards.pick(entering[:, troubled], u[troubled] / enter[troubled])
 
     def _stop(self, failing: np.ndarray, cause: np.ndarray, minute: np.ndarray, slot: int) -> None:
-        """Chargers stop at their minutes for their causes; their repair is decided here and now."""
-        if not len(failing):
+        """Chargers stop at their minutes for their causes; what breaks silently is only found later."""
+        s = self.state
+        s.down[failing], s.down_from[failing], s.up_at[failing] = cause, minute, np.inf
+        s.is_silent[failing], s.failed_starts[failing] = _IS_SILENT[cause], 0
+        loud = ~_IS_SILENT[cause]
+        self._notice(failing[loud], minute[loud], slot)
+
+    def _find_silent(self, end: float, slot: int) -> None:
+        """Silent faults are noticed once so many starts have failed, or when somebody looks by the way."""
+        s, repair = self.state, self.scenario.repair
+        late = s.down_from < end - 1440 * repair.looked_at_days
+        found = np.flatnonzero(s.is_silent & ~s.is_charging & ((s.failed_starts >= repair.failed_starts) | late))
+        if len(found):
+            s.is_silent[found] = False
+            self._notice(found, np.maximum(s.free_from[found], s.down_from[found]) + 0.1, slot)
+
+    def _notice(self, broken: np.ndarray, minute: np.ndarray, slot: int) -> None:
+        """Chargers say at their minutes that they are broken; their repair is decided here and now."""
+        if not len(broken):
             return
         s, c = self.state, self.chargers
-        is_trip = (cause == causes.COOLING) & (s.cabinet_c[failing] > c.trip_limit_c[failing] - 3)
-        row = np.where(cause == causes.GRID, c.first[c.site[failing]], failing)  # a grid failure ends for all at once
+        cause = s.down[broken].astype(int)
+        is_trip = (cause == causes.COOLING) & (s.cabinet_c[broken] > c.trip_limit_c[broken] - 3)
+        row = np.where(cause == causes.GRID, c.first[c.site[broken]], broken)  # a grid failure ends for all at once
         u = self._draws["repair"][row, slot * REPAIRS_PER_DAY // STEPS_PER_DAY].T.astype("f8")
-        between = c.session_minutes[failing] / np.maximum(s.utilization[c.site[failing]], 0.1)
-        repair = repairs(cause, is_trip, between, u, self.scenario)
+        repair = repairs(cause, is_trip, u, self.scenario)
         up_at = minute + 60 * repair.hours
-        announced = s.trouble[failing] == cause
-        s.down[failing], s.is_visit[failing], s.up_at[failing], s.down_from[failing] = (
-            cause,
-            repair.is_visit,
-            up_at,
-            minute,
-        )
-        sessions.cut_sessions(s, self.journal, failing, minute)
+        s.is_visit[broken], s.up_at[broken] = repair.is_visit, up_at
+        sessions.cut_sessions(s, self.journal, broken, minute)
         offline = np.isin(cause, (causes.COMMS, causes.GRID))
         for status, rows in ((FAULTED, ~offline), (OFFLINE, offline)):
-            self.journal.report(failing[rows], minute[rows], status, s.cabinet_c[failing[rows]], cause[rows])
+            self.journal.report(broken[rows], minute[rows], status, s.cabinet_c[broken[rows]], cause[rows])
         self.journal.outage(
-            failing, minute, up_at, cause, is_trip, announced, repair.is_visit, minute + 60 * repair.detected_hours,
-            minute + 60 * repair.dispatched_hours, minute + 60 * repair.arrived_hours, repair.onsite_minutes,
-            repair.waited_for_parts,
+            broken, s.down_from[broken], up_at, cause, is_trip, s.trouble[broken] == cause, repair.is_visit,
+            minute + 60 * repair.detected_hours, minute + 60 * repair.dispatched_hours,
+            minute + 60 * repair.arrived_hours, repair.onsite_minutes, repair.waited_for_parts, minute,
         )  # fmt: skip
 
     def _serve(self, end: float, slot: int) -> None:
@@ -230,14 +243,16 @@ class World:
         chance = sessions.start_failure_chance(s, self.scenario)
         for turn in range(sessions.ROUNDS):
             sessions.end_sessions(s, self.journal, end, c.site)
+            self._find_silent(end, slot)
             numbers = {name: draws[f"session {name}"][slot, turn] for name in
                        ("turn", "moment", "length", "car", "charge", "failure")}  # fmt: skip
-            charged += sessions.begin_sessions(s, self.journal, c, s.is_up, cars, end, numbers, self.price, chance)
+            charged += sessions.begin_sessions(s, self.journal, c, s.seems_up, cars, end, numbers, self.price, chance)
             cars = np.zeros_like(cars)
         sessions.end_sessions(s, self.journal, end, c.site)
+        self._find_silent(end, slot)
         s.load = charged / STEP_MINUTES
-        working = np.maximum(c.per_site(s.is_up.astype("f8")), 1e-9)
-        s.utilization = np.minimum(c.per_site(np.where(s.is_up, s.load, 0)) / working, 1)
+        working = np.maximum(c.per_site(s.seems_up.astype("f8")), 1e-9)
+        s.utilization = np.minimum(c.per_site(np.where(s.seems_up, s.load, 0)) / working, 1)
 
     def _begin_upkeep(self, end: float, slot: int) -> None:
         """Planned services begin at idle chargers, on working days between nine and four."""
@@ -282,9 +297,3 @@ def run(world: World, steps: int, policy: Policy | None = None) -> Iterator[Worl
     for _ in range(steps):
         world.advance(None if policy is None else policy(world.time, world.state.utilization))
         yield world
-
-
-def _pick(rates: np.ndarray, u: np.ndarray) -> np.ndarray:
-    """The cause (n,) that competing rates (13, n) draw by uniform numbers (n,)."""
-    cumulative = np.cumsum(rates, axis=0)
-    return (cumulative < u * cumulative[-1]).sum(0).clip(max=len(rates) - 1)

@@ -30,7 +30,7 @@ _HEADERS = {
     "sessions": "start_time,charger_id,site_id,success,duration_minutes,energy_kwh",
     "session-reasons": "start_time,charger_id,reason",
     "orders": "opened_at,dispatched_at,arrived_at,closed_at,charger_id,cause,part,waited_for_parts,onsite_minutes",
-    "truth": "started_at,ended_at,charger_id,cause,is_trip,was_announced,is_visit",
+    "truth": "started_at,told_at,ended_at,charger_id,cause,is_trip,was_announced,is_visit",
 }
 _FILES = {
     "statuses": ("statuses", "faults", "signals"),
@@ -172,7 +172,9 @@ class _Writer:
         flags = [_flags(outages[name]) for name in ("is_trip", "was_announced", "is_visit")]
         cause = pa.array(NAMES).take(pa.array(outages["cause"].astype("i4")))
         ids = self.charger_id.take(pa.array(outages["charger"]))
-        self._write("truth", [_times(outages["start"]), _times(outages["end"]), ids, cause, *flags])
+        self._write(
+            "truth", [_times(outages["start"]), _times(outages["told"]), _times(outages["end"]), ids, cause, *flags]
+        )
 
     def _orders(self) -> None:
         whole = {name: np.concatenate([day[name] for day in self.outages]) for name in self.outages[0]}

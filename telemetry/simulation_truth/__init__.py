@@ -22,6 +22,9 @@ def oracle_risk(world: World, horizon_hours: float, rollouts: int = 4) -> np.nda
     made of that ranks worse than a fitted model. Weather and demand to come are known; cars, connections,
     firmware shocks and what falls into trouble are drawn anew in each roll-out. `world` is left as it was.
 
+    A charger that is broken and has not been found out yet counts as working, since its status says so: its risk is
+    the share of roll-outs in which it is found out.
+
     Raises ValueError for a horizon below half an hour or no roll-outs.
     """
     steps = round(horizon_hours / STEP_HOURS)
@@ -33,5 +36,6 @@ def oracle_risk(world: World, horizon_hours: float, rollouts: int = 4) -> np.nda
         for _ in range(steps):
             fork.advance()
             total += fork.stopping.sum(0) * STEP_HOURS
-        survival += np.exp(-total)
-    return np.where(world.state.is_up, 1 - survival / rollouts, np.nan)
+        still_silent = world.state.is_silent & fork.state.is_silent
+        survival += np.where(world.state.is_silent, still_silent, np.exp(-total))
+    return np.where(world.state.seems_up, 1 - survival / rollouts, np.nan)
