@@ -1,15 +1,18 @@
 """What must never be in the database is refused by PostgreSQL itself, by a constraint whose name says why."""
 
 from datetime import timedelta
+from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
 from django.apps import apps
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection
 
 from maintenance.models import Incident
 from stations.access import APPS
-from stations.models import Membership, Operator, Site
+from stations.characters import CONTROLS
+from stations.models import Charger, Membership, Operator, Site
 from telemetry.models import (
     ChargingSession,
     Outage,
@@ -88,6 +91,8 @@ REFUSED = {
     "site_price_not_negative": lambda w: fleet.site(w.operator, 2, base_price=-1),
     "site_free_means_price_zero": lambda w: fleet.site(w.operator, 2, pricing_type="free", base_price=1),
     "site_power_not_negative": lambda w: fleet.site(w.operator, 2, power_kw=-1),
+    "site_id_has_no_control_characters": lambda w: Site.objects.filter(pk=w.site.pk).update(external_id="1\n2"),
+    "charger_id_has_no_control_characters": lambda w: fleet.charger(w.site, "\u202e2"),
     "charger_port_once_per_cabinet": cabinet_port,
     "charger_power_not_negative": lambda w: fleet.charger(w.site, 2, power_kw=-1),
     "reading_once_per_site_and_time": lambda w: twice(fleet.reading, w.site),
@@ -155,3 +160,28 @@ def test_price_changes_that_only_touch_and_those_of_other_sites_do_not_overlap(w
     fleet.price_change(world.site, starts_at=NOW + HOUR, ends_at=NOW + 2 * HOUR)
     fleet.price_change(fleet.site(world.operator, 2))
     assert Site.objects.filter(price_changes__isnull=False).distinct().count() == 2
+
+
+def test_ids_from_before_their_constraint_lose_control_characters_and_stay_unique(world):
+    migration = import_module("stations.migrations.0002_ids_without_control_characters")
+    constraint = migration.without_controls("charger").constraint
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # because no table with rows still to be checked can be altered
+        cursor.execute(f"ALTER TABLE stations_charger DROP CONSTRAINT {constraint.name}")
+        old = [fleet.charger(world.site, number) for number in ("\n2", "\u20282", "ab" * 25 + "\x85")]
+        site, good = world.site.external_id, world.charger.external_id
+        cursor.execute(migration.CLEAN.format(table="charger", controls=migration.CONTROLS))
+    with connection.schema_editor() as editor:
+        editor.add_constraint(Charger, constraint)
+    for charger in (*old, world.charger):
+        charger.refresh_from_db()
+    assert [charger.external_id for charger in old[:2]] == [f"{site}-2-{charger.pk}" for charger in old[:2]]
+    assert old[2].external_id.endswith(f"-{old[2].pk}")
+    assert world.charger.external_id == good
+    assert migration.CONTROLS == CONTROLS
+
+
+def test_an_id_with_control_characters_is_refused_in_words(world):
+    world.site.external_id = "1\u20662"
+    with pytest.raises(ValidationError, match="The ID has control characters; type it anew without them"):
+        world.site.full_clean()

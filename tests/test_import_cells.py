@@ -2,19 +2,22 @@
 
 import csv
 import io
+import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+from django.db import connection
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from stations.characters import CONTROLS
 from telemetry.importers.columns import BadValue, Moment, Number, Text, Word
 from telemetry.importers.parsing import Shape, _at_once, _cell_by_cell, parse
 from telemetry.importers.reading_shape import disagreeing_rows, reading_shape
-from telemetry.importers.rejects import Rejects, safe_cell
-from telemetry.importers.report import BadCell
+from telemetry.importers.rejects import Rejects, RejectsFile, safe_cell
+from telemetry.importers.report import BadCell, ImportRefused
 from telemetry.importers.source import Block
 
 UTC_ZONE = ZoneInfo("UTC")
@@ -34,7 +37,20 @@ HEADER = list(SHAPE.columns)
 GOOD = ["2025-07-01 00:30:00", "EV1", "two", "0.25", "3", "-4.5"]
 BAD = {
     "at": ["", "soon", "2025-02-30 00:00:00", "2025-07-01 24:00:00", "2026-01-01 00:00:01", "1999-12-31 23:59:59"],
-    "name": ["", " ", "a\0b", "tab\there", "longer than ten", "line\nend", "\x1b[31m", "\u2028"],
+    "name": [
+        "",
+        " ",
+        "a\0b",
+        "tab\there",
+        "longer than ten",
+        "line\nend",
+        "\x1b[31m",
+        "\u2028",
+        "\u200e1",
+        "a\u202eb",
+        "\u2066",
+        "\ufeffx",
+    ],
     "kind": ["", "three", "One", "one,two"],
     "share": ["", "nan", "NaN", "inf", "-Infinity", "1e999", "-0.01", "1.01", "0,5", "1_0", "0x1", "five", "١"],
     "count": ["", "1.5", "-1", "10", "nan", "True"],
@@ -187,3 +203,36 @@ def test_no_rejects_file_is_made_when_nothing_is_rejected(tmp_path):
     with Rejects(tmp_path / "rejects.csv") as rejects:
         rejects.add([])
     assert not (tmp_path / "rejects.csv").exists()
+
+
+@pytest.mark.parametrize("blocks", [0, 1])
+def test_a_text_is_composed_however_its_letters_were_typed(blocks):
+    rows = [[GOOD[0], "Cafe\u0301", *GOOD[2:]], [GOOD[0], "Caf\u00e9", *GOOD[2:]]]
+    parsed = (_at_once, _cell_by_cell)[blocks](block_of(rows), SHAPE, HEADER)
+    assert {parsed.texts["name"][code] for code in parsed.values["name"]} == {"Caf\u00e9"}
+
+
+@pytest.mark.django_db
+def test_the_set_of_control_characters_is_the_same_in_the_database():
+    ranges = ((1, 0x1F), (0x7F, 0x9F), (0x200E, 0x200F), (0x2028, 0x202E), (0x2066, 0x2069), (0xFEFF, 0xFEFF))
+    wanted = {number for first, last in ranges for number in range(first, last + 1)}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT n FROM generate_series(1, 55295) n WHERE chr(n) ~ %s", [CONTROLS])
+        found = {number for (number,) in cursor}
+        cursor.execute("SELECT chr(65279) ~ %s", [CONTROLS])
+        assert cursor.fetchone() == (True,)
+    assert found == wanted - {0xFEFF}
+    assert {number for number in range(0x11000) if re.match(CONTROLS, chr(number))} == wanted
+
+
+def test_rejects_have_their_name_only_when_they_are_whole(tmp_path):
+    (tmp_path / "rejects.csv").write_text("of yesterday")
+    with pytest.raises(ZeroDivisionError), RejectsFile(tmp_path / "rejects.csv", ["value"]) as rejects:
+        rejects.write([number // number] for number in (1, 0))
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("rejects.csv", "of yesterday")]
+
+
+def test_rejects_never_take_the_place_of_something_that_is_not_a_file(tmp_path):
+    with pytest.raises(ImportRefused, match="it is not an ordinary file"), RejectsFile(tmp_path, ["value"]):
+        pass
+    assert tmp_path.is_dir()

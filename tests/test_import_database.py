@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from stations.models import Charger, Operator, Site
@@ -55,9 +55,10 @@ def source_url(django_db_setup, django_db_blocker):
 
 
 @pytest.fixture
-def source(source_url, monkeypatch):
+def source(source_url, monkeypatch, tmp_path):
     """The tables of the source, as it is before anything goes wrong."""
     monkeypatch.setenv("OTHER_DATABASE", source_url)
+    monkeypatch.chdir(tmp_path)  # because rejects come to where the command is run
     with psycopg.connect(source_url, autocommit=True) as other:
         other.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
         other.execute(SCHEMA)
@@ -233,3 +234,68 @@ def test_many_rows_stream_through(source):
     assert StatusReport.objects.count() == 20_004
     assert Outage.objects.filter(started_at__lt=START, ended_at__isnull=False).count() == 400
     assert StatusReport.objects.latest("reported_at").reported_at < timezone.now()
+
+
+def test_control_characters_and_blank_ids_are_bad_values_of_their_column(source):
+    source.execute("ALTER TABLE sites ALTER site_id TYPE text; ALTER TABLE chargers ALTER charger_id TYPE text")
+    source.execute("ALTER TABLE chargers ALTER site_id TYPE text")
+    source.execute(
+        "INSERT INTO sites VALUES (E'3\\n', 'Bay'), ('4', E'Pier\\u202e'), (U&'\\00a0 ', 'Lock');"
+        "INSERT INTO chargers VALUES (E'13\\t', 'CH-13', '1', NULL, NULL), ('14', E'CH\\n14', '1', NULL, NULL), "
+        "('15', 'CH-15', '1', E'T\\u2066', E'C\\u2028S'), ('16', '  ', '1', NULL, NULL), ('  ', 'CH-17', '1', '', '')"
+    )
+    with pytest.raises(CommandError) as refusal:
+        call_command("import_database", "OTHER_DATABASE")
+    said = [line.split("), ", 1) for line in str(refusal.value).splitlines()[1:-2]]
+    assert [(row.split(" (")[0].strip(), problem) for row, problem in said] == [
+        ("sites row 3", r"site_id: '3\n' has control characters"),
+        ("sites row 4", r"name: 'Pier\u202e' has control characters"),
+        ("sites row 5", r"site_id: '\xa0 ' is missing"),
+        ("chargers row 3", r"charger_id: '13\t' has control characters"),
+        ("chargers row 4", r"external_id: 'CH\n14' has control characters"),
+        ("chargers row 5", r"model: 'T\u2066' has control characters"),
+        ("chargers row 5", r"connector_type: 'C\u2028S' has control characters"),
+        ("chargers row 6", "external_id: '  ' is blank"),
+        ("chargers row 7", "charger_id: '  ' is missing"),
+    ]
+    assert not any(everything())
+
+
+def test_names_and_ids_are_composed_as_those_of_files_are(source):
+    source.execute(
+        "UPDATE sites SET name = E'Cafe\\u0301'; UPDATE chargers SET external_id = E'e\\u0301' WHERE site_id = 1"
+    )
+    call_command("import_database", "OTHER_DATABASE")
+    assert set(Site.objects.values_list("name", flat=True)) == {"Caf\u00e9"}
+    assert Charger.objects.filter(external_id="\u00e9").exists()
+
+
+def test_bad_rows_are_always_written_somewhere_and_no_cell_is_a_formula(source, tmp_path, capsys):
+    values = ["=1", " @x", "\t1", "-2", "-2+3"]
+    for number, value in enumerate(values):
+        moment = START.replace(tzinfo=None) + timedelta(hours=1, minutes=number)
+        source.execute("INSERT INTO charger_status VALUES (%s, 11, %s, NULL)", [moment, value])
+    call_command("import_database", "OTHER_DATABASE", skip_bad=True)
+    assert "All of them are in import_database.rejects.csv." in capsys.readouterr().out
+    with open(tmp_path / "import_database.rejects.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["value"] for row in rows] == ["'=1", "' @x", "'\t1", "-2", "'-2+3"]
+    assert [row["row"] for row in rows] == ["5", "6", "7", "8", "9"]
+    assert [file.name for file in tmp_path.iterdir()] == ["import_database.rejects.csv"]
+
+
+@pytest.mark.parametrize(("operator", "reason"), [("x" * 101, "is longer than 100 characters"), (" ", "is missing")])
+def test_an_operator_who_cannot_be_called_so_is_one_sentence(source, operator, reason):
+    with pytest.raises(CommandError, match=rf"^The name of the operator {reason}; give another with --operator\.$"):
+        call_command("import_database", "OTHER_DATABASE", operator=operator)
+
+
+def test_an_error_of_our_own_database_is_not_put_down_to_the_source(source):
+    source.execute(
+        "ALTER TABLE sites RENAME TO true_sites; CREATE VIEW sites AS "
+        "SELECT site_id, name || left(pg_sleep(0.6)::text, 0) AS name FROM true_sites"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = '300ms'")
+    with pytest.raises((psycopg.Error, DatabaseError), match="statement timeout"):
+        call_command("import_database", "OTHER_DATABASE")

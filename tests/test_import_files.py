@@ -54,6 +54,8 @@ BROKEN = {
     "cut off gzip": (lambda good: gzip.compress(good)[:-20], "is cut off: the compressed data ends too early"),
     "damaged gzip": (lambda good: gzip.compress(good)[:300] + bytes(100) + gzip.compress(good)[400:], "is damaged"),
     "gzip with a wrong sum": (lambda good: gzip.compress(good)[:-8] + bytes(8), "is damaged"),
+    "CR alone": (lambda good: good.replace(b"\n", b"\r"), "ends its lines with CR alone; save it with LF or CRLF."),
+    "CR alone, long": (lambda good: b"a,b\r" * 500_000, "ends its lines with CR alone"),
     "no line ends": (lambda good: b"a," * 1_000_000, "Line 1 is longer than 1 MB"),
     "zeros in gzip": (lambda good: gzip.compress(bytes(50_000_000)), "is not UTF-8 text"),
     "one endless line": (lambda good: good + b"x" * 3_000_000, "is longer than 1 MB"),
@@ -145,3 +147,33 @@ def test_text_that_grows_beyond_2_gb_is_refused(tmp_path, monkeypatch):
     (tmp_path / "bomb.csv.gz").write_bytes(zlib.compress(b"a\n" + b"1\n" * 5_000_000, wbits=31))
     with Source(tmp_path / "bomb.csv.gz") as file, pytest.raises(ImportRefused, match="more than 2 GB of text"):
         list(file.blocks())
+
+
+def test_a_refused_file_is_closed(tmp_path):
+    path = tmp_path / "empty.csv"
+    path.write_bytes(b"")
+    with pytest.raises(ImportRefused) as refusal:
+        Source(path)
+    (source,) = {id(one): one for frame in refusal.traceback if (one := frame.frame.f_locals.get("self"))}.values()
+    assert source._raw.closed
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["bad.csv", "link.csv"])
+def test_rejects_are_not_written_over_the_file_itself(tmp_path, good, name):
+    path, text = tmp_path / "bad.csv", good + b"x\n"
+    path.write_bytes(text)
+    (tmp_path / "link.csv").symlink_to(path)
+    with pytest.raises(CommandError, match=rf"^The rejects file {name} is the file to import; name another with"):
+        call_command("import_readings", str(path), rejects=tmp_path / name)
+    assert path.read_bytes() == text
+
+
+@pytest.mark.django_db
+def test_a_file_that_turns_out_to_be_cut_off_leaves_no_half_rejects(tmp_path, good):
+    path = tmp_path / "cut.csv"
+    lines = good.splitlines(keepends=True)
+    path.write_bytes(lines[0] + b"x\n" + b"".join(lines[1:]) + b'"')
+    with pytest.raises(CommandError, match="is never closed"):
+        call_command("import_readings", str(path), skip_bad=True)
+    assert [file.name for file in tmp_path.iterdir()] == ["cut.csv"]

@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from stations.models import Charger, Operator, Site
+from telemetry.importers.charger_places import create_chargers, create_sites
 from telemetry.models import ChargerState, ChargingSession, Outage, SiteState, StatusReport
 
 pytestmark = pytest.mark.django_db
@@ -152,3 +154,17 @@ def test_bad_session_cells_are_refused(tmp_path, cells):
     with pytest.raises(CommandError, match="1 of 1 rows are bad"):
         load("import_sessions", file)
     assert not Site.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("chargers", "sites", "note"),
+    [
+        (["A"], ["1"], "1 charger created at 1 site"),
+        (["A", "B"], ["1", "1"], "2 chargers created at 1 site"),
+        (["A", "B"], ["1", "2"], "2 chargers created at 2 sites"),
+    ],
+)
+def test_created_chargers_are_counted_in_good_english(chargers, sites, note):
+    with connection.cursor() as cursor:
+        create_sites(cursor, ["1", "2"])
+        assert create_chargers(cursor, chargers, sites) == note

@@ -5,6 +5,7 @@ from django.db import connection, models, transaction
 from django.db.models import F, Q
 
 from ..access import ScopedQuerySet
+from ..characters import CONTROLS
 from .access import Membership
 
 
@@ -32,6 +33,14 @@ class PricingType(models.TextChoices):
     PER_KWH = "per_kwh", "per kWh"
     PER_MINUTE = "per_minute", "per minute"
     FREE = "free", "free"
+
+
+def _id_without_controls(model: str) -> models.CheckConstraint:
+    return models.CheckConstraint(
+        name=f"{model}_id_has_no_control_characters",
+        condition=~Q(external_id__regex=CONTROLS),
+        violation_error_message="The ID has control characters; type it anew without them.",
+    )
 
 
 class OperatorQuerySet(ScopedQuerySet):
@@ -114,6 +123,7 @@ class Site(models.Model):
                 name="site_free_means_price_zero", condition=~Q(pricing_type="free") | Q(base_price=0)
             ),
             models.CheckConstraint(name="site_power_not_negative", condition=Q(power_kw__gte=0)),
+            _id_without_controls("site"),
         ]
 
     def __str__(self) -> str:
@@ -146,6 +156,7 @@ class Charger(models.Model):
                 fields=["cabinet_id", "cabinet_port"], name="charger_port_once_per_cabinet", condition=~Q(cabinet_id="")
             ),
             models.CheckConstraint(name="charger_power_not_negative", condition=Q(power_kw__gte=0)),
+            _id_without_controls("charger"),
         ]
         indexes = [models.Index(F("site"), F("external_id"), name="charger_by_site")]
 

@@ -61,4 +61,8 @@ def create_chargers(cursor, charger_ids: list[str], site_ids: list[str]) -> str:
     changed = [site_id for (site_id,) in cursor.fetchall()]
     cursor.execute(_COUNT, [sorted(set(changed))])
     SiteState.objects.ensure()
-    return f"{len(changed):,} chargers created at {len(set(changed)):,} sites"
+    return f"{_counted(len(changed), 'charger')} created at {_counted(len(set(changed)), 'site')}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,6 +1,7 @@
 """Kinds of columns: how one cell is read with care, and whether a whole column read fast is beyond doubt."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,10 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stations.characters import CONTROLS
+
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d(:\d\d(:\d\d(\.\d{1,6})?)?)?(Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL = re.compile(rf"\0|{CONTROLS}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -24,14 +27,14 @@ class BadValue(ValueError):
 
 @dataclass(frozen=True)
 class Text:
-    """Text of at most `longest` characters; blanks around it do not count."""
+    """Text of at most `longest` characters, composed (NFC); blanks around it do not count."""
 
     longest: int
     required: bool = True
     arrow_type = pa.dictionary(pa.int32(), pa.string())
 
     def read(self, cell: str) -> str:
-        text = cell.strip(" ")
+        text = unicodedata.normalize("NFC", cell.strip(" "))
         if self.required and not text:
             raise BadValue("is missing")
         if _CONTROL.search(text):

@@ -1,22 +1,21 @@
 """Copy sites, chargers, status reports and sessions out of another PostgreSQL, all or nothing."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
-import psycopg
 from django.db import connection, transaction
+from psycopg import Connection
 
 from stations.models import Charger, Operator, Site
 from stations.progress import Progress
 from telemetry.models import ChargingSession, SiteState, StatusReport
 
-from . import ImportRefused
+from .columns import BadValue, Text
 from .database_checks import BadRow, create_rejects, first_bad_rows, set_aside_bad_rows, write_rejects
 from .database_source import TABLES, check_tables, connected, copy_table, count_rows, create_staging
-
-CLOCK_SKEW = timedelta(minutes=5)
-SHOWN = 100
+from .report import SHOWN, ImportRefused
+from .staging import CLOCK_SKEW
 
 STATUS_BATCH = """
 CREATE TEMP TABLE status_batch AS
@@ -49,14 +48,13 @@ class DatabaseReport:
     bad_values: int = 0
     bad_rows: list[BadRow] = field(default_factory=list)  # the first of them
 
-    def complaint(self, rejects_path: Path | None) -> str:
+    def complaint(self, rejects_path: Path) -> str:
         """What is wrong with the source, row by row as far as that helps."""
         lines = [f"{self.bad_values:,} values of the source database cannot be taken; nothing was imported."]
         lines += [f"  {row}" for row in self.bad_rows]
         if self.bad_values > len(self.bad_rows):
             lines.append(f"  and {self.bad_values - len(self.bad_rows):,} more")
-        if rejects_path:
-            lines.append(f"All of them are in {rejects_path.name}.")
+        lines.append(f"All of them are in {rejects_path.name}.")
         lines.append("Put them right in the source, or leave their rows out with --skip-bad.")
         return "\n".join(lines)
 
@@ -67,25 +65,21 @@ def import_database(
     operator: str,
     progress: Progress,
     now: datetime,
+    rejects_path: Path,
     skip_bad: bool = False,
     time_zone: str = "UTC",
-    rejects_path: Path | None = None,
 ) -> DatabaseReport:
     """Copy the four tables of the PostgreSQL at `url`, whose sites are `operator`'s; the same again changes nothing.
 
     Times without a zone are in `time_zone`. Rows that cannot be taken refuse the whole import, or are left out with
     `skip_bad`; either way all of them are written to `rejects_path`. Raises ImportRefused.
     """
-    report = DatabaseReport()
+    report, name = DatabaseReport(), _operator_name(operator)
     with transaction.atomic(), connection.cursor() as cursor:
-        try:
-            with connected(url, time_zone) as source:
-                check_tables(source)
-                _read(source, cursor, report, progress)
-        except psycopg.Error as error:
-            reason = error.diag.message_primary or "the connection was lost"
-            raise ImportRefused(f"Reading the source database failed: {reason}. Nothing was imported.") from None
-        owner, _ = Operator.objects.get_or_create(name=operator)
+        with connected(url, time_zone) as source:
+            check_tables(source)
+            _read(source, cursor, report, progress)
+        owner, _ = Operator.objects.get_or_create(name=name)
         _check(cursor, report, {"operator": owner.pk, "latest": now + CLOCK_SKEW}, rejects_path)
         if report.bad_values and not skip_bad:
             raise ImportRefused(report.complaint(rejects_path))
@@ -93,7 +87,14 @@ def import_database(
     return report
 
 
-def _read(source: psycopg.Connection, cursor, report: DatabaseReport, progress: Progress) -> None:
+def _operator_name(operator: str) -> str:
+    try:
+        return Text(Operator._meta.get_field("name").max_length).read(operator)
+    except BadValue as error:
+        raise ImportRefused(f"The name of the operator {error}; give another with --operator.") from None
+
+
+def _read(source: Connection, cursor, report: DatabaseReport, progress: Progress) -> None:
     total, done = count_rows(source), 0
     for table in TABLES:
         create_staging(cursor, table)
@@ -104,16 +105,13 @@ def _read(source: psycopg.Connection, cursor, report: DatabaseReport, progress: 
     progress(done, total, "checking")
 
 
-def _check(cursor, report: DatabaseReport, limits: dict, rejects_path: Path | None) -> None:
+def _check(cursor, report: DatabaseReport, limits: dict, rejects_path: Path) -> None:
     create_rejects(cursor)
     for table in TABLES:
         report.bad_values += set_aside_bad_rows(cursor, table.name, limits)
     report.bad_rows = first_bad_rows(cursor, SHOWN)
-    if report.bad_values and rejects_path:
-        try:
-            write_rejects(cursor, rejects_path)
-        except OSError as error:
-            raise ImportRefused(f"The rejects file {rejects_path.name} cannot be written: {error.strerror}.") from None
+    if report.bad_values:
+        write_rejects(cursor, rejects_path)
 
 
 def _merge(cursor, owner: Operator, report: DatabaseReport, progress: Progress) -> None:

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from stations.characters import BLANK, CONTROLS
 from telemetry.models import ChargerStatus
+
+from .rejects import RejectsFile
 
 STATUSES = ", ".join(f"'{status}'" for status in ChargerStatus.values)
 
@@ -44,7 +47,11 @@ class Check:
 
 
 def _missing(column: str) -> Rule:
-    return Rule(column, f"coalesce({column}, '') = ''", "is missing")
+    return Rule(column, f"coalesce({column}, '') ~ '{BLANK}'", "is missing")
+
+
+def _controls(column: str) -> Rule:
+    return Rule(column, f"{column} ~ '{CONTROLS}'", "has control characters")
 
 
 def _repeated(column: str, occurrence: str = "occurrence") -> Rule:
@@ -85,6 +92,8 @@ CHECKS = {
         "concat('site ', site_id)",
         (
             _missing("site_id"),
+            _controls("site_id"),
+            _controls("name"),
             _too_long("site_id", 64),
             _too_long("name", 200),
             _repeated("site_id"),
@@ -104,6 +113,8 @@ CHECKS = {
         "concat('charger ', charger_id)",
         (
             _missing("charger_id"),
+            Rule("external_id", f"external_id <> '' AND external_id ~ '{BLANK}'", "is blank"),
+            *(_controls(column) for column in ("charger_id", "external_id", "model", "connector_type")),
             _repeated("charger_id"),
             _repeated("external_id", "label_occurrence"),
             _too_long("external_id", 64, "label"),
@@ -190,12 +201,8 @@ def first_bad_rows(cursor, count: int) -> list[BadRow]:
 
 
 def write_rejects(cursor, path: Path) -> None:
-    """Write all of them to a CSV file, in which no text can be taken for a formula by a spreadsheet."""
-    texts = ", ".join(
-        f"CASE WHEN {column} ~ '^\\s*[-=+@]' THEN '''' || {column} ELSE {column} END AS \"{title}\""
-        for column, title in (("about", "about"), ("bad_column", "column"), ("bad_value", "value"))
-    )
-    rows = f'SELECT source_table AS "table", line AS "row", {texts}, reason FROM rejects ORDER BY position'  # noqa: S608
-    with open(path, "wb") as file, cursor.copy(f"COPY ({rows}) TO STDOUT (FORMAT CSV, HEADER)") as copy:
-        for chunk in copy:
-            file.write(chunk)
+    """Write all of them to a CSV file. Raises ImportRefused if that cannot be."""
+    rows = "SELECT source_table, line, about, bad_column, bad_value, reason FROM rejects ORDER BY position"
+    titles = ["table", "row", "about", "column", "value", "reason"]
+    with RejectsFile(path, titles) as file, cursor.copy(f"COPY ({rows}) TO STDOUT") as copy:
+        file.write(copy.rows())

@@ -84,10 +84,22 @@ def connected(url: str, time_zone: str) -> Iterator[psycopg.Connection]:
     with source:
         source.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         source.read_only = True
-        source.execute("SELECT set_config('TimeZone', %s, true)", [time_zone])
+        with _reading():
+            source.execute("SELECT set_config('TimeZone', %s, true)", [time_zone])
         yield source
 
 
+@contextlib.contextmanager
+def _reading() -> Iterator[None]:
+    """Errors in here are the source's; those of our own database are told as they are."""
+    try:
+        yield
+    except psycopg.Error as error:
+        reason = error.diag.message_primary or "the connection was lost"
+        raise ImportRefused(f"Reading the source database failed: {reason}. Nothing was imported.") from None
+
+
+@_reading()
 def check_tables(source: psycopg.Connection) -> None:
     """Raise ImportRefused unless the source has every table and column that is read, of a usable type."""
     for table in TABLES:
@@ -113,6 +125,7 @@ def check_tables(source: psycopg.Connection) -> None:
                 )
 
 
+@_reading()
 def count_rows(source: psycopg.Connection) -> int:
     """How many rows there are to read, in all tables."""
     counts = " + ".join(f'(SELECT count(*) FROM "{table.name}")' for table in TABLES)  # noqa: S608
@@ -128,11 +141,9 @@ def create_staging(cursor, table: SourceTable) -> None:
 def copy_table(source: psycopg.Connection, cursor, table: SourceTable, tell: Callable[[int], None]) -> int:
     """Stream the rows of `table` into its staging table; the bytes pass through without being looked at."""
     names = ", ".join(f'"{name}"' for name in table.columns)
-    values = ", ".join(KINDS[kind][1].format(name) for name, kind in table.columns.items())
-    reading = source.cursor().copy(f'COPY (SELECT {values} FROM "{table.name}") TO STDOUT (FORMAT BINARY)')  # noqa: S608
     writing = cursor.copy(f'COPY "{table.staging}" ({names}) FROM STDIN (FORMAT BINARY)')
     rows, chunk = 0, []
-    with reading as rows_out, writing as rows_in:
+    with contextlib.closing(_rows(source, table)) as rows_out, writing as rows_in:
         for row in rows_out:
             chunk.append(row)
             if len(chunk) == CHUNK_ROWS:
@@ -142,5 +153,22 @@ def copy_table(source: psycopg.Connection, cursor, table: SourceTable, tell: Cal
                 tell(rows)
         rows_in.write(b"".join(chunk))
     rows = cursor.rowcount
+    _compose(cursor, table)
     cursor.execute(f'ANALYZE "{table.staging}"')
     return rows
+
+
+def _compose(cursor, table: SourceTable) -> None:
+    """Bring texts into the form (NFC) that files get, too, because IDs are compared letter by letter."""
+    texts = [f'"{name}"' for name, kind in table.columns.items() if kind is TEXT]
+    values = ", ".join(f"{name} = normalize({name})" for name in texts)
+    other = " OR ".join(f"{name} IS NOT NORMALIZED" for name in texts)
+    cursor.execute(f'UPDATE "{table.staging}" SET {values} WHERE {other}')  # noqa: S608
+
+
+def _rows(source: psycopg.Connection, table: SourceTable) -> Iterator[bytes]:
+    """The rows of `table` in the binary format of COPY."""
+    values = ", ".join(KINDS[kind][1].format(name) for name, kind in table.columns.items())
+    query = f'COPY (SELECT {values} FROM "{table.name}") TO STDOUT (FORMAT BINARY)'  # noqa: S608
+    with _reading(), source.cursor().copy(query) as rows:
+        yield from rows

@@ -41,8 +41,12 @@ class Source:
             self._raw = open(self.path, "rb")  # noqa: SIM115 -- closed with the source
         except OSError as error:
             raise ImportRefused(f"{self.path.name} cannot be read: {error.strerror}.") from error
-        self._stream = self._text_stream()
-        self.header, self._rest = self._read_header()
+        try:
+            self._stream = self._text_stream()
+            self.header, self._rest = self._read_header()
+        except BaseException:
+            self._raw.close()
+            raise
 
     def __enter__(self) -> "Source":
         return self
@@ -111,6 +115,8 @@ class Source:
         end = start.find(b"\n") + 1 or len(start)
         if b"\0" in start[:end]:
             raise ImportRefused(f"{self.path.name} is not UTF-8 text; save it as UTF-8 and import it again.")
+        if b"\r" in start[:end].rstrip(b"\r\n"):
+            raise ImportRefused(f"{self.path.name} ends its lines with CR alone; save it with LF or CRLF.")
         if end == len(start) == LONGEST_LINE:
             raise ImportRefused("Line 1 is longer than 1 MB; it should name the columns.")
         self._header_lines = 1

@@ -17,7 +17,7 @@ from .rejects import Rejects
 from .report import BadCell, ImportRefused, ImportReport
 from .source import Source, check_header
 
-FUTURE = timedelta(minutes=5)  # clocks differ a little
+CLOCK_SKEW = timedelta(minutes=5)  # clocks differ a little
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,15 @@ class Order:
 
     @property
     def latest(self) -> datetime:
-        return self.now + FUTURE
+        return self.now + CLOCK_SKEW
+
+    @property
+    def rejects_file(self) -> Path:
+        """Where bad cells are listed. Raises ImportRefused if that is the imported file itself."""
+        path = Path(self.rejects_path or self.path.with_name(f"{self.path.name}.rejects.csv"))
+        if path.exists() and path.samefile(self.path):
+            raise ImportRefused(f"The rejects file {path.name} is the file to import; name another with --rejects.")
+        return path
 
     def tell(self, message: str) -> None:
         """Say what is being done after the file was read."""
@@ -87,8 +95,7 @@ def stage(
     that may not be skipped (their cells are in the error's report), or if no row is left.
     """
     report, keys = ImportReport(), []
-    rejects_path = order.rejects_path or order.path.with_name(f"{order.path.name}.rejects.csv")
-    with Source(order.path) as source, Rejects(Path(rejects_path)) as rejects:
+    with Source(order.path) as source, Rejects(order.rejects_file) as rejects:
         shape = shape.within(source.header)
         check_header(source.header, shape.names)
         for block in source.blocks():

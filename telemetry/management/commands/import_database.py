@@ -24,7 +24,13 @@ class Command(BaseCommand):
         parser.add_argument("--operator", default="Imported", help="whose sites they are (default: Imported)")
         parser.add_argument("--time-zone", default=settings.DATA_TIME_ZONE, help="of times that do not say it")
         parser.add_argument("--skip-bad", action="store_true", help="leave bad rows out instead of refusing all")
-        parser.add_argument("--rejects", type=Path, metavar="FILE", help="write all bad rows to this CSV file")
+        parser.add_argument(
+            "--rejects",
+            type=Path,
+            metavar="FILE",
+            default=Path("import_database.rejects.csv"),
+            help="where to list the bad rows (default: %(default)s)",
+        )
 
     def handle(self, *, variable, operator, time_zone, skip_bad, rejects, **_):
         url = os.environ.get(variable, "").strip()
@@ -50,12 +56,13 @@ class Command(BaseCommand):
                 )
         except ImportRefused as refused:
             raise CommandError(str(refused)) from None
-        self._summarise(report)
+        self._summarise(report, rejects)
 
-    def _summarise(self, report) -> None:
+    def _summarise(self, report, rejects) -> None:
         for table, rows in report.read.items():
             self.stdout.write(f"{table}: {rows:,} rows read, {report.changed[table]:,} new or different")
         if report.bad_values:
             self.stdout.write(f"{report.bad_values:,} bad values, whose rows were left out; the first of them:")
             for row in report.bad_rows:
                 self.stdout.write(f"  {row}")
+            self.stdout.write(f"All of them are in {rejects.name}.")
