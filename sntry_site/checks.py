@@ -1,5 +1,6 @@
 """System checks: what is set wrongly, by an id, with a hint. `up` and every other command run them first."""
 
+import os
 from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -64,7 +65,7 @@ def check_retention(app_configs, **_):
     """E005: something is kept at all."""
     return [
         Error(f"{name} must be at least 1.", hint=f"Leave {name} out for its default.", id="sntry.E005")
-        for name in ("RAW_DAYS", "EVENT_DAYS")
+        for name in ("RAW_DAYS", "EVENT_DAYS", "RESULT_DAYS")
         if getattr(settings, name) < 1
     ]
 
@@ -115,7 +116,7 @@ def check_private_files(app_configs, **_):
 
 @register(OURS, deploy=True)
 def check_deployment(app_configs, **_):
-    """W003: a key of one clone, and passwords over plain HTTP, are for one machine only."""
+    """W003, W004, W005: plain HTTP, the embedded engines and the key of one clone are for one machine only."""
     problems = []
     if not settings.HTTPS_ONLY:
         hint = "Set HTTPS_ONLY=on, and BEHIND_PROXY=on if a proxy speaks TLS for Sntry."
@@ -123,6 +124,9 @@ def check_deployment(app_configs, **_):
     if embedded_engines():
         hint = "Set DATABASE_URL and REDIS_URL."
         problems.append(Warning("The embedded engines serve one machine only.", hint=hint, id="sntry.W004"))
+    if not os.environ.get("SECRET_KEY"):
+        hint = "Set SECRET_KEY to at least 50 random characters, the same for all processes."
+        problems.append(Warning("SECRET_KEY is the one kept in var/ of this clone.", hint=hint, id="sntry.W005"))
     return problems
 
 

@@ -75,7 +75,7 @@ def needs_history() -> bool:
     return not Site.objects.exists()
 
 
-def queue_learning(sites: int) -> None:
+def queue_learning() -> None:
     """Queue the rest of the history and then (by that job) the first training; they go on while the board moves."""
     if not Job.objects.filter(kind="extend_history").exists():
-        jobs.enqueue("extend_history", {"sites": sites, "days": FULL_HISTORY_DAYS, "seed": SEED, "then": "train_risk"})
+        jobs.enqueue("extend_history", {"days": FULL_HISTORY_DAYS, "seed": SEED, "then": "train_risk"})

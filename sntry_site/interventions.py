@@ -10,7 +10,7 @@ from maintenance.models.work_orders import Wanted
 from pricing.models import PriceChange
 from stations.broker import tell
 from stations.models import FleetEvent, Site
-from telemetry.models import SiteOverride
+from telemetry.models import SiteOverride, SiteState
 from telemetry.models.ticks import SLOT_SECONDS, slot_start
 from telemetry.risk.reasons import probable_causes
 
@@ -48,7 +48,7 @@ def dispatch_site(site: Site, by, at: datetime) -> WorkOrder:
     existing = WorkOrder.objects.open().filter(site=site, charger=None).first()
     if existing:
         return existing
-    state = site.state
+    state = _live_row(site)
     cause = str(probable_causes(np.array([state.utilization]), np.array([state.temperature_f]))[0])
     title = state.reason or "asked for from the board"
     wanted = Wanted(site.pk, None, cause, Incident.Source.PERSON, state.risk, title, urgent=state.level == "critical")
@@ -57,6 +57,13 @@ def dispatch_site(site: Site, by, at: datetime) -> WorkOrder:
     _log("WORK_ORDER_OPENED", site, by, at, f"{order.number}: {order.title}")
     _show_soon()
     return order
+
+
+def _live_row(site: Site) -> SiteState:
+    """The site's live row, made now for a site that was added in the admin, because no import has made it."""
+    if not SiteState.objects.filter(site=site).exists():
+        SiteState.objects.ensure()
+    return SiteState.objects.get(site=site)
 
 
 def _show_soon() -> None:

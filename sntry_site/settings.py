@@ -176,6 +176,7 @@ EMAIL_TIMEOUT = 10  # seconds; without it a mail server that hangs would hold up
 DATA_TIME_ZONE = env.str("DATA_TIME_ZONE", default="UTC")  # zone of imported timestamps, and of the climatology
 RAW_DAYS = env.int("RAW_DAYS", default=2)  # days that ten-second readings are kept before only half-hours remain
 EVENT_DAYS = env.int("EVENT_DAYS", default=180)
+RESULT_DAYS = env.int("RESULT_DAYS", default=30)  # days that files made by jobs, such as refused rows, are kept
 MODEL_DIR = Path(env.str("MODEL_DIR", default=str(VAR_DIR / "models")))
 RISK_WATCH, RISK_DISPATCH, RISK_CRITICAL, RISK_TOAST = 0.40, 0.45, 0.60, 0.80
 TICK_NOISE = env.str("TICK_NOISE", default="white")  # or "smooth": the same spread, but slow

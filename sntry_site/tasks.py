@@ -16,7 +16,7 @@ from maintenance.models.work_orders import Wanted
 from pricing.engine import Policy, Sites, due_to_end, surges_and_reroutes
 from pricing.models import PriceChange
 from stations import live, outbox
-from stations.models import FleetEvent
+from stations.models import FleetEvent, Job
 from telemetry import live_history, retention
 from telemetry.models import ChargerState, Risk, SiteState, StatusReport, Tick, WorldState
 from telemetry.models.ticks import SLOT_SECONDS, slot_of
@@ -258,4 +258,6 @@ def advance_now() -> None:
 
 @shared_task(name="sntry_site.retain")
 def retain_task() -> None:
-    retention.retain(timezone.now())
+    at = timezone.now()
+    retention.retain(at)
+    Job.objects.delete_old_files(at)

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 from django.contrib import admin
 from django.utils import timezone
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
+from unfold.contrib.filters.forms import AutocompleteDropdownForm
 
 from .models import Operator
 
@@ -35,6 +37,21 @@ def operator_filter(path: str):
             return queryset.filter(**{path: value}) if value.isdecimal() else queryset
 
     return OperatorFilter
+
+
+class PlaceForm(AutocompleteDropdownForm):
+    """A search box that names what is chosen only to those who may see it."""
+
+    def __init__(self, request, name, *args, field, model_admin, **kwargs):
+        super().__init__(request, name, *args, field=field, model_admin=model_admin, **kwargs)
+        related = model_admin.admin_site.get_model_admin(field.remote_field.model)
+        self.fields[name].queryset = related.get_queryset(request)
+
+
+class PlaceFilter(AutocompleteSelectFilter):
+    """A filter by a site or charger, found in a search box."""
+
+    form_class = PlaceForm
 
 
 def choice_filter(path: str, label: str):

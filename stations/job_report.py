@@ -10,7 +10,7 @@ from .models import Job
 
 SHOWN_ROWS = 100
 LONGEST_CELL = 200
-ENDED = (Job.State.DONE, Job.State.FAILED)
+TOLD_ELSEWHERE = ("summary", "rejects_path", "bad_cells")  # bad cells: in the table that not everybody may read
 
 
 def progress_of(job: Job, now: datetime) -> dict:
@@ -24,7 +24,7 @@ def progress_of(job: Job, now: datetime) -> dict:
         "word": state.label,
         "shape": state.shape,
         "colour": state.colour,
-        "ended": state in ENDED,
+        "ended": state in Job.ENDED,
         "done": job.done,
         "total": job.total,
         "percent": 100 if state == Job.State.DONE else job.percent,
@@ -37,7 +37,7 @@ def progress_of(job: Job, now: datetime) -> dict:
 
 def summary_of(job: Job) -> list[tuple[str, str]]:
     """The job's result as pairs of words and values; what stands elsewhere on its page is left out."""
-    return in_pairs({name: value for name, value in job.result.items() if name not in ("summary", "rejects_path")})
+    return in_pairs({name: value for name, value in job.result.items() if name not in TOLD_ELSEWHERE})
 
 
 def in_pairs(values: dict) -> list[tuple[str, str]]:

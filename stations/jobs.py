@@ -78,7 +78,9 @@ def run(job_id: int) -> bool:
     with JobProgress(job) as progress:
         values = _outcome(job, progress)
     close_old_connections()
-    if not Job.objects.held_by(job).update(**values):
+    if Job.objects.held_by(job).update(**values):
+        _delete_uploads([job.pk])
+    else:
         logger.warning("job %s was taken over by another runner; its outcome here is dropped", job.pk)
     return True
 
@@ -87,11 +89,13 @@ def redrive() -> int:
     """Send out again the jobs that nobody took or whose runner fell silent; say how many."""
     now = timezone.now()
     silent = Job.objects.filter(state=Job.State.RUNNING, heartbeat_at__lt=now - SILENT_AFTER)
-    silent.filter(attempts__gte=ATTEMPTS).update(
+    given_up = list(silent.filter(attempts__gte=ATTEMPTS).values_list("pk", flat=True))
+    silent.filter(pk__in=given_up).update(
         state=Job.State.FAILED,
         finished_at=now,
         message=f"Given up: the worker stopped in the middle of it {ATTEMPTS} times. Its log says more.",
     )
+    _delete_uploads(given_up)
     # Its heartbeat stays as old as it was, so that the next query takes it up at once.
     silent.update(state=Job.State.QUEUED)
     untaken = Job.objects.filter(state=Job.State.QUEUED, heartbeat_at__lt=now - UNTAKEN_AFTER)
@@ -109,6 +113,14 @@ def _work_of(kind: str) -> Callable[[Job, Progress], dict | None]:
     if kind not in _kinds:
         raise LookupError(f'there is no kind of job named "{kind}"')
     return _kinds[kind]
+
+
+def _delete_uploads(ids: list[int]) -> None:
+    """Delete the uploads of those that have ended for good; one that is sent again needs its file."""
+    try:
+        Job.objects.filter(pk__in=ids).delete_uploads()
+    except OSError as error:
+        logger.warning("an upload was not deleted, the nightly clearing tries again: %s", error)
 
 
 def _outcome(job: Job, progress: Progress) -> dict:

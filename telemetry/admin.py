@@ -1,10 +1,10 @@
 """Pages of what was measured."""
 
 from django.contrib import admin
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeDateTimeFilter
+from unfold.contrib.filters.admin import RangeDateTimeFilter
 
 from stations.admin_display import badge_column, moment, moment_column, quantity, quantity_column
-from stations.admin_filters import QuestionFilter, SilentFilter, open_filter, operator_filter
+from stations.admin_filters import PlaceFilter, QuestionFilter, SilentFilter, open_filter, operator_filter
 from stations.admin_site import BaseAdmin, BigTableAdmin, HistoryAdmin
 
 from .models import (
@@ -29,7 +29,7 @@ from .models import (
 class StatusReportAdmin(BigTableAdmin):
     list_display = ["reported_at", "charger", "state", "error_code", "temperature", "received"]
     list_select_related = ["charger"]
-    place_filter = ("charger", AutocompleteSelectFilter)
+    place_filter = ("charger", PlaceFilter)
     more_filters = (("status", admin.ChoicesFieldListFilter),)
     state = staticmethod(badge_column("status", "status", ChargerStatus))
     temperature = staticmethod(quantity_column("temperature_c", "temperature", "°C", 1))
@@ -41,7 +41,7 @@ class ReadingAdmin(BigTableAdmin):
     time = "at"
     list_display = ["at", "site", "state", "used", "ports", "wait", "temperature", "paid", "weather", "local_event"]
     list_select_related = ["site__operator"]
-    place_filter = ("site", AutocompleteSelectFilter)
+    place_filter = ("site", PlaceFilter)
     more_filters = (("status", admin.ChoicesFieldListFilter),)
     state = staticmethod(badge_column("status", "status", SiteStatus))
     used = staticmethod(quantity_column("utilization", "utilization", "%", scale=100))
@@ -62,7 +62,7 @@ class ChargingSessionAdmin(BigTableAdmin):
     time = "started_at"
     list_display = ["started_at", "charger", "lasted", "energy", "success", "paid"]
     list_select_related = ["charger__site__operator"]
-    place_filter = ("charger", AutocompleteSelectFilter)
+    place_filter = ("charger", PlaceFilter)
     lasted = staticmethod(quantity_column("minutes", "lasted", "min"))
     energy = staticmethod(quantity_column("energy_kwh", "energy", "kWh", 1))
 
@@ -79,7 +79,7 @@ class OutageAdmin(HistoryAdmin):
     list_select_related = ["charger__site"]
     list_filter = [
         open_filter("ended_at", "still going on", "over"),
-        ("charger", AutocompleteSelectFilter),
+        ("charger", PlaceFilter),
         ("started_at", RangeDateTimeFilter),
         operator_filter("charger__site__operator"),
     ]

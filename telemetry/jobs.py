@@ -9,6 +9,7 @@ from django.core.files import File
 from django.utils import timezone
 
 from stations.jobs import JobRefused, enqueue, job_kind
+from stations.models import Site
 
 from . import scoring
 from .importers import ImportRefused, ImportReport, import_readings, import_sessions, import_status
@@ -31,7 +32,8 @@ def train_risk(job, progress) -> dict:
 @job_kind("extend_history")
 def extend_history(job, progress) -> dict:
     """Put in front of a generated network's history what is missing of its `days`, then queue the job `then`."""
-    sites, days, seed = (job.parameters[name] for name in ("sites", "days", "seed"))
+    days, seed = job.parameters["days"], job.parameters["seed"]
+    sites = Site.objects.filter(operator__is_simulated=True).count()  # of the start that came through
     readings = Reading.objects.filter(site__operator__is_simulated=True)
     if not readings.exists():
         raise JobRefused("There is no generated history that could be extended.")
@@ -54,7 +56,7 @@ def extend_history(job, progress) -> dict:
             )
     if job.parameters.get("then"):
         enqueue(job.parameters["then"])
-    return {"days": steps // STEPS_PER_DAY}
+    return {"days": max(0, steps // STEPS_PER_DAY)}
 
 
 @job_kind("import_readings")

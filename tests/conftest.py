@@ -50,8 +50,10 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(autouse=True)
 def no_live_readings_left(request):
     """Their table is partitioned by hand, so Django's flush after a test with real commits passes it over."""
+    if "transactional_db" in request.fixturenames:
+        request.getfixturevalue("transactional_db")  # now, because what is set up later is torn down earlier
     yield
     marker = request.node.get_closest_marker("django_db")
-    if marker and marker.kwargs.get("transaction"):
+    if "transactional_db" in request.fixturenames or (marker and marker.kwargs.get("transaction")):
         with connection.cursor() as cursor:
             cursor.execute("TRUNCATE telemetry_livereading")

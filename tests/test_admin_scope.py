@@ -84,6 +84,40 @@ def test_filters_name_no_other_operator(mine, other, client):
     assert "Volterra" not in client.get(reverse("admin:stations_site_changelist")).content.decode()
 
 
+@pytest.mark.parametrize(
+    ("page", "place"),
+    [("reading", "site"), ("statusreport", "charger"), ("chargingsession", "charger"), ("outage", "charger")],
+)
+def test_a_place_filter_names_a_place_only_to_those_who_may_see_it(page, place, mine, other, client):
+    theirs = (Site if place == "site" else Charger).objects.first()
+    url = f"{reverse(f'admin:telemetry_{page}_changelist')}?{place}__id__exact={theirs.pk}"
+    client.force_login(fleet.person("ops", "ops", mine))
+    assert str(theirs) not in client.get(url).content.decode()
+    client.force_login(fleet.person("colleague", "ops", other))
+    assert str(theirs) in client.get(url).content.decode()
+
+
+def test_who_adds_an_operator_sees_it_and_may_still_import(mine, client):
+    user = fleet.person("ops", "ops", mine)
+    client.force_login(user)
+    client.post(reverse("admin:stations_operator_add"), {"name": "Harbor Electric", "currency": "USD"})
+    assert set(Operator.objects.visible_to(user).values_list("name", flat=True)) == {"Northline", "Harbor Electric"}
+    added = Operator.objects.get(name="Harbor Electric")
+    page = reverse("admin:stations_operator_change", args=[added.pk])
+    client.post(page, {"name": "Harbor", "currency": "USD"})
+    assert added.memberships.count() == 1
+    assert client.get(reverse("import")).status_code == 200
+
+
+def test_the_import_page_is_offered_to_those_who_may_import(mine, client):
+    user = fleet.person("ops", "ops", mine)
+    client.force_login(user)
+    offered = f'href="{reverse("import")}"'
+    assert client.get(reverse("admin:index")).content.decode().count(offered) == 2, "in the menu and on the dashboard"
+    Operator.objects.create(name="Volterra")
+    assert offered not in client.get(reverse("admin:index")).content.decode()
+
+
 def test_the_dashboard_counts_what_its_reader_may_see(mine, other, client):
     client.force_login(fleet.person("ops", "ops", mine))
     figures = {tile.title: tile.figure for tile in client.get(reverse("admin:index")).context["tiles"]}
@@ -177,3 +211,21 @@ def test_rows_of_the_sites_own_jobs_are_for_superusers(mine, client, settings, t
     assert client.get(file).status_code == 404
     client.force_login(fleet.person("chief", is_superuser=True))
     assert "secret" in client.get(page).content.decode()
+
+
+def test_refused_values_are_not_in_the_result_that_everybody_reads(mine, client):
+    result = {"bad_rows": 1, "bad_cells": ["line 2, price: 'secret' is not a number"]}
+    job = Job.objects.create(kind="import_readings", state="done", result=result)
+    client.force_login(fleet.person("viewer", "viewer", mine))
+    page = client.get(reverse("admin:stations_job_change", args=[job.pk])).content.decode()
+    assert "Bad rows" in page
+    assert "secret" not in page
+
+
+def test_a_job_about_a_file_does_not_become_everybodys_when_its_owner_goes(mine, client):
+    owner, colleague = fleet.person("owner", "ops", mine), fleet.person("colleague", "ops", mine)
+    about_file = Job.objects.create(kind="import_readings", created_by=owner, upload="uploads/a.csv")
+    training = Job.objects.create(kind="train_risk", created_by=owner)
+    owner.delete()
+    assert list(Job.objects.visible_to(colleague)) == [training]
+    assert about_file in Job.objects.visible_to(fleet.person("chief", is_superuser=True))

@@ -22,6 +22,7 @@ def test_the_settings_as_they_come_are_right():
         ("DATA_TIME_ZONE", "Europe/Atlantis", "sntry.E004"),
         ("DATA_TIME_ZONE", "../etc/passwd", "sntry.E004"),
         ("RAW_DAYS", 0, "sntry.E005"),
+        ("RESULT_DAYS", 0, "sntry.E005"),
         ("TICK_NOISE", "pink", "sntry.E006"),
         ("MAP_TILE_URL", "https://tiles.example.org/map.png", "sntry.E007"),
         ("MAP_TILE_URL", "https://tiles.example.org/{z}/{x}/{y}.png", "sntry.W001"),
@@ -48,7 +49,18 @@ def test_an_open_data_directory_is_found(settings, tmp_path):
 def test_a_deployment_is_asked_for_https_and_its_own_engines(monkeypatch):
     monkeypatch.delenv("DATABASE_URL", raising=False)
     found = {message.id for message in checks.run_checks(tags=["sntry"], include_deployment_checks=True)}
-    assert found == {"sntry.W003", "sntry.W004"}
+    assert found - {"sntry.W005"} == {"sntry.W003", "sntry.W004"}
+
+
+@pytest.mark.parametrize(("key", "is_warned_of"), [("", True), (None, True), ("k" * 50, False)])
+def test_a_deployment_is_asked_for_a_key_of_its_own(monkeypatch, key, is_warned_of):
+    if key is None:
+        monkeypatch.delenv("SECRET_KEY", raising=False)
+    else:
+        monkeypatch.setenv("SECRET_KEY", key)
+    found = {each.id: each for each in checks.run_checks(tags=["sntry"], include_deployment_checks=True)}
+    assert ("sntry.W005" in found) == is_warned_of
+    assert not is_warned_of or "SECRET_KEY" in found["sntry.W005"].hint
 
 
 @pytest.mark.django_db

@@ -8,7 +8,7 @@ from maintenance.models import ServiceCentre, Technician
 from sntry_site import demo
 from stations import jobs
 from stations.access import operator_ids, sync_roles
-from stations.models import Job, Operator
+from stations.models import Job, Operator, Site
 from telemetry.models import Reading
 
 pytestmark = pytest.mark.django_db
@@ -64,7 +64,7 @@ def test_demo_users_see_the_simulated_operators_and_no_others(private_folder):
 
 @pytest.mark.django_db(transaction=True, databases=["default", "progress"])
 def test_history_that_is_not_there_cannot_be_extended():
-    demo.queue_learning(sites=2)
+    demo.queue_learning()
     job = Job.objects.get(kind="extend_history")
     assert jobs.run(job.pk)
     job.refresh_from_db()
@@ -75,7 +75,7 @@ def test_history_that_is_not_there_cannot_be_extended():
 def test_longer_history_goes_in_front_and_changes_nothing_that_is_there(private_folder):
     call_command("generate_history", sites=2, days=2, seed=demo.SEED, end="2026-03-10T12:00", load=True, verbosity=0)
     before = list(Reading.objects.order_by("site", "at").values())
-    demo.queue_learning(sites=2)
+    demo.queue_learning()
     job = Job.objects.get(kind="extend_history")
     job.parameters.update(days=5, then="")
     job.save()
@@ -84,5 +84,25 @@ def test_longer_history_goes_in_front_and_changes_nothing_that_is_there(private_
     assert (job.state, job.result) == ("done", {"days": 3}), job.message
     assert list(Reading.objects.filter(at__gte=before[0]["at"]).order_by("site", "at").values()) == before
     assert Reading.objects.count() == 2 * (5 * 48 + 1)
-    demo.queue_learning(sites=2)
+    assert Site.objects.count() == 2
+    demo.queue_learning()
     assert Job.objects.filter(kind="extend_history").count() == 1
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "progress"])
+def test_a_first_start_that_is_repeated_with_fewer_sites_gets_no_more_by_its_longer_history(private_folder):
+    jobs.enqueue("extend_history", {"sites": 3, "days": 2, "seed": demo.SEED})
+    call_command("generate_history", sites=1, days=1, seed=demo.SEED, end="2026-03-10T12:00", load=True, verbosity=0)
+    job = Job.objects.get()
+    assert jobs.run(job.pk)
+    job.refresh_from_db()
+    assert (job.state, job.result, Site.objects.count()) == ("done", {"days": 1}, 1), job.message
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "progress"])
+def test_history_that_is_longer_already_is_extended_by_no_days(private_folder):
+    call_command("generate_history", sites=1, days=3, seed=demo.SEED, end="2026-03-10T12:00", load=True, verbosity=0)
+    job = jobs.enqueue("extend_history", {"sites": 1, "days": 1, "seed": demo.SEED})
+    assert jobs.run(job.pk)
+    job.refresh_from_db()
+    assert (job.state, job.result) == ("done", {"days": 0}), job.message

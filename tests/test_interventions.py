@@ -9,7 +9,7 @@ from django.db import connection
 from maintenance.models import WorkOrder
 from pricing.models import PriceChange
 from sntry_site import interventions, tasks
-from stations.models import FleetEvent, Operator
+from stations.models import FleetEvent, Operator, Site
 from telemetry import live_history
 from telemetry.models import ChargerState, SiteState
 
@@ -89,6 +89,17 @@ def test_dispatch_opens_one_order_and_returns_it_again(site):
     tasks.tick(START)
     first = interventions.dispatch_site(site, None, second(1))
     assert interventions.dispatch_site(site, None, second(2)) == first
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("place", [{}, {"latitude": None, "longitude": None}])
+def test_a_site_that_was_just_added_in_the_admin_can_be_sent_a_technician(site, place):
+    added = fleet.site(site.operator, 2, **place)
+    SiteState.objects.filter(site=added).delete()
+    added = Site.objects.get(pk=added.pk)
+    order = interventions.dispatch_site(added, None, second(1))
+    assert (order.site, order.title) == (added, "asked for from the board")
+    assert SiteState.objects.get(site=added).ports_available == added.ports_total
 
 
 def in_thread(results: list, function, *arguments) -> threading.Thread:

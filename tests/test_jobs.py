@@ -15,6 +15,7 @@ from django.core.files.base import ContentFile
 from django.db import OperationalError, connection, connections, transaction
 from django.utils import timezone
 
+from sntry_site.tasks import retain_task
 from stations import jobs
 from stations.models import Job
 from stations.progress import JobProgress
@@ -262,3 +263,49 @@ def test_a_job_killed_in_the_middle_is_driven_again_and_ends_once():
     assert not jobs.run(job.pk)
     job.refresh_from_db()
     assert (job.state, job.attempts, job.result) == ("done", 2, {"counted": 3})
+
+
+def uploaded(kind: str, **values) -> tuple[Job, Path]:
+    job = make_job(kind, **values)
+    job.upload.save("a.csv", ContentFile(b"1,2,3"))
+    return job, Path(job.upload.path)
+
+
+@pytest.mark.parametrize("kind", ["test.file", "test.refuse", "test.fail"])
+def test_an_upload_is_deleted_when_its_job_has_ended(kind, settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    job, file = uploaded(kind)
+    assert jobs.run(job.pk)
+    assert not file.exists()
+    job.refresh_from_db()
+    assert job.upload.name, "it still says that the job was about somebody's file"
+
+
+def test_a_job_that_is_sent_again_keeps_its_upload_until_it_is_given_up(settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    job, file = uploaded("test.lose_connection")
+    long_ago = timezone.now() - 2 * jobs.SILENT_AFTER
+    for attempt in range(1, jobs.ATTEMPTS):
+        jobs.run(job.pk)
+        job.refresh_from_db()
+        assert (job.state, job.attempts, file.exists()) == ("queued", attempt, True)
+    Job.objects.filter(pk=job.pk).update(state="running", attempts=jobs.ATTEMPTS - 1, heartbeat_at=long_ago)
+    jobs.redrive()
+    assert file.exists()
+    Job.objects.filter(pk=job.pk).update(state="running", attempts=jobs.ATTEMPTS, heartbeat_at=long_ago)
+    jobs.redrive()
+    job.refresh_from_db()
+    assert (job.state, file.exists()) == ("failed", False)
+
+
+def test_the_nightly_clearing_deletes_old_results_and_forgotten_uploads(settings, tmp_path):
+    settings.MEDIA_ROOT, settings.RESULT_DAYS = tmp_path, 30
+    now, kept = timezone.now(), {}
+    for days, state in ((31, "done"), (29, "failed"), (0, "running")):
+        job, upload = uploaded("test.file", state=state, finished_at=now - timedelta(days=days) if days else None)
+        job.result_file.save("r.csv", ContentFile(b"line,reason"))
+        kept[days] = (job, upload, Path(job.result_file.path))
+    retain_task()
+    assert [result.exists() for _, _, result in kept.values()] == [False, True, True]
+    assert [upload.exists() for _, upload, _ in kept.values()][1:] == [False, True]
+    assert [bool(Job.objects.get(pk=job.pk).result_file) for job, _, _ in kept.values()] == [False, True, True]

@@ -162,6 +162,29 @@ def test_a_port_that_is_taken_is_one_sentence_before_anything_begins(clone):
     assert not processes_in(clone)
 
 
+def test_impatience_does_not_stop_the_stopping_of_the_engines(clone):
+    """SIGINT, SIGTERM and SIGHUP once stopping has begun; no engine runs here, so that nothing is left to stop."""
+    code = """
+import os, signal, django
+django.setup()
+from sntry_site.management.commands.up import Command
+Command().stop_engines()
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    os.kill(os.getpid(), number)
+print("stopped to the end")
+"""
+    environment = {name: value for name, value in os.environ.items() if name not in OURS}
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=clone,
+        env={**environment, "DJANGO_SETTINGS_MODULE": "sntry_site.settings"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stdout) == (0, "stopped to the end\n"), result.stderr
+
+
 def command_of(process: int) -> str:
     return Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode()
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 from maintenance.models import WorkOrder
 from stations.admin_display import badge, moment, relative
 from stations.models import FleetEvent, Job
+from telemetry.import_page import may_import
 from telemetry.models import ChargerState, ChargerStatus, RiskLevel, RiskModel, SiteState, Tick
 
 LATE_AFTER = timedelta(seconds=30)
@@ -35,7 +36,7 @@ def percent(share: float, decimals: int = 0) -> str:
 def fill(request, context: dict) -> dict:
     """Add the dashboard's figures, of what the reader may see, to the context of the admin's first page."""
     user, now = request.user, timezone.now()
-    context.update(tiles=[], levels=[], worst=[], chargers=[], events=[], jobs=[])
+    context.update(tiles=[], levels=[], worst=[], chargers=[], events=[], jobs=[], may_import=may_import(user))
     if user.has_perm("telemetry.view_sitestate"):
         _add_sites(user, context)
     if user.has_perm("telemetry.view_chargerstate"):

@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from ..admin_display import EMPTY, badge_column, lookup, moment_column, quantity, quantity_column
 from ..admin_filters import QuestionFilter, SilentFilter, choice_filter, operator_filter
 from ..admin_site import BaseAdmin, ReadOnlyInline
-from ..models import Charger, Operator, Site
+from ..models import Charger, Membership, Operator, Site
 from ..sparkline import sparkline
 
 MOST_CITIES = 100  # beyond that, the search box finds a city faster than a list does
@@ -52,6 +52,12 @@ class OperatorAdmin(BaseAdmin):
     list_display = ["name", "is_simulated", "sites", "chargers", "currency"]
     list_filter = ["is_simulated"]
     search_fields = ["name"]
+
+    def save_model(self, request, obj, form, change):
+        """Who adds an operator becomes its member, and so goes on to see it and may still import."""
+        super().save_model(request, obj, form, change)
+        if not change:
+            Membership.objects.create(user=request.user, operator=obj)
 
     def get_queryset(self, request):
         def count_of(model, path):

@@ -1,4 +1,4 @@
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import models
@@ -9,7 +9,10 @@ from .access import Membership
 
 class JobQuerySet(models.QuerySet):
     def visible_to(self, user):
-        """A person's own jobs, the site's, and those of colleagues who work for none but the person's operators."""
+        """A person's own jobs, the site's, and those of colleagues who work for none but the person's operators.
+
+        A job about a file was somebody's, even when that person's account is gone.
+        """
         if not user.is_active:
             return self.none()
         if user.is_superuser:
@@ -19,7 +22,7 @@ class JobQuerySet(models.QuerySet):
         )
         colleagues = Q(created_by__memberships__operator__in=user.memberships.values("operator"))
         shared = self.filter(colleagues, ~Exists(elsewhere), created_by__is_superuser=False).values("pk")
-        return self.filter(Q(created_by=user) | Q(created_by=None) | Q(pk__in=shared))
+        return self.filter(Q(created_by=user) | Q(created_by=None, upload="") | Q(pk__in=shared))
 
     def claim(self, job_id: int, at: datetime) -> "Job | None":
         """Take a queued job for its one runner; None if it is not queued any more."""
@@ -31,6 +34,19 @@ class JobQuerySet(models.QuerySet):
     def held_by(self, job: "Job"):
         """The row of `job` while the attempt that `job` was claimed for is still the one that runs."""
         return self.filter(pk=job.pk, state=Job.State.RUNNING, attempts=job.attempts)
+
+    def delete_uploads(self) -> None:
+        """Delete the files that ended jobs were about; their names stay, because they tell whose the job was."""
+        for job in self.filter(state__in=Job.ENDED).exclude(upload=""):
+            job.upload.storage.delete(job.upload.name)
+
+    def delete_old_files(self, at: datetime) -> None:
+        """Delete the result files of more than RESULT_DAYS ago, and uploads that a dying worker left behind."""
+        oldest = at - timedelta(days=settings.RESULT_DAYS)
+        self.filter(finished_at__gte=oldest).delete_uploads()
+        for job in self.filter(finished_at__lt=oldest).exclude(result_file=""):
+            job.result_file.storage.delete(job.result_file.name)
+            self.filter(pk=job.pk).update(result_file="")
 
 
 class Job(models.Model):
@@ -50,6 +66,8 @@ class Job(models.Model):
         @property
         def shape(self) -> str:
             return {"queued": "○", "running": "■", "done": "●", "failed": "▲"}[self.value]
+
+    ENDED = (State.DONE, State.FAILED)
 
     kind = models.CharField(max_length=50)
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)

@@ -101,7 +101,7 @@ class Command(BaseCommand):
         passwords = demo.create_users()
         demo.create_service_centres()
         if demo.needs_history():
-            demo.queue_learning(sites)  # before the history, because afterwards nothing tells that it is missing
+            demo.queue_learning()  # before the history, because afterwards nothing tells that it is missing
             self.stdout.write(f"Making a demo network of {sites} sites with {days} days of history ...")
             self.run_command("generate_history", f"--sites={sites}", f"--days={days}", f"--seed={demo.SEED}", "--load")
         demo.grant_memberships()
@@ -142,7 +142,9 @@ class Command(BaseCommand):
         self.stdout.write("\n".join([*lines, "Ctrl-C stops everything.", ""]))
 
     def stop_engines(self) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        """Stop them to the end: impatience, or a terminal that closes, must not leave one of them running."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
         connections.close_all()
         for name in embedded.stop():
             process_logs.show("up", f"{name} has stopped")
