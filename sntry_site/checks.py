@@ -22,7 +22,7 @@ def check_database_kind(app_configs, **_):
     """E001: everything is written for PostgreSQL."""
     if settings.DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
         return []
-    hint = "Set DATABASE_URL=postgres://user:password@host/name, or leave it out for the embedded PostgreSQL."
+    hint = "Set DATABASE_URL=postgres://<user>:<password>@<host>/<name>, or leave it out for the embedded PostgreSQL."
     return [Error("DATABASE_URL is not the address of a PostgreSQL.", hint=hint, id="sntry.E001")]
 
 

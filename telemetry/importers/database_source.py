@@ -63,7 +63,7 @@ REASONS = (
     ),
     ("Connection refused|No such file", "nothing listens at its host and port"),
     ("timeout|timed out", f"it did not answer within {CONNECT_SECONDS} seconds"),
-    ("invalid|missing|unexpected", "the URL is not of the form postgresql://user:password@host:5432/name"),
+    ("invalid|missing|unexpected", "the URL is not of the form postgresql://<user>:<password>@<host>:5432/<name>"),
 )
 
 

@@ -37,7 +37,7 @@ class Command(BaseCommand):
         if not url:
             raise CommandError(
                 f"The environment variable {variable} is not set; put the URL of the source database into it, "
-                "as postgresql://user:password@host:5432/name."
+                "as postgresql://<user>:<password>@<host>:5432/<name>."
             )
         try:
             ZoneInfo(time_zone)
