@@ -97,7 +97,7 @@ class WorkOrderAdmin(BaseAdmin):
     ]
     fieldsets = [
         (None, {"fields": [("number", "state_badge"), "title", ("site", "charger"), "incident"]}),
-        ("Plan", {"fields": [("priority", "technician"), "cause"]}),
+        ("Plan", {"fields": [("priority", "technician"), ("cause", "found_cause")]}),
         ("Times", {"fields": [("opened_at", "closed_at"), "changed_at"]}),
     ]
     state_badge = staticmethod(badge_column("state", "state", WorkOrder.State))

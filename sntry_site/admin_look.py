@@ -49,6 +49,7 @@ NAVIGATION = [
         _link("Status reports", "history", "telemetry_statusreport_changelist"),
         _link("Readings", "speed", "telemetry_reading_changelist"),
         _link("Sessions", "bolt", "telemetry_chargingsession_changelist"),
+        _link("Soft events", "graphic_eq", "telemetry_softevents_changelist"),
         _link("Risks", "trending_up", "telemetry_risk_changelist"),
         _link("Models", "model_training", "telemetry_riskmodel_changelist"),
     ),

@@ -19,6 +19,7 @@ from .models import (
     SiteOverride,
     SiteState,
     SiteStatus,
+    SoftEvents,
     StatusReport,
     Tick,
     WorldState,
@@ -69,6 +70,14 @@ class ChargingSessionAdmin(BigTableAdmin):
     @admin.display(description="price")
     def paid(self, session):
         return quantity(session.price, session.charger.site.operator.currency, 2)
+
+
+@admin.register(SoftEvents)
+class SoftEventsAdmin(BigTableAdmin):
+    time = "at"
+    list_display = ["at", "charger", "missed_heartbeats", "soft_trips", "power_dips", "reboots", "retries"]
+    list_select_related = ["charger"]
+    place_filter = ("charger", PlaceFilter)
 
 
 @admin.register(Outage)

@@ -86,7 +86,13 @@ def test_filters_name_no_other_operator(mine, other, client):
 
 @pytest.mark.parametrize(
     ("page", "place"),
-    [("reading", "site"), ("statusreport", "charger"), ("chargingsession", "charger"), ("outage", "charger")],
+    [
+        ("reading", "site"),
+        ("statusreport", "charger"),
+        ("chargingsession", "charger"),
+        ("softevents", "charger"),
+        ("outage", "charger"),
+    ],
 )
 def test_a_place_filter_names_a_place_only_to_those_who_may_see_it(page, place, mine, other, client):
     theirs = (Site if place == "site" else Charger).objects.first()

@@ -20,6 +20,7 @@ from telemetry.models import (
     RiskModel,
     SiteOverride,
     SiteState,
+    SoftEvents,
     StatusReport,
 )
 
@@ -52,6 +53,10 @@ def session(world, **fields):
 
 def report(world):
     StatusReport.objects.create(charger=world.charger, reported_at=NOW, status="FAULTED")
+
+
+def soft_events(world, **fields):
+    SoftEvents.objects.create(charger=world.charger, at=NOW, **fields)
 
 
 def active_model():
@@ -109,6 +114,8 @@ REFUSED = {
     "session_once_per_charger_and_start": lambda w: twice(session, w),
     "session_ends_after_start": lambda w: session(w, ended_at=NOW - HOUR),
     "session_energy_not_negative": lambda w: session(w, energy_kwh=-1),
+    "soft_events_once_per_charger_and_half_hour": lambda w: twice(soft_events, w),
+    "soft_events_not_negative": lambda w: soft_events(w, reboots=-1),
     "risk_probability_0_to_1": lambda w: Risk.objects.create(site=w.site, at=NOW, probability=-0.1, level="low"),
     "risk_model_one_active_per_kind": lambda w: twice(active_model),
     "override_ends_after_start": lambda w: SiteOverride.objects.create(site=w.site, starts_at=NOW, ends_at=NOW - HOUR),

@@ -175,6 +175,9 @@ class WorkOrder(models.Model):
     site = models.ForeignKey("stations.Site", models.PROTECT, related_name="work_orders")
     charger = models.ForeignKey("stations.Charger", models.PROTECT, related_name="work_orders", null=True, blank=True)
     cause = models.CharField(max_length=20, choices=Cause, default=Cause.UNKNOWN)
+    found_cause = models.CharField(
+        "cause found", max_length=20, choices=Cause, blank=True, db_default="", help_text="What the technician found."
+    )
     state = models.CharField(max_length=12, choices=State, default=State.NEW)
     priority = models.CharField(max_length=8, choices=Priority, default=Priority.NORMAL)
     title = models.CharField(max_length=200)

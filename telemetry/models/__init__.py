@@ -3,6 +3,7 @@ from .readings import Climatology, LiveReading, LocalEvent, Reading, SiteStatus,
 from .risk import Risk, RiskModel
 from .sessions import ChargingSession
 from .sites import RiskLevel, SiteState
+from .soft_events import SoftEvents
 from .status import ChargerState, ChargerStatus, StatusReport
 from .ticks import SiteOverride, Tick, WorldState
 
@@ -21,6 +22,7 @@ __all__ = [
     "SiteOverride",
     "SiteState",
     "SiteStatus",
+    "SoftEvents",
     "StatusReport",
     "Tick",
     "Weather",

@@ -133,7 +133,7 @@ def record_arrays(charger_ids, reported_at, statuses, error_codes, temperatures_
     rows = len(charger_ids)
     batch = {
         "chargers": [int(charger) for charger in charger_ids],
-        "at": _times(reported_at),
+        "at": utc_times(reported_at),
         "statuses": [str(status) for status in statuses],
         "codes": [""] * rows if error_codes is None else [str(code or "") for code in error_codes],
         "temperatures": [None] * rows if temperatures_c is None else [_number(value) for value in temperatures_c],
@@ -171,7 +171,7 @@ def _record(cursor, source: str, batch: dict | None, faults: Sequence[str]) -> i
     return sum(counts)
 
 
-def _times(values: Sequence[datetime] | np.ndarray) -> list[datetime]:
+def utc_times(values: Sequence[datetime] | np.ndarray) -> list[datetime]:
     """Aware datetimes, or numpy's, which are UTC and do not say so."""
     if isinstance(values, np.ndarray) and values.dtype.kind == "M":
         return [value.replace(tzinfo=UTC) for value in values.astype("M8[us]").tolist()]
