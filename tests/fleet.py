@@ -18,6 +18,7 @@ from telemetry.models import (
     RiskModel,
     SiteOverride,
     SiteState,
+    SoftEvents,
     StatusReport,
     Tick,
     WorldState,
@@ -99,6 +100,7 @@ def _fill_one(operator: Operator, number: int, centre: ServiceCentre, model: Ris
     Climatology.objects.create(site=here, gas_price=3, traffic_index=2, **usual)
     StatusReport.objects.create(charger=port, reported_at=at, status="FAULTED", error_code="E1")
     ChargingSession.objects.create(charger=port, started_at=at, price="0.4")
+    SoftEvents.objects.create(charger=port, at=at, retries=1)
     Outage.objects.create(charger=port, started_at=at, status="FAULTED")
     Risk.objects.create(site=here, at=at, probability=0.5, level="watch", reason="busy", model=model)
     SiteOverride.objects.create(site=here, starts_at=at, ends_at=NOW, by=someone)
