@@ -28,7 +28,7 @@ from .models import (
 
 @admin.register(StatusReport)
 class StatusReportAdmin(BigTableAdmin):
-    list_display = ["reported_at", "charger", "state", "error_code", "temperature", "received"]
+    list_display = ["reported_at", "charger", "state", "error_code", "vendor_code", "temperature", "received"]
     list_select_related = ["charger"]
     place_filter = ("charger", PlaceFilter)
     more_filters = (("status", admin.ChoicesFieldListFilter),)
@@ -84,7 +84,9 @@ class SoftEventsAdmin(BigTableAdmin):
 class OutageAdmin(HistoryAdmin):
     """Derived from status reports; only the reason for which one does not count is a person's to write."""
 
-    list_display = ["charger", "site", "state", "started", "ended", "lasted", "error_code", "excluded_reason"]
+    list_display = [
+        "charger", "site", "state", "started", "ended", "lasted", "error_code", "vendor_code", "excluded_reason",
+    ]  # fmt: skip
     list_select_related = ["charger__site"]
     list_filter = [
         open_filter("ended_at", "still going on", "over"),
@@ -97,7 +99,7 @@ class OutageAdmin(HistoryAdmin):
     search_fields = ["charger__external_id__iexact"]
     search_help_text = "ID of a charger"
     ordering = ("-started_at",)
-    readonly_fields = ["charger", "started_at", "ended_at", "left_censored", "status", "error_code"]
+    readonly_fields = ["charger", "started_at", "ended_at", "left_censored", "status", "error_code", "vendor_code"]
     state = staticmethod(badge_column("status", "state", ChargerStatus))
     started = staticmethod(moment_column("started_at", "started"))
 
@@ -146,7 +148,7 @@ class SiteStateAdmin(HistoryAdmin):
 
 @admin.register(ChargerState)
 class ChargerStateAdmin(HistoryAdmin):
-    list_display = ["charger", "state", "since_when", "error_code", "temperature", "heard"]
+    list_display = ["charger", "state", "since_when", "error_code", "vendor_code", "temperature", "heard"]
     list_select_related = ["charger"]
     list_filter = [
         ("status", admin.ChoicesFieldListFilter),

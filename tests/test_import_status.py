@@ -75,12 +75,15 @@ def test_known_chargers_stay_where_they_are_and_new_ones_come_to_the_site_named(
     assert list(temperatures) == [20.5, None]
 
 
-def test_a_file_may_say_which_error_came_with_a_status(tmp_path):
-    lines = ("2025-01-01 00:00,A,FAULTED,20.5,GroundFailure", "2025-01-01 01:00,A,AVAILABLE,20.5,")
-    load("import_status", status_file(tmp_path / "s.csv", *lines, header=STATUS_HEADER + ",error_code"))
-    codes = StatusReport.objects.order_by("reported_at").values_list("error_code", flat=True)
-    assert list(codes) == ["GroundFailure", ""]
-    assert Outage.objects.get().error_code == "GroundFailure"
+def test_a_file_may_say_which_codes_came_with_a_status(tmp_path):
+    lines = ("2025-01-01 00:00,A,FAULTED,20.5,GroundFailure,CX002", "2025-01-01 01:00,A,AVAILABLE,20.5,,")
+    load("import_status", status_file(tmp_path / "s.csv", *lines, header=STATUS_HEADER + ",error_code,vendor_code"))
+    codes = StatusReport.objects.order_by("reported_at").values_list("error_code", "vendor_code")
+    assert list(codes) == [("GroundFailure", "CX002"), ("", "")]
+    assert Outage.objects.values_list("error_code", "vendor_code").get() == ("GroundFailure", "CX002")
+    without = status_file(tmp_path / "u.csv", lines[0].rpartition(",")[0], header=STATUS_HEADER + ",error_code")
+    load("import_status", without)
+    assert Outage.objects.get().vendor_code == ""
     with pytest.raises(CommandError, match="colour"):
         load("import_status", status_file(tmp_path / "t.csv", lines[0], header=STATUS_HEADER + ",colour"))
 

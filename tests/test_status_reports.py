@@ -89,7 +89,7 @@ def test_the_state_is_the_last_report_and_counts_since_its_run_began():
     assert (state.status, state.since, state.last_report_at) == ("CHARGING", minute(10), minute(15))
 
 
-def test_error_code_and_temperature_are_kept():
+def test_codes_and_temperature_are_kept():
     (charger,) = make_chargers()
     StatusReport.objects.record(
         np.array([charger, charger]),
@@ -97,11 +97,14 @@ def test_error_code_and_temperature_are_kept():
         ["FAULTED", "AVAILABLE"],
         ["E1", None],
         np.array([np.nan, 21.5]),
+        ["CX9", None],
     )
     first, second = StatusReport.objects.order_by("reported_at")
     assert (first.reported_at, first.error_code, first.temperature_c) == (START, "E1", None)
     assert (second.error_code, second.temperature_c) == ("", 21.5)
-    assert Outage.objects.get().error_code == "E1"
+    assert (first.vendor_code, second.vendor_code) == ("CX9", "")
+    assert Outage.objects.values_list("error_code", "vendor_code").get() == ("E1", "CX9")
+    assert ChargerState.objects.get().vendor_code == ""
     assert ChargerState.objects.get().temperature_c == 21.5
 
 
@@ -145,14 +148,15 @@ def test_staged_rows_are_recorded_in_the_order_of_their_copying():
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             "CREATE TEMP TABLE staged (charger_id bigint, reported_at timestamptz, status text, error_code text, "
-            "temperature_c double precision) ON COMMIT DROP"
+            "vendor_code text, temperature_c double precision) ON COMMIT DROP"
         )
         with cursor.copy("COPY staged FROM STDIN") as copy:
-            copy.write_row((charger, START, "AVAILABLE", None, None))
-            copy.write_row((charger, minute(5), "AVAILABLE", None, 20.0))
-            copy.write_row((charger, minute(5), "FAULTED", "E7", 21.0))
+            copy.write_row((charger, START, "AVAILABLE", None, None, None))
+            copy.write_row((charger, minute(5), "AVAILABLE", None, None, 20.0))
+            copy.write_row((charger, minute(5), "FAULTED", "E7", "V7", 21.0))
         assert StatusReport.objects.record_staged(cursor, "staged") == 2
     assert outages() == [(5, None)]
+    assert ChargerState.objects.values_list("error_code", "vendor_code").get() == ("E7", "V7")
 
 
 REPORTS = st.lists(

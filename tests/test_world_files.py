@@ -78,7 +78,7 @@ def test_the_same_seed_gives_the_same_bytes_in_every_file(tmp_path, suffix):
         folder.mkdir()
         written(folder / f"history.{suffix}", seed=seed, days=2, sites=40, dirt=True)
     names = sorted(file.name for file in folders[0].iterdir())
-    assert len(names) == 9
+    assert len(names) == 8
     for name in names:
         one, two, three = ((folder / name).read_bytes() for folder in folders)
         assert one == two

@@ -20,7 +20,7 @@ from .staging import CLOCK_SKEW
 STATUS_BATCH = """
 CREATE TEMP TABLE status_batch AS
 SELECT ours.id AS charger_id, "time" AS reported_at, upper(trim(status)) AS status, NULL::text AS error_code,
-    temperature_celsius AS temperature_c
+    NULL::text AS vendor_code, temperature_celsius AS temperature_c
 FROM source_charger_status JOIN source_chargers USING (charger_id)
 JOIN stations_charger AS ours ON ours.external_id = coalesce(nullif(source_chargers.external_id, ''), charger_id)
 """

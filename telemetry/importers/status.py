@@ -1,4 +1,4 @@
-"""Files of what chargers said: time, charger_id, status, temperature_celsius and, if known, error_code."""
+"""Files of what chargers said: time, charger_id, status, temperature_celsius and, if known, the codes with it."""
 
 from datetime import datetime
 from pathlib import Path
@@ -16,14 +16,17 @@ from .report import ImportReport
 from .staging import Names, Order, stage
 
 _STATUSES = ChargerStatus.values
+_CODES = ("error_code", "vendor_code")
 _CREATE = """
 CREATE TEMPORARY TABLE staged_status (line integer, subject integer, at timestamptz, status smallint,
-    temperature_c double precision, error_code integer) ON COMMIT DROP
+    temperature_c double precision, error_code integer, vendor_code integer) ON COMMIT DROP
 """
 _BATCH = """
 CREATE TEMPORARY TABLE status_batch ON COMMIT DROP AS
 SELECT charger.id AS charger_id, staged.at AS reported_at, (%s::text[])[staged.status + 1] AS status,
-    nullif((%s::text[])[staged.error_code + 1], '') AS error_code, nullif(staged.temperature_c, 'NaN') AS temperature_c
+    nullif((%s::text[])[staged.error_code + 1], '') AS error_code,
+    nullif((%s::text[])[staged.vendor_code + 1], '') AS vendor_code,
+    nullif(staged.temperature_c, 'NaN') AS temperature_c
 FROM staged_status staged
 JOIN unnest(%s::text[]) WITH ORDINALITY AS named (external_id, number) ON named.number = staged.subject + 1
 JOIN stations_charger charger ON charger.external_id = named.external_id
@@ -39,9 +42,9 @@ def status_shape(order: Order) -> Shape:
             "charger_id": Text(64),
             "status": Word({status: number for number, status in enumerate(_STATUSES)}),
             "temperature_celsius": Number(-100, 300, required=False),
-            "error_code": Text(50, required=False),
+            **{name: Text(50, required=False) for name in _CODES},
         },
-        optional=("error_code",),
+        optional=_CODES,
     )
 
 
@@ -62,7 +65,7 @@ def import_status(
     Raises ImportRefused as `import_readings` does.
     """
     order, chargers = Order(Path(path), skip_bad, time_zone, rejects_path, progress, now, member), Names()
-    codes = Names([""], {"": 0})
+    codes = {name: Names([""], {"": 0}) for name in _CODES}
 
     def take(parsed: Parsed) -> dict[str, np.ndarray]:
         return {
@@ -70,9 +73,7 @@ def import_status(
             "at": parsed.values["time"],
             "status": parsed.values["status"],
             "temperature_c": parsed.values["temperature_celsius"],
-            "error_code": codes.numbers(parsed, "error_code")
-            if "error_code" in parsed.values
-            else np.zeros(len(parsed.lines), np.int32),
+            **{name: _code_numbers(parsed, name, codes[name]) for name in _CODES},
         }
 
     with transaction.atomic(), connection.cursor() as cursor:
@@ -83,9 +84,14 @@ def import_status(
         if unknown := unknown_chargers(chargers.texts):
             home = shared_site(site, operator, order.member)
             report.notes.append(create_chargers(cursor, unknown, [home] * len(unknown)))
-        cursor.execute(_BATCH, [_STATUSES, codes.texts, chargers.texts])
+        cursor.execute(_BATCH, [_STATUSES, *(codes[name].texts for name in _CODES), chargers.texts])
         cursor.execute(_KNOWN)
         known = cursor.fetchone()[0]
         report.count(known, StatusReport.objects.record_staged(cursor, "status_batch"))
         cursor.execute("DROP TABLE staged_status, status_batch")
     return report
+
+
+def _code_numbers(parsed: Parsed, column: str, codes: Names) -> np.ndarray:
+    """The number of each row's code; 0, the empty one, where the file has no such column."""
+    return codes.numbers(parsed, column) if column in parsed.values else np.zeros(len(parsed.lines), np.int32)

@@ -21,6 +21,7 @@ class Outage(models.Model):
     left_censored = models.BooleanField(default=False, help_text="It had begun before the first report.")
     status = models.CharField(max_length=11, help_text="The fault state in which it began.")
     error_code = models.CharField(max_length=50, blank=True)
+    vendor_code = models.CharField(max_length=50, blank=True, default="", db_default="")
     excluded_reason = models.CharField(max_length=100, blank=True, help_text="Why it does not count against uptime.")
 
     objects = OutageQuerySet.as_manager()

@@ -19,14 +19,16 @@ ON CONFLICT (charger_id) DO UPDATE SET status = excluded.status WHERE false
 
 REPORTS = """
 WITH changed AS (
-    INSERT INTO telemetry_statusreport AS known (charger_id, reported_at, status, error_code, temperature_c)
+    INSERT INTO telemetry_statusreport AS known
+        (charger_id, reported_at, status, error_code, vendor_code, temperature_c)
     SELECT DISTINCT ON (charger_id, reported_at)
-        charger_id, reported_at, status, coalesce(error_code, ''), temperature_c
+        charger_id, reported_at, status, coalesce(error_code, ''), coalesce(vendor_code, ''), temperature_c
     FROM {source} ORDER BY charger_id, reported_at, position DESC
     ON CONFLICT (charger_id, reported_at) DO UPDATE
-    SET status = excluded.status, error_code = excluded.error_code, temperature_c = excluded.temperature_c
-    WHERE (known.status, known.error_code, known.temperature_c)
-        IS DISTINCT FROM (excluded.status, excluded.error_code, excluded.temperature_c)
+    SET status = excluded.status, error_code = excluded.error_code, vendor_code = excluded.vendor_code,
+        temperature_c = excluded.temperature_c
+    WHERE (known.status, known.error_code, known.vendor_code, known.temperature_c)
+        IS DISTINCT FROM (excluded.status, excluded.error_code, excluded.vendor_code, excluded.temperature_c)
     RETURNING charger_id, reported_at
 )
 SELECT charger_id, min(reported_at), count(*) FROM changed GROUP BY charger_id ORDER BY charger_id
@@ -45,7 +47,7 @@ WITH ranges AS (
     ) AS going_on ON true
 ),
 reports AS (
-    SELECT charger_id, reported_at, status, error_code, since, status = ANY(%(faults)s) AS is_out,
+    SELECT charger_id, reported_at, status, error_code, vendor_code, since, status = ANY(%(faults)s) AS is_out,
         lag(status = ANY(%(faults)s)) OVER by_time AS was_out
     FROM ranges JOIN telemetry_statusreport USING (charger_id) WHERE reported_at >= since
     WINDOW by_time AS (PARTITION BY charger_id ORDER BY reported_at)
@@ -57,7 +59,7 @@ turns AS (
 SELECT charger_id, reported_at, ended_at, was_out IS NULL AND NOT EXISTS (
         SELECT FROM telemetry_statusreport AS earlier
         WHERE earlier.charger_id = turns.charger_id AND earlier.reported_at < turns.since
-    ), status, error_code
+    ), status, error_code, vendor_code
 FROM turns WHERE is_out ORDER BY charger_id, reported_at
 """  # noqa: S608  (made of constants)
 
@@ -72,24 +74,25 @@ WHERE telemetry_outage.charger_id = affected.charger_id AND started_at >= since 
 # In the order of time, because the outage that was open is closed before the next one of its charger is opened.
 OUTAGES = """
 INSERT INTO telemetry_outage AS known
-    (charger_id, started_at, ended_at, left_censored, status, error_code, excluded_reason)
-SELECT charger_id, started_at, ended_at, left_censored, status, error_code, ''
+    (charger_id, started_at, ended_at, left_censored, status, error_code, vendor_code, excluded_reason)
+SELECT charger_id, started_at, ended_at, left_censored, status, error_code, vendor_code, ''
 FROM unnest(%(out)s::bigint[], %(started)s::timestamptz[], %(ended)s::timestamptz[], %(censored)s::boolean[],
-    %(status)s::text[], %(code)s::text[]) AS spell (charger_id, started_at, ended_at, left_censored, status, error_code)
+    %(status)s::text[], %(code)s::text[], %(vendor)s::text[])
+    AS spell (charger_id, started_at, ended_at, left_censored, status, error_code, vendor_code)
 ORDER BY charger_id, started_at
 ON CONFLICT (charger_id, started_at) DO UPDATE
 SET ended_at = excluded.ended_at, left_censored = excluded.left_censored, status = excluded.status,
-    error_code = excluded.error_code
-WHERE (known.ended_at, known.left_censored, known.status, known.error_code)
-    IS DISTINCT FROM (excluded.ended_at, excluded.left_censored, excluded.status, excluded.error_code)
+    error_code = excluded.error_code, vendor_code = excluded.vendor_code
+WHERE (known.ended_at, known.left_censored, known.status, known.error_code, known.vendor_code) IS DISTINCT FROM
+    (excluded.ended_at, excluded.left_censored, excluded.status, excluded.error_code, excluded.vendor_code)
 """
 
 # The run of the last status began after the last report of another one. That report is looked for among those that a
 # batch can have changed; before them the state's own `since` still holds, unless the batch reaches back beyond it.
 STATES = f"""
 UPDATE telemetry_chargerstate AS known
-SET status = last.status, error_code = last.error_code, temperature_c = last.temperature_c,
-    last_report_at = last.reported_at, since = CASE
+SET status = last.status, error_code = last.error_code, vendor_code = last.vendor_code,
+    temperature_c = last.temperature_c, last_report_at = last.reported_at, since = CASE
         WHEN late.reported_at IS NULL AND state.since < affected.since
         THEN CASE WHEN state.status = last.status THEN state.since ELSE affected.since END
         ELSE (
@@ -100,7 +103,7 @@ SET status = last.status, error_code = last.error_code, temperature_c = last.tem
 FROM {AFFECTED}
 JOIN telemetry_chargerstate AS state USING (charger_id)
 CROSS JOIN LATERAL (
-    SELECT status, error_code, temperature_c, reported_at FROM telemetry_statusreport
+    SELECT status, error_code, vendor_code, temperature_c, reported_at FROM telemetry_statusreport
     WHERE charger_id = affected.charger_id ORDER BY reported_at DESC LIMIT 1
 ) AS last
 LEFT JOIN LATERAL (
@@ -119,14 +122,16 @@ WHERE known.charger_id = affected.charger_id
 
 BATCH = """
 unnest(%(chargers)s::bigint[], %(at)s::timestamptz[], %(statuses)s::text[], %(codes)s::text[],
-    %(temperatures)s::double precision[]) WITH ORDINALITY
-    AS batch (charger_id, reported_at, status, error_code, temperature_c, position)
+    %(vendor)s::text[], %(temperatures)s::double precision[]) WITH ORDINALITY
+    AS batch (charger_id, reported_at, status, error_code, vendor_code, temperature_c, position)
 """
 STAGED = '(SELECT *, ctid AS position FROM "{table}") AS batch'
 LARGE = 50_000  # rows, from which on the planner needs to know about them
 
 
-def record_arrays(charger_ids, reported_at, statuses, error_codes, temperatures_c, faults: Sequence[str]) -> int:
+def record_arrays(
+    charger_ids, reported_at, statuses, error_codes, temperatures_c, vendor_codes, faults: Sequence[str]
+) -> int:
     """Record arrays of equal length; see `StatusReport.objects.record`."""
     if len(charger_ids) == 0:
         return 0
@@ -135,7 +140,8 @@ def record_arrays(charger_ids, reported_at, statuses, error_codes, temperatures_
         "chargers": [int(charger) for charger in charger_ids],
         "at": utc_times(reported_at),
         "statuses": [str(status) for status in statuses],
-        "codes": [""] * rows if error_codes is None else [str(code or "") for code in error_codes],
+        "codes": _texts(error_codes, rows),
+        "vendor": _texts(vendor_codes, rows),
         "temperatures": [None] * rows if temperatures_c is None else [_number(value) for value in temperatures_c],
     }
     if {len(column) for column in batch.values()} != {rows}:
@@ -162,7 +168,7 @@ def _record(cursor, source: str, batch: dict | None, faults: Sequence[str]) -> i
         cursor.execute("ANALYZE telemetry_statusreport")
     affected = {"chargers": chargers, "since": since, "faults": list(faults)}
     cursor.execute(SPELLS, affected)
-    names = ("out", "started", "ended", "censored", "status", "code")
+    names = ("out", "started", "ended", "censored", "status", "code", "vendor")
     columns = list(zip(*cursor.fetchall(), strict=True)) or [()] * len(names)
     spells = {name: list(column) for name, column in zip(names, columns, strict=True)}
     cursor.execute(VANISHED, affected | spells)
@@ -176,6 +182,10 @@ def utc_times(values: Sequence[datetime] | np.ndarray) -> list[datetime]:
     if isinstance(values, np.ndarray) and values.dtype.kind == "M":
         return [value.replace(tzinfo=UTC) for value in values.astype("M8[us]").tolist()]
     return list(values)
+
+
+def _texts(values, rows: int) -> list[str]:
+    return [""] * rows if values is None else [str(value or "") for value in values]
 
 
 def _number(value) -> float | None:

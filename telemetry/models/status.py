@@ -40,7 +40,9 @@ OUT_STATES = (*FAULT_STATES, ChargerStatus.UNAVAILABLE.value)
 class StatusReportQuerySet(ScopedQuerySet):
     operator_path = "charger__site__operator"
 
-    def record(self, charger_ids, reported_at, statuses, error_codes=None, temperatures_c=None) -> int:
+    def record(
+        self, charger_ids, reported_at, statuses, error_codes=None, temperatures_c=None, vendor_codes=None
+    ) -> int:
         """Record what chargers said, arrays of equal length; return how many rows are new or different.
 
         The only writer of StatusReport, ChargerState and Outage, all in one transaction with a fixed number of
@@ -51,13 +53,15 @@ class StatusReportQuerySet(ScopedQuerySet):
         unknown = sorted(set(map(str, statuses)) - set(ChargerStatus.values))
         if unknown:
             raise ValueError(f"unknown charger status {unknown[0]!r}; known are {', '.join(ChargerStatus.values)}")
-        return record_arrays(charger_ids, reported_at, statuses, error_codes, temperatures_c, FAULT_STATES)
+        return record_arrays(
+            charger_ids, reported_at, statuses, error_codes, temperatures_c, vendor_codes, FAULT_STATES
+        )
 
     def record_staged(self, cursor, table: str) -> int:
         """The same for the rows of a staging table, in the order in which they were copied into it.
 
-        Its columns: charger_id bigint, reported_at timestamptz, status text, error_code text (may be null),
-        temperature_c double precision (may be null).
+        Its columns: charger_id bigint, reported_at timestamptz, status text and, where any of them may be null,
+        error_code text, vendor_code text, temperature_c double precision.
         """
         return record_table(cursor, table, FAULT_STATES)
 
@@ -69,6 +73,7 @@ class StatusReport(models.Model):
     reported_at = models.DateTimeField()
     status = models.CharField(max_length=11, choices=ChargerStatus)
     error_code = models.CharField(max_length=50, blank=True)
+    vendor_code = models.CharField(max_length=50, blank=True, default="", db_default="")
     temperature_c = models.FloatField("temperature (°C)", null=True, blank=True)
     received_at = models.DateTimeField(db_default=models.functions.Now())
 
@@ -122,6 +127,7 @@ class ChargerState(models.Model):
     charger = models.OneToOneField("stations.Charger", models.CASCADE, primary_key=True, related_name="state")
     status = models.CharField(max_length=11, choices=ChargerStatus, default=ChargerStatus.UNKNOWN)
     error_code = models.CharField(max_length=50, blank=True)
+    vendor_code = models.CharField(max_length=50, blank=True, default="", db_default="")
     temperature_c = models.FloatField("temperature (°C)", null=True, blank=True)
     since = models.DateTimeField(null=True, blank=True, help_text="When it entered this state.")
     last_report_at = models.DateTimeField(null=True, blank=True)

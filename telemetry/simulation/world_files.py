@@ -21,19 +21,19 @@ from .station import station_rows
 from .streams import STEPS_PER_DAY
 from .world import World
 
-EXTRAS = ("statuses", "sessions", "orders", "truth")
+EXTRAS = ("statuses", "soft-events", "sessions", "orders", "truth")
 LEAD_DAYS = 14  # in which outages, queues and temperatures find their way before the first row
 _HEADERS = {
-    "statuses": "time,charger_id,status,temperature_celsius,error_code",
-    "faults": "time,charger_id,status,error_code,vendor_code",
-    "signals": "time,charger_id," + ",".join(SIGNALS),
+    "statuses": "time,charger_id,status,temperature_celsius,error_code,vendor_code",
+    "soft-events": "time,charger_id," + ",".join(SIGNALS),
     "sessions": "start_time,charger_id,site_id,success,duration_minutes,energy_kwh",
     "session-reasons": "start_time,charger_id,reason",
     "orders": "opened_at,dispatched_at,arrived_at,closed_at,charger_id,cause,part,waited_for_parts,onsite_minutes",
     "truth": "started_at,told_at,ended_at,charger_id,cause,is_trip,was_announced,is_visit",
 }
 _FILES = {
-    "statuses": ("statuses", "faults", "signals"),
+    "statuses": ("statuses",),
+    "soft-events": ("soft-events",),
     "sessions": ("sessions", "session-reasons"),
     "orders": ("orders",),
     "truth": ("truth",),
@@ -53,7 +53,7 @@ def write_world(
 ) -> int:
     """Write a world's readings to `path` as `write_history` does, and the `extras` (of EXTRAS) beside it.
 
-    `history.csv` with `statuses` also makes history-statuses.csv, history-faults.csv and history-signals.csv;
+    `history.csv` with `statuses` also makes history-statuses.csv, and so on;
     `truth` also history-hazard.npy, the true hazard per hour of each half-hour and charger (float32, NaN: down).
     Returns how many readings. Raises ValueError for an unknown extra, and as `history` does.
     """
@@ -108,17 +108,17 @@ class _Writer:
             self._statuses(opening_reports(self.world), dirt=False)
         done = 0
         while done < self.steps:
-            rows, signals = [], []
+            rows, soft_events = [], []
             for _ in range(min(STEPS_PER_DAY, self.steps - done)):
                 was_up = self.world.state.is_up
                 self.world.advance()
                 if "truth" in self.extras:
                     self.hazard.write(np.where(was_up, self.world.stopping.sum(0), np.nan).astype("<f4").tobytes())
                 rows.append(station_rows(self.world))
-                if "statuses" in self.extras:
-                    signals.append(self._soft_events())
+                if "soft-events" in self.extras:
+                    soft_events.append(self._soft_events())
                 done += 1
-            self._write_day(self.world.journal.take(), signals)
+            self._write_day(self.world.journal.take(), soft_events)
             yield {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
         if "orders" in self.extras:
             self._orders()
@@ -128,13 +128,13 @@ class _Writer:
         told = np.flatnonzero(events.any(0))
         return told, np.vstack([np.full(len(told), (self.world.step - 1) * 30), events[:, told]])
 
-    def _write_day(self, happened: dict, signals: list) -> None:
+    def _write_day(self, happened: dict, soft_events: list) -> None:
         if "statuses" in self.extras:
             self._statuses(happened["reports"], dirt=self.dirt)
-            charger, events = np.concatenate([s[0] for s in signals]), np.hstack([s[1] for s in signals])
-            self._write(
-                "signals", [_times(events[0]), self.charger_id.take(pa.array(charger)), *map(pa.array, events[1:])]
-            )
+        if "soft-events" in self.extras:
+            charger, (minute, *counts) = map(np.hstack, zip(*soft_events, strict=True))
+            ids = self.charger_id.take(pa.array(charger))
+            self._write("soft-events", [_times(minute), ids, *(pa.array(count.astype("i2")) for count in counts)])
         if "sessions" in self.extras:
             self._sessions(happened["sessions"])
         if "truth" in self.extras:
@@ -144,17 +144,12 @@ class _Writer:
 
     def _statuses(self, reports: dict, dirt: bool) -> None:
         reports = reports | error_codes(reports, self.world.seed)
-        faults = reports["cause"] >= 0
-        fault = {name: values[faults] for name, values in reports.items()}
-        self._write("faults", [*self._report_cells(fault), pa.array(fault["code"]), pa.array(fault["vendor_code"])])
         if dirt:
             reports = with_dirt(reports, self.world.seed)
-        degrees = _numbers(reports["temperature_c"], 1)
-        self._write("statuses", [*self._report_cells(reports), degrees, pa.array(reports["code"])])
-
-    def _report_cells(self, reports: dict) -> list[pa.Array]:
         status = pa.array(STATUSES).take(pa.array(reports["status"].astype("i4")))
-        return [_times(reports["minute"]), self.charger_id.take(pa.array(reports["charger"])), status]
+        ids, degrees = self.charger_id.take(pa.array(reports["charger"])), _numbers(reports["temperature_c"], 1)
+        codes = [pa.array(reports[name]) for name in ("code", "vendor_code")]
+        self._write("statuses", [_times(reports["minute"]), ids, status, degrees, *codes])
 
     def _sessions(self, sessions: dict) -> None:
         charger = pa.array(sessions["charger"])
