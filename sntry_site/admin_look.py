@@ -13,7 +13,7 @@ def _link(title: str, icon: str, name: str) -> dict:
 
 
 def _may_import(request) -> bool:
-    from telemetry.import_page import may_import  # not above, because settings read this module before there are models
+    from .pages.import_page import may_import  # not above, because settings read this module before there are models
 
     return may_import(request.user)
 

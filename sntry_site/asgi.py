@@ -12,9 +12,8 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 from django.urls import reverse  # noqa: E402
 
-from telemetry.import_page import LARGEST  # noqa: E402
-
 from .body_limit import BodyLimit  # noqa: E402
+from .pages.import_page import LARGEST  # noqa: E402
 from .urls import websocket_urlpatterns  # noqa: E402
 
 MEGABYTE = 1024**2

@@ -4,9 +4,8 @@ from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from telemetry.import_page import import_page
-
 from .pages import board, health, site_actions, sites
+from .pages.import_page import import_page
 
 urlpatterns = [
     path("", board.page, name="board"),

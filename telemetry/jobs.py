@@ -12,7 +12,14 @@ from stations.jobs import JobRefused, enqueue, job_kind
 from stations.models import Site
 
 from . import scoring
-from .importers import ImportRefused, ImportReport, import_readings, import_sessions, import_status
+from .importers import (
+    ImportRefused,
+    ImportReport,
+    import_readings,
+    import_sessions,
+    import_soft_events,
+    import_status,
+)
 from .models import Reading
 from .simulation.history_file import write_history
 from .simulation.network import network
@@ -62,23 +69,33 @@ def extend_history(job, progress) -> dict:
 @job_kind("import_readings")
 def import_uploaded_readings(job, progress) -> dict:
     """Import the upload as half-hours. Parameters, all optional: simulated (true), skip_bad, time_zone."""
-    return _import_upload(job, progress, import_readings, simulated=job.parameters.get("simulated", True))
+    return import_upload(job, progress, import_readings, simulated=job.parameters.get("simulated", True))
 
 
 @job_kind("import_status")
 def import_uploaded_status(job, progress) -> dict:
     """Import the upload as status reports. Parameters, all optional: site, operator, skip_bad, time_zone."""
-    places = {name: job.parameters.get(name) or None for name in ("site", "operator")}
-    return _import_upload(job, progress, import_status, **places)
+    return import_upload(job, progress, import_status, **places(job))
+
+
+@job_kind("import_soft_events")
+def import_uploaded_soft_events(job, progress) -> dict:
+    """Import the upload as soft events. Parameters, all optional: site, operator, skip_bad, time_zone."""
+    return import_upload(job, progress, import_soft_events, **places(job))
 
 
 @job_kind("import_sessions")
 def import_uploaded_sessions(job, progress) -> dict:
     """Import the upload as charging sessions. Parameters, all optional: skip_bad, time_zone."""
-    return _import_upload(job, progress, import_sessions)
+    return import_upload(job, progress, import_sessions)
 
 
-def _import_upload(job, progress, load, **options) -> dict:
+def places(job) -> dict[str, str | None]:
+    """Where chargers belong that nobody has met before, as the job was told."""
+    return {name: job.parameters.get(name) or None for name in ("site", "operator")}
+
+
+def import_upload(job, progress, load, **options) -> dict:
     """Load the job's upload; bad rows become the job's result file, whether they were left out or in the way."""
     with tempfile.TemporaryDirectory() as folder:
         rejects = Path(folder, "rejects.csv")

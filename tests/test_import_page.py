@@ -51,7 +51,7 @@ def test_a_file_that_is_no_table_is_refused_with_a_sentence(name, content, words
 
 
 def test_a_file_of_more_than_two_gigabytes_is_refused(ops, client, monkeypatch):
-    monkeypatch.setattr("telemetry.import_page.LARGEST", 10)
+    monkeypatch.setattr("sntry_site.pages.import_page.LARGEST", 10)
     assert "at most 2 GB" in str(hand_in(client, STATUS).context["form"].errors["file"])
 
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
+from maintenance.models import WorkOrder
 from stations.models import Charger, Site
-from telemetry.models import ChargingSession, Outage, Reading, StatusReport
+from telemetry.models import ChargingSession, Outage, Reading, SoftEvents, StatusReport
 from telemetry.simulation.causes import NAMES
 from telemetry.simulation.history_file import COLUMNS
 from telemetry.simulation.network import network
@@ -91,6 +92,21 @@ def test_readings_do_not_depend_on_what_else_is_written(tmp_path, world):
     assert [file.name for file in tmp_path.iterdir()] == ["alone.csv"]
 
 
+def test_a_history_that_continues_another_has_no_seam(tmp_path):
+    kinds = ("statuses", "soft-events", "sessions", "orders")
+    whole = written(tmp_path / "whole.csv", days=9, scenario=SCENARIOS["poor"], extras=kinds, sites=40)
+    later = tmp_path / "later.csv"
+    start, poor = START + np.timedelta64(5, "D"), SCENARIOS["poor"]
+    write_world(later, network(40, 3), start, 48 * 4, 3, poor, kinds, no_progress, lived_days=5)
+    for name in (None, "soft-events", "sessions", "orders"):
+        long, short = (rows(beside(path, name) if name else path) for path in (whole, later))
+        assert len(short) > 5
+        assert long[-len(short) :] == short, name
+    long, short = (rows(beside(path, "statuses")) for path in (whole, later))
+    opening = int(network(40, 3).ports.sum())  # what every charger would say when the later file begins
+    assert long[-len(short) + opening :] == short[opening:]
+
+
 def test_a_longer_history_begins_with_the_shorter_one(tmp_path, world):
     longer = written(tmp_path / "longer.csv", days=DAYS + 2, extras=())
     assert longer.read_bytes().startswith(world.read_bytes())
@@ -133,7 +149,8 @@ def test_dirt_adds_duplicates_disorder_and_clocks_of_1970_and_changes_no_reading
 @pytest.mark.django_db
 def test_a_world_is_loaded_with_its_chargers_outages_and_sessions():
     options = {"sites": 4, "days": 3, "seed": 2, "end": "2025-07-04", "verbosity": 0}
-    call_command("generate_history", load=True, scenario="poor", extras="statuses,sessions", **options)
+    kinds = "statuses,soft-events,sessions,orders"
+    call_command("generate_history", load=True, scenario="poor", extras=kinds, **options)
     assert Reading.objects.count() == 4 * (3 * 48 + 1)
     assert Charger.objects.count() == sum(Site.objects.values_list("ports_total", flat=True))
     assert set(StatusReport.objects.values_list("charger", flat=True)) == set(
@@ -142,7 +159,10 @@ def test_a_world_is_loaded_with_its_chargers_outages_and_sessions():
     assert Outage.objects.filter(ended_at__isnull=False).exists()
     assert "WeakSignal" in set(StatusReport.objects.values_list("error_code", flat=True))
     assert not StatusReport.objects.filter(status="AVAILABLE").exclude(error_code="").exists()
+    assert "CX007" in set(Outage.objects.values_list("vendor_code", flat=True))
     assert ChargingSession.objects.filter(success=False).exists()
+    assert SoftEvents.objects.filter(missed_heartbeats__gt=0).exists()
+    assert WorkOrder.objects.filter(state="closed").exclude(found_cause="").exists()
     last = Reading.objects.latest("at").at
     for reading in Reading.objects.filter(at=last):
         out = Outage.objects.filter(charger__site=reading.site_id, started_at__lt=last, ended_at__isnull=True).count()
@@ -164,6 +184,6 @@ def test_what_cannot_be_made_is_refused_in_one_sentence(tmp_path, options, sente
 
 
 @pytest.mark.django_db
-def test_orders_and_truth_are_written_and_never_loaded():
+def test_the_truth_is_written_and_never_loaded():
     with pytest.raises(CommandError, match="write the rest with --csv"):
         call_command("generate_history", load=True, scenario="good", extras="truth", sites=2, days=1)

@@ -5,12 +5,13 @@ from functools import reduce
 from operator import or_
 
 from django.conf import settings
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.db.models import F, Q
 
 from stations.access import ScopedQuerySet
 
 from .causes import Cause
+from .closed_orders import record_closed
 
 # One statement: an incident, its order and the order's first step are there together or not at all. An incident that
 # is open already for the same site, charger and cause stops all three.
@@ -115,6 +116,16 @@ class WorkOrderQuerySet(ScopedQuerySet):
         with connection.cursor() as cursor:
             cursor.execute(_MOVE, parameters)
             return [row[0] for row in cursor.fetchall()]
+
+    def record_closed(self, cursor, table: str) -> tuple[int, int]:
+        """Record orders that were closed elsewhere, with their incidents and steps: the rows of a staging table.
+
+        Its columns: charger_id, site_id, charger (external id), opened_at, dispatched_at, arrived_at, closed_at, cause
+        (suspected), suspicion (in words), found_cause, part, waited, minutes on site (may be null). Returns how many
+        were known by charger and opening, and how many rows are new or different.
+        """
+        with transaction.atomic():
+            return record_closed(cursor, table)
 
     def advance_simulated_crews(self, at: datetime) -> list["WorkOrder"]:
         """Move the orders of simulated operators on by a crew that needs a minute or two a step; returns those closed.

@@ -11,8 +11,9 @@ from django.utils import timezone
 from maintenance.models import WorkOrder
 from stations.admin_display import badge, moment, relative
 from stations.models import FleetEvent, Job
-from telemetry.import_page import may_import
 from telemetry.models import ChargerState, ChargerStatus, RiskLevel, RiskModel, SiteState, Tick
+
+from .import_page import may_import
 
 LATE_AFTER = timedelta(seconds=30)
 

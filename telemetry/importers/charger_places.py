@@ -64,5 +64,15 @@ def create_chargers(cursor, charger_ids: list[str], site_ids: list[str]) -> str:
     return f"{_counted(len(changed), 'charger')} created at {_counted(len(set(changed)), 'site')}"
 
 
+def create_unknown_chargers(
+    cursor, charger_ids: list[str], site: str | None, operator: str | None, member
+) -> list[str]:
+    """Create those of `charger_ids` that nobody has met before, at the `shared_site`; notes that say so."""
+    unknown = unknown_chargers(charger_ids)
+    if not unknown:
+        return []
+    return [create_chargers(cursor, unknown, [shared_site(site, operator, member)] * len(unknown))]
+
+
 def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

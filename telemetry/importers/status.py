@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from stations.progress import Progress
 
 from ..models import ChargerStatus, StatusReport
-from .charger_places import create_chargers, shared_site, unknown_chargers
+from .charger_places import create_unknown_chargers
 from .columns import Moment, Number, Text, Word
 from .parsing import Parsed, Shape
 from .report import ImportReport
@@ -81,9 +81,7 @@ def import_status(
         cursor.execute(_CREATE)
         report = stage(cursor, "staged_status", order, status_shape(order), chargers, "time", take)
         order.tell("Merging")
-        if unknown := unknown_chargers(chargers.texts):
-            home = shared_site(site, operator, order.member)
-            report.notes.append(create_chargers(cursor, unknown, [home] * len(unknown)))
+        report.notes += create_unknown_chargers(cursor, chargers.texts, site, operator, order.member)
         cursor.execute(_BATCH, [_STATUSES, *(codes[name].texts for name in _CODES), chargers.texts])
         cursor.execute(_KNOWN)
         known = cursor.fetchone()[0]

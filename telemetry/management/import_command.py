@@ -1,4 +1,4 @@
-"""What the three commands that import a file have in common."""
+"""What the commands that import a file have in common."""
 
 from pathlib import Path
 
@@ -47,3 +47,19 @@ class ImportCommand(BaseCommand):
             self.stderr.write(str(cell))
         for note in report.notes:
             self.stdout.write(f"{note}.")
+
+
+class ChargerImportCommand(ImportCommand):
+    """Imports a file that names chargers and not where they stand."""
+
+    def add_arguments(self, parser):
+        super().add_arguments(parser)
+        parser.add_argument("--site", metavar="EXTERNAL_ID", help="where unknown chargers belong (default: IMPORTED)")
+        parser.add_argument("--operator", metavar="NAME", help="whose site that is (default: Imported)")
+
+    def load_at(self, file: Path, site: str | None, operator: str | None, **shared) -> ImportReport:
+        """Import `file`; unknown chargers come to `site`."""
+        raise NotImplementedError
+
+    def load(self, file, *, options, **shared):
+        return self.load_at(file, options["site"], options["operator"], **shared)

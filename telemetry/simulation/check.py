@@ -47,7 +47,7 @@ class Sample:
 
 def sample(network: Network, start: np.datetime64, days: int, seed: int, scenario: Scenario, progress) -> Sample:
     """Live `days` days of a settled world; `progress(done, total, message)` is called after each."""
-    world, availability = settled_world(network, start, seed, scenario), []
+    world, availability = settled_world(network, start, seed, scenario)[0], []
     pieces: list[dict] = []
     for day in range(days):
         down = []

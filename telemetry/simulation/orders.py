@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from .causes import CAUSES, GRID
+from .causes import CAUSES, FIRMWARE, GRID
 from .chargers import Chargers
+from .reports import is_vague
 from .streams import Streams
 
 WRONG_SHARE = 0.05  # of causes that are written down wrongly
@@ -12,8 +13,8 @@ WRONG_SHARE = 0.05  # of causes that are written down wrongly
 def closed_orders(outages: dict[str, np.ndarray], chargers: Chargers, until: float, seed: int) -> dict[str, np.ndarray]:
     """Orders of the outages (columns of journal.OUTAGE) to which somebody drove and which had ended by minute `until`.
 
-    One per visit: a lost supply is one order of its site, at its first charger. `cause` is what the technician
-    wrote, `true_cause` what it was. In order of their closing.
+    One per visit: a lost supply is one order of its site, at its first charger. `suspected` is what the codes spoke
+    for when it was opened, `cause` what the technician wrote, `true_cause` what it was. In order of their closing.
     """
     visited = outages["is_visit"].astype(bool) & (outages["end"] <= until)
     site = chargers.site[outages["charger"]]
@@ -23,6 +24,7 @@ def closed_orders(outages: dict[str, np.ndarray], chargers: Chargers, until: flo
     rows = rows[np.argsort(outages["end"][rows], kind="stable")]
     true = outages["cause"][rows].astype(int)
     u = _one_per_order(outages["charger"][rows], outages["start"][rows], seed)
+    vague = is_vague(outages["charger"][rows], outages["told"][rows], seed)
     shift = 1 + (u[:, 1] * (len(CAUSES) - 1)).astype(int)
     return {
         "charger": outages["charger"][rows],
@@ -33,6 +35,7 @@ def closed_orders(outages: dict[str, np.ndarray], chargers: Chargers, until: flo
         "onsite_minutes": outages["onsite_minutes"][rows],
         "waited_for_parts": outages["waited_for_parts"][rows].astype(bool),
         "cause": np.where(u[:, 0] < WRONG_SHARE, (true + shift) % len(CAUSES), true),
+        "suspected": np.where(vague, FIRMWARE, true),  # InternalError without a vendor code speaks for it
         "true_cause": true,
     }
 

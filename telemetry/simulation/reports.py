@@ -37,10 +37,14 @@ def error_codes(reports: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarr
     A charger that fell silent says nothing: its codes are what the back office notes.
     """
     cause = reports["cause"].astype(int)
-    u = Streams(seed).generator("failures", "codes", _first_day(reports)).random(len(cause))
-    is_fault, vague = cause >= 0, u < _VAGUE_SHARE
+    is_fault, vague = cause >= 0, is_vague(reports["charger"], reports["minute"], seed)
     code = np.where(is_fault, np.where(vague, "InternalError", _CODES[cause]), "")
     return {"code": code, "vendor_code": np.where(is_fault & ~vague, _VENDOR_CODES[cause], "")}
+
+
+def is_vague(charger: np.ndarray, minute: np.ndarray, seed: int) -> np.ndarray:
+    """Whether a fault that a charger (index) tells at a minute comes as InternalError without a vendor code."""
+    return Streams(seed).hashed("failures", charger, np.round(60 * np.asarray(minute, "f8"))) < _VAGUE_SHARE
 
 
 def with_dirt(reports: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:

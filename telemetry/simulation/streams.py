@@ -31,8 +31,27 @@ class Streams:
         """Uniform numbers of shape (rows, *shape), float32, below 1."""
         return self.generator(stream, purpose, day).random((rows, *shape), dtype="f4")
 
+    def hashed(self, stream: str, *keys: np.ndarray) -> np.ndarray:
+        """A uniform number below 1 for each row of the keys (whole numbers, arrays of one length).
+
+        It depends on its own row alone, so that it is the same whatever is asked for together with it.
+        """
+        start = self.generator(stream, "hash").integers(2**63, dtype="u8")
+        mixed = np.full(len(keys[0]), start)
+        for key in keys:
+            mixed = _splitmix(mixed ^ np.asarray(key).astype("i8").view("u8"))
+        return (mixed >> np.uint64(11)) * 2.0**-53
+
     def normal(self, stream: str, purpose: str, day: int, rows: int, *shape: int) -> np.ndarray:
         """Standard normal numbers of shape (rows, *shape), float32, by inversion: one uniform number each."""
         from scipy.special import ndtri
 
         return ndtri(self.uniform(stream, purpose, day, rows, *shape) * np.float32(0.999998) + np.float32(1e-6))
+
+
+def _splitmix(x: np.ndarray) -> np.ndarray:
+    """A step of the generator SplitMix64 (Steele, Lea, Flood 2014) from each of the numbers (uint64)."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

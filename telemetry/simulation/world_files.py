@@ -28,7 +28,8 @@ _HEADERS = {
     "soft-events": "time,charger_id," + ",".join(SIGNALS),
     "sessions": "start_time,charger_id,site_id,success,duration_minutes,energy_kwh",
     "session-reasons": "start_time,charger_id,reason",
-    "orders": "opened_at,dispatched_at,arrived_at,closed_at,charger_id,cause,part,waited_for_parts,onsite_minutes",
+    "orders": "opened_at,dispatched_at,arrived_at,closed_at,charger_id,suspected_cause,cause,part,waited_for_parts,"
+    "onsite_minutes",
     "truth": "started_at,told_at,ended_at,charger_id,cause,is_trip,was_announced,is_visit",
 }
 _FILES = {
@@ -50,31 +51,53 @@ def write_world(
     extras: Iterable[str],
     progress: Callable[..., None],
     dirt: bool = False,
+    lived_days: int = 0,
 ) -> int:
     """Write a world's readings to `path` as `write_history` does, and the `extras` (of EXTRAS) beside it.
 
     `history.csv` with `statuses` also makes history-statuses.csv, and so on;
     `truth` also history-hazard.npy, the true hazard per hour of each half-hour and charger (float32, NaN: down).
+    A world that has `lived_days` before is the one whose history began so many days earlier: the files continue it.
     Returns how many readings. Raises ValueError for an unknown extra, and as `history` does.
     """
     if unknown := sorted(set(extras) - set(EXTRAS)):
         raise ValueError(f"there is no {unknown[0]!r}, only {', '.join(EXTRAS)}")
     if start.astype("M8[s]").astype(int) % 1800 or steps < 1:
         raise ValueError("start must be on the half-hour, and steps at least 1")
-    world = settled_world(network, start, seed, scenario)
+    world, begun = settled_world(network, start, seed, scenario, lived_days, progress)
     with ExitStack() as stack:
         writer = _Writer(path, world, steps, tuple(extras), dirt, stack)
+        writer.outages.append(begun)
         return write_readings(path, network, writer.blocks(), steps, progress)
 
 
-def settled_world(network: Network, start: np.datetime64, seed: int, scenario: Scenario) -> World:
-    """The world whose next half-hour is the one before `start`, which it reached in LEAD_DAYS and a part of a day."""
-    step = start.astype("M8[s]").astype(int) // 1800
-    world = World(network, int(step // STEPS_PER_DAY) - LEAD_DAYS, seed, scenario)
+def settled_world(
+    network: Network,
+    start: np.datetime64,
+    seed: int,
+    scenario: Scenario,
+    lived_days: int = 0,
+    progress: Callable[..., None] = lambda *_: None,
+) -> tuple[World, dict[str, np.ndarray]]:
+    """The world whose next half-hour is the one before `start`, and its outages that had begun and not ended by then.
+
+    It began sound, at a midnight LEAD_DAYS and `lived_days` earlier.
+    """
+    step = int(start.astype("M8[s]").astype(int) // 1800)
+    world = World(network, step // STEPS_PER_DAY - LEAD_DAYS - lived_days, seed, scenario)
+    begun, first = None, world.step
     while world.step < step:
         world.advance()
-    world.journal.take()
-    return world
+        if world.step % STEPS_PER_DAY == 0 or world.step == step:
+            begun = _not_ended(begun, world.journal.take()["outages"], (step - 1) * 30.0)
+            progress(world.step - first, step - first, "Living until the history begins")
+    return world, begun
+
+
+def _not_ended(known: dict | None, new: dict[str, np.ndarray], minute: float) -> dict[str, np.ndarray]:
+    """The outages of both that end after the minute."""
+    rows = new if known is None else {name: np.concatenate([known[name], new[name]]) for name in new}
+    return {name: values[rows["end"] > minute] for name, values in rows.items()}
 
 
 def beside(path: Path, name: str) -> Path:
@@ -126,7 +149,8 @@ class _Writer:
     def _soft_events(self) -> tuple[np.ndarray, np.ndarray]:
         events = self.world.soft_events()
         told = np.flatnonzero(events.any(0))
-        return told, np.vstack([np.full(len(told), (self.world.step - 1) * 30), events[:, told]])
+        begun = self.world.time - np.timedelta64(60, "m")
+        return told, np.vstack([np.full(len(told), begun.astype(int) / 60), events[:, told]])
 
     def _write_day(self, happened: dict, soft_events: list) -> None:
         if "statuses" in self.extras:
@@ -174,12 +198,13 @@ class _Writer:
     def _orders(self) -> None:
         whole = {name: np.concatenate([day[name] for day in self.outages]) for name in self.outages[0]}
         orders = closed_orders(whole, self.world.chargers, (self.world.step - 1) * 30.0, self.world.seed)
-        cause = pa.array(orders["cause"].astype("i4"))
+        suspected, cause = (pa.array(orders[name].astype("i4")) for name in ("suspected", "cause"))
         part = pa.array([cause.part for cause in CAUSES]).take(cause)
         turns = [_times(orders[name]) for name in ("opened", "dispatched", "arrived", "closed")]
         ids, waited = self.charger_id.take(pa.array(orders["charger"])), _flags(orders["waited_for_parts"])
         minutes = _numbers(orders["onsite_minutes"], 0)
-        self._write("orders", [*turns, ids, pa.array(NAMES).take(cause), part, waited, minutes])
+        causes = [pa.array(NAMES).take(which) for which in (suspected, cause)]
+        self._write("orders", [*turns, ids, *causes, part, waited, minutes])
 
     def _write(self, name: str, cells: list[pa.Array]) -> None:
         """Append lines of these cells to a file."""

@@ -24,9 +24,11 @@ LARGEST = 2 * 1024**3
 KINDS = {
     "import_readings": "Readings: the 33 columns, one row per site and half-hour",
     "import_status": "Status reports: what each charger said, and when",
+    "import_soft_events": "Soft events: retries, reboots and the like, counted per charger and half-hour",
     "import_sessions": "Sessions: one row per charging session",
+    "import_orders": "Work orders that were closed, and what the technician found",
 }
-
+PLACED = ("import_status", "import_soft_events", "import_orders")  # these name chargers, not where they stand
 INITIAL = {"kind": "import_readings", "simulated": True}
 
 
@@ -57,14 +59,14 @@ class ImportForm(forms.Form):
         required=False,
         empty_label="Imported",
         widget=UnfoldAdminSelectWidget,
-        help_text="Status reports only: whose the chargers are that nobody has met before.",
+        help_text="Not for readings and sessions: whose the chargers are that nobody has met before.",
     )
     site = forms.CharField(
         label="Site ID",
         required=False,
         max_length=64,
         widget=UnfoldAdminTextInputWidget,
-        help_text="Status reports only: where chargers stand that nobody has met before; it is made if need be.",
+        help_text="Not for readings and sessions: where chargers stand that nobody has met; it is made if need be.",
     )
 
     def __init__(self, *args, user, **kwargs):
@@ -102,7 +104,7 @@ class ImportForm(forms.Form):
         options = {"skip_bad": values["skip_bad"], "time_zone": values["time_zone"], "file_name": values["file"].name}
         if values["kind"] == "import_readings":
             return {**options, "simulated": values["simulated"]}
-        if values["kind"] == "import_status":
+        if values["kind"] in PLACED:
             operator = values["operator"]
             return {**options, "operator": operator.name if operator else None, "site": values["site"] or None}
         return options

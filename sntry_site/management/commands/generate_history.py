@@ -14,7 +14,12 @@ from telemetry.simulation.parameters import SCENARIOS
 from telemetry.simulation.streams import STEPS_PER_DAY
 from telemetry.simulation.world_files import EXTRAS, beside, write_world
 
-LOADED = {"statuses": "import_status", "sessions": "import_sessions"}
+LOADED = {
+    "statuses": "import_status",
+    "soft-events": "import_soft_events",
+    "sessions": "import_sessions",
+    "orders": "import_orders",
+}
 DATA_SET_ENDS_AT = datetime(2025, 12, 31, tzinfo=UTC)
 
 
@@ -34,7 +39,14 @@ class Command(BaseCommand):
             dest="extras",
             metavar="KINDS",
             default="",
-            help=f"of {','.join(EXTRAS)}: also write these beside the file, or load the first two (needs --scenario)",
+            help=f"of {','.join(EXTRAS)}: also write these beside the file, or load all but truth (needs --scenario)",
+        )
+        parser.add_argument(
+            "--lived",
+            type=int,
+            metavar="DAYS",
+            default=0,
+            help="continue the history that began so many days earlier (needs --scenario)",
         )
         parser.add_argument("--dirt", action="store_true", help="status reports twice, late, out of order or from 1970")
         parser.add_argument("--seed", type=int, default=1, help="another seed, another network (default 1)")
@@ -47,15 +59,15 @@ class Command(BaseCommand):
         where.add_argument("--csv", metavar="FILE", help="write .csv or .csv.gz")
         where.add_argument("--load", action="store_true", help="import it as any other file")
 
-    def handle(self, *, sites, days, seed, scenario, extras, dirt, end, start, csv, load, verbosity, **options):
-        if days < 1 or seed < 0:
-            raise CommandError("--days must be at least 1 and --seed at least 0.")
+    def handle(self, *, sites, days, seed, scenario, extras, lived, dirt, end, start, csv, load, verbosity, **options):
+        if days < 1 or seed < 0 or lived < 0:
+            raise CommandError("--days must be at least 1, --seed and --lived at least 0.")
         wanted = [kind for kind in extras.split(",") if kind]
-        if (wanted or dirt) and not scenario:
-            raise CommandError("--with and --dirt need a --scenario, because only its world has chargers.")
+        if (wanted or dirt or lived) and not scenario:
+            raise CommandError("--with, --dirt and --lived need a --scenario, because only its world has chargers.")
         if load and (dirt or set(wanted) - set(LOADED)):
             raise CommandError(f"--load takes --with {','.join(LOADED)} alone; write the rest with --csv.")
-        order = Order(sites, self._first(start, end, days, load), days, seed, scenario, wanted, dirt)
+        order = Order(sites, self._first(start, end, days, load), days, seed, scenario, wanted, dirt, lived)
         if csv:
             return self._write(Path(csv), order)
         with tempfile.TemporaryDirectory() as folder:
@@ -79,8 +91,10 @@ class Command(BaseCommand):
             with ConsoleProgress("Generating history") as progress:
                 sites = network(order.sites, seed)
                 if order.scenario:
-                    scenario = SCENARIOS[order.scenario]
-                    rows = write_world(path, sites, moment, steps, seed, scenario, order.extras, progress, order.dirt)
+                    rows = write_world(
+                        path, sites, moment, steps, seed, SCENARIOS[order.scenario], order.extras, progress, order.dirt,
+                        order.lived,
+                    )  # fmt: skip
                 else:
                     rows = write_history(path, sites, moment, steps, seed, progress)
         except (ValueError, OSError) as error:
@@ -99,6 +113,7 @@ class Order:
     scenario: str | None
     extras: list[str]
     dirt: bool
+    lived: int
 
 
 def _half_hour(text: str) -> datetime:
