@@ -14,7 +14,10 @@ from stations import jobs
 from stations.models import Job, Membership, Operator, Site
 from telemetry.simulation.network import METROS
 
+from .generated_history import KINDS, PLAIN
+
 SEED = 7
+SCENARIO = PLAIN  # the state classifier that scores the live network cannot learn from a world's stations
 FULL_HISTORY_DAYS = 183
 ADMINISTRATOR = "admin"
 ROLES = ("ops", "dispatcher", "technician", "viewer")  # each has one demo user of the same name
@@ -75,7 +78,16 @@ def needs_history() -> bool:
     return not Site.objects.exists()
 
 
+def history_arguments(sites: int, days: int) -> list[str]:
+    """The command that makes the first `days` of history: the last ones of FULL_HISTORY_DAYS, so that the rest fits."""
+    command = ["generate_history", f"--sites={sites}", f"--days={days}", f"--seed={SEED}", f"--scenario={SCENARIO}"]
+    if SCENARIO != PLAIN:
+        command += [f"--with={','.join(KINDS)}", f"--lived={max(FULL_HISTORY_DAYS - days, 0)}"]
+    return [*command, "--load"]
+
+
 def queue_learning() -> None:
     """Queue the rest of the history and then (by that job) the first training; they go on while the board moves."""
     if not Job.objects.filter(kind="extend_history").exists():
-        jobs.enqueue("extend_history", {"days": FULL_HISTORY_DAYS, "seed": SEED, "then": "train_risk"})
+        history = {"days": FULL_HISTORY_DAYS, "seed": SEED, "scenario": SCENARIO}
+        jobs.enqueue("extend_history", history | {"then": "train_risk"})

@@ -3,13 +3,11 @@
 import tempfile
 from pathlib import Path
 
-import numpy as np
 from django.conf import settings
 from django.core.files import File
 from django.utils import timezone
 
-from stations.jobs import JobRefused, enqueue, job_kind
-from stations.models import Site
+from stations.jobs import JobRefused, job_kind
 
 from . import scoring
 from .importers import (
@@ -20,10 +18,6 @@ from .importers import (
     import_soft_events,
     import_status,
 )
-from .models import Reading
-from .simulation.history_file import write_history
-from .simulation.network import network
-from .simulation.streams import STEPS_PER_DAY
 
 
 @job_kind("train_risk")
@@ -34,36 +28,6 @@ def train_risk(job, progress) -> dict:
     except scoring.NothingToLearn as error:
         raise JobRefused(str(error)) from None
     return {"model": model.pk, "promoted": promoted, "rows": model.rows, "metrics": model.metrics}
-
-
-@job_kind("extend_history")
-def extend_history(job, progress) -> dict:
-    """Put in front of a generated network's history what is missing of its `days`, then queue the job `then`."""
-    days, seed = job.parameters["days"], job.parameters["seed"]
-    sites = Site.objects.filter(operator__is_simulated=True).count()  # of the start that came through
-    readings = Reading.objects.filter(site__operator__is_simulated=True)
-    if not readings.exists():
-        raise JobRefused("There is no generated history that could be extended.")
-    first = np.datetime64(readings.earliest("at").at.replace(tzinfo=None), "s")
-    last = np.datetime64(readings.latest("at").at.replace(tzinfo=None), "s")
-    start = last - np.timedelta64(days, "D")
-    steps = int((first - start) / np.timedelta64(30, "m"))
-    if steps > 0:
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder, "history.csv")
-            write_history(file, network(sites, seed), start, steps, seed, progress)
-            import_readings(
-                file,
-                simulated=True,
-                skip_bad=False,
-                time_zone="UTC",
-                rejects_path=None,
-                progress=progress,
-                now=timezone.now(),
-            )
-    if job.parameters.get("then"):
-        enqueue(job.parameters["then"])
-    return {"days": max(0, steps // STEPS_PER_DAY)}
 
 
 @job_kind("import_readings")

@@ -1,17 +1,21 @@
 """The demo network: its people and places are made once, and its history is lengthened without touching the rest."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 
-from maintenance.models import ServiceCentre, Technician
+from maintenance.models import ServiceCentre, Technician, WorkOrder
 from sntry_site import demo
+from sntry_site.generated_history import KINDS
 from stations import jobs
 from stations.access import operator_ids, sync_roles
 from stations.models import Job, Operator, Site
-from telemetry.models import Reading
+from telemetry.models import ChargingSession, Outage, Reading, SoftEvents, StatusReport
 
 pytestmark = pytest.mark.django_db
+END = "2026-03-10T12:00"
 
 
 @pytest.fixture
@@ -73,11 +77,11 @@ def test_history_that_is_not_there_cannot_be_extended():
 
 @pytest.mark.django_db(transaction=True, databases=["default", "progress"])
 def test_longer_history_goes_in_front_and_changes_nothing_that_is_there(private_folder):
-    call_command("generate_history", sites=2, days=2, seed=demo.SEED, end="2026-03-10T12:00", load=True, verbosity=0)
+    call_command("generate_history", sites=2, days=2, seed=demo.SEED, end=END, scenario="plain", load=True, verbosity=0)
     before = list(Reading.objects.order_by("site", "at").values())
     demo.queue_learning()
     job = Job.objects.get(kind="extend_history")
-    job.parameters.update(days=5, then="")
+    job.parameters.update(days=5, scenario="plain", then="")
     job.save()
     assert jobs.run(job.pk)
     job.refresh_from_db()
@@ -90,9 +94,44 @@ def test_longer_history_goes_in_front_and_changes_nothing_that_is_there(private_
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "progress"])
+def test_a_world_is_lived_again_for_its_longer_history_and_fits_without_a_seam(private_folder, monkeypatch, capsys):
+    monkeypatch.setattr(demo, "SCENARIO", "poor")
+    monkeypatch.setattr(demo, "FULL_HISTORY_DAYS", 6)
+    call_command(*demo.history_arguments(sites=4, days=2), end=END)
+    models = (Reading, Outage, SoftEvents, ChargingSession, WorkOrder)
+    short = [model.objects.count() for model in models]
+    demo.queue_learning()
+    job = Job.objects.get(kind="extend_history")
+    job.parameters.update(then="")
+    job.save()
+    assert jobs.run(job.pk)
+    job.refresh_from_db()
+    assert (job.state, job.result) == ("done", {"days": 4}), job.message
+    assert all(model.objects.count() > before for model, before in zip(models, short, strict=True))
+    spanning = Outage.objects.filter(started_at__lt=datetime(2026, 3, 8, 11, 30, tzinfo=UTC))
+    assert spanning.filter(ended_at__gt=datetime(2026, 3, 8, 12, tzinfo=UTC)).exists()
+    capsys.readouterr()
+    whole = {"sites": 4, "days": 6, "seed": demo.SEED, "scenario": "poor", "end": END}
+    call_command("generate_history", load=True, extras=",".join(KINDS), **whole)
+    assert capsys.readouterr().out.count("0 new, 0 changed") == 1 + len(KINDS)
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "progress"])
+def test_a_first_start_that_was_cut_short_is_completed_by_the_longer_history(private_folder):
+    call_command("generate_history", sites=2, days=2, seed=demo.SEED, end=END, load=True, verbosity=0)
+    StatusReport.objects.all().delete()
+    job = jobs.enqueue("extend_history", {"days": 2, "seed": demo.SEED, "scenario": "typical"})
+    assert jobs.run(job.pk)
+    job.refresh_from_db()
+    assert (job.state, job.result) == ("done", {"days": 0}), job.message
+    assert StatusReport.objects.filter(status="CHARGING").exists()
+    assert ChargingSession.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "progress"])
 def test_a_first_start_that_is_repeated_with_fewer_sites_gets_no_more_by_its_longer_history(private_folder):
     jobs.enqueue("extend_history", {"sites": 3, "days": 2, "seed": demo.SEED})
-    call_command("generate_history", sites=1, days=1, seed=demo.SEED, end="2026-03-10T12:00", load=True, verbosity=0)
+    call_command("generate_history", sites=1, days=1, seed=demo.SEED, end=END, scenario="plain", load=True, verbosity=0)
     job = Job.objects.get()
     assert jobs.run(job.pk)
     job.refresh_from_db()
@@ -101,7 +140,7 @@ def test_a_first_start_that_is_repeated_with_fewer_sites_gets_no_more_by_its_lon
 
 @pytest.mark.django_db(transaction=True, databases=["default", "progress"])
 def test_history_that_is_longer_already_is_extended_by_no_days(private_folder):
-    call_command("generate_history", sites=1, days=3, seed=demo.SEED, end="2026-03-10T12:00", load=True, verbosity=0)
+    call_command("generate_history", sites=1, days=3, seed=demo.SEED, end=END, scenario="plain", load=True, verbosity=0)
     job = jobs.enqueue("extend_history", {"sites": 1, "days": 1, "seed": demo.SEED})
     assert jobs.run(job.pk)
     job.refresh_from_db()

@@ -29,7 +29,9 @@ def history(tmp_path, settings):
     path = tmp_path / "history.csv.gz"
     now = timezone.now()
     end = f"{now.replace(minute=now.minute // 30 * 30):%Y-%m-%dT%H:%M}"
-    call_command("generate_history", sites=SITES, days=DAYS, seed=3, end=end, csv=str(path), verbosity=0)
+    call_command(
+        "generate_history", sites=SITES, days=DAYS, seed=3, end=end, scenario="plain", csv=str(path), verbosity=0
+    )
     return path
 
 

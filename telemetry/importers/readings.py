@@ -101,12 +101,14 @@ def import_readings(
     progress: Progress,
     now: datetime,
     member=None,
+    statuses_follow: bool = False,
 ) -> ImportReport:
     """Load a .csv or .csv.gz file of the data set's 33 columns, or nothing of it.
 
     Times without an offset are wall-clock times of `time_zone`. New operators are `simulated` or not, and `member`
     becomes a member of them. Raises ImportRefused, whose `report` lists the bad cells when it is they that stood in
-    the way (not with `skip_bad`).
+    the way (not with `skip_bad`). Simulated chargers that have said nothing count as available from the last reading
+    on, unless `statuses_follow` in a file of their own.
     """
     order = Order(Path(path), skip_bad, time_zone, rejects_path, progress, now, member)
     zone, places, disagreeing = order.zone, Places(), 0
@@ -128,7 +130,7 @@ def import_readings(
         ]
         _merge(cursor, report, places)
         order.tell("Working out what is usual")
-        _derive(cursor)
+        _derive(cursor, statuses_follow)
     if disagreeing:
         report.notes.append(f"{disagreeing:,} rows have an hour, weekday, month or flag that their time belies")
     if places.differing:
@@ -175,16 +177,21 @@ def _indexes_made_last(cursor):
         cursor.execute(f'ALTER TABLE telemetry_reading ADD CONSTRAINT "{name}" {definition}')
 
 
-def _derive(cursor) -> None:
+def _derive(cursor, statuses_follow: bool) -> None:
     """What follows from the readings: usual prices and sessions, live rows, climatology."""
     cursor.execute("ANALYZE telemetry_reading")
     cursor.execute(_USUAL)
     cursor.execute("SELECT site_id FROM staged_site")
     site_ids = [site_id for (site_id,) in cursor.fetchall()]
+    if not statuses_follow:
+        _report_the_silent_as_available(cursor)
+    cursor.execute("DROP TABLE staged_reading, staged_site")
+    Climatology.objects.rebuild(site_ids)
+    SiteState.objects.ensure()  # last, because it locks live rows that the tick wants
+
+
+def _report_the_silent_as_available(cursor) -> None:
     cursor.execute(_SILENT)
     if silent := cursor.fetchall():
         chargers, ats = zip(*silent, strict=True)
         StatusReport.objects.record(chargers, ats, ["AVAILABLE"] * len(chargers))
-    cursor.execute("DROP TABLE staged_reading, staged_site")
-    Climatology.objects.rebuild(site_ids)
-    SiteState.objects.ensure()  # last, because it locks live rows that the tick wants

@@ -1,5 +1,4 @@
 import tempfile
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -7,14 +6,13 @@ import numpy as np
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from sntry_site.generated_history import KINDS, PLAIN, Wanted, has_rows, write_files
 from stations.progress import ConsoleProgress
-from telemetry.simulation.history_file import write_history
-from telemetry.simulation.network import network
 from telemetry.simulation.parameters import SCENARIOS
 from telemetry.simulation.streams import STEPS_PER_DAY
-from telemetry.simulation.world_files import EXTRAS, beside, write_world
+from telemetry.simulation.world_files import EXTRAS, beside
 
-LOADED = {
+COMMANDS = {
     "statuses": "import_status",
     "soft-events": "import_soft_events",
     "sessions": "import_sessions",
@@ -31,22 +29,23 @@ class Command(BaseCommand):
         parser.add_argument("--days", type=int, default=183, help="how many days (default 183)")
         parser.add_argument(
             "--scenario",
-            choices=SCENARIOS,
-            help="from a world of chargers that wear, fail and are repaired; without it from plain patterns by site",
+            choices=(*SCENARIOS, PLAIN),
+            default="typical",
+            help="the kind of world (default typical); plain: patterns by site, without chargers",
         )
         parser.add_argument(
             "--with",
             dest="extras",
             metavar="KINDS",
             default="",
-            help=f"of {','.join(EXTRAS)}: also write these beside the file, or load all but truth (needs --scenario)",
+            help=f"of {','.join(EXTRAS)}: also write these beside the file, or load all but truth",
         )
         parser.add_argument(
             "--lived",
             type=int,
             metavar="DAYS",
             default=0,
-            help="continue the history that began so many days earlier (needs --scenario)",
+            help="continue the history that began so many days earlier",
         )
         parser.add_argument("--dirt", action="store_true", help="status reports twice, late, out of order or from 1970")
         parser.add_argument("--seed", type=int, default=1, help="another seed, another network (default 1)")
@@ -63,20 +62,27 @@ class Command(BaseCommand):
         if days < 1 or seed < 0 or lived < 0:
             raise CommandError("--days must be at least 1, --seed and --lived at least 0.")
         wanted = [kind for kind in extras.split(",") if kind]
-        if (wanted or dirt or lived) and not scenario:
-            raise CommandError("--with, --dirt and --lived need a --scenario, because only its world has chargers.")
-        if load and (dirt or set(wanted) - set(LOADED)):
-            raise CommandError(f"--load takes --with {','.join(LOADED)} alone; write the rest with --csv.")
-        order = Order(sites, self._first(start, end, days, load), days, seed, scenario, wanted, dirt, lived)
+        if (wanted or dirt or lived) and scenario == PLAIN:
+            raise CommandError("--with, --dirt and --lived need a world with chargers, not --scenario plain.")
+        if load and (dirt or set(wanted) - set(KINDS)):
+            raise CommandError(f"--load takes --with {','.join(KINDS)} alone; write the rest with --csv.")
+        first = np.datetime64(self._first(start, end, days, load).replace(tzinfo=None), "s")
+        steps = days * STEPS_PER_DAY + 1
+        order = Wanted(sites, seed, scenario, first, steps, tuple(wanted), dirt, lived)
         if csv:
             return self._write(Path(csv), order)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "history.csv")
             self._write(path, order)
-            zone = {"time_zone": "UTC", "verbosity": verbosity}
-            call_command("import_readings", str(path), simulated=True, **zone)
-            for kind in wanted:
-                call_command(LOADED[kind], str(beside(path, kind)), **zone)
+            self._load(path, wanted, verbosity)
+
+    def _load(self, path: Path, kinds: list[str], verbosity: int) -> None:
+        shared = {"time_zone": "UTC", "verbosity": verbosity}
+        follow = "statuses" in kinds
+        call_command("import_readings", str(path), simulated=True, statuses_follow=follow, **shared)
+        for kind in KINDS:
+            if kind in kinds and has_rows(beside(path, kind)):
+                call_command(COMMANDS[kind], str(beside(path, kind)), **shared)
 
     def _first(self, start: str | None, end: str | None, days: int, load: bool) -> datetime:
         if start:
@@ -84,36 +90,13 @@ class Command(BaseCommand):
         last = _half_hour(end) if end else datetime.now(UTC) if load else DATA_SET_ENDS_AT
         return datetime.fromtimestamp(last.timestamp() // 1800 * 1800, UTC) - timedelta(days=days)
 
-    def _write(self, path: Path, order: "Order") -> None:
-        moment = np.datetime64(order.first.replace(tzinfo=None), "s")
-        steps, seed = order.days * STEPS_PER_DAY + 1, order.seed
+    def _write(self, path: Path, wanted: Wanted) -> None:
         try:
             with ConsoleProgress("Generating history") as progress:
-                sites = network(order.sites, seed)
-                if order.scenario:
-                    rows = write_world(
-                        path, sites, moment, steps, seed, SCENARIOS[order.scenario], order.extras, progress, order.dirt,
-                        order.lived,
-                    )  # fmt: skip
-                else:
-                    rows = write_history(path, sites, moment, steps, seed, progress)
+                rows = write_files(path, wanted, progress)
         except (ValueError, OSError) as error:
             raise CommandError(f"History cannot be generated: {getattr(error, 'strerror', None) or error}.") from None
         self.stdout.write(f"{rows:,} rows written to {path.name}.")
-
-
-@dataclass(frozen=True)
-class Order:
-    """What is to be generated."""
-
-    sites: int
-    first: datetime
-    days: int
-    seed: int
-    scenario: str | None
-    extras: list[str]
-    dirt: bool
-    lived: int
 
 
 def _half_hour(text: str) -> datetime:

@@ -103,7 +103,7 @@ class Command(BaseCommand):
         if demo.needs_history():
             demo.queue_learning()  # before the history, because afterwards nothing tells that it is missing
             self.stdout.write(f"Making a demo network of {sites} sites with {days} days of history ...")
-            self.run_command("generate_history", f"--sites={sites}", f"--days={days}", f"--seed={demo.SEED}", "--load")
+            self.run_command(*demo.history_arguments(sites, days))
         demo.grant_memberships()
         return passwords
 

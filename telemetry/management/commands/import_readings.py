@@ -12,6 +12,12 @@ class Command(ImportCommand):
             "--simulated", action="store_true", default=True, help="new operators are simulated (default)"
         )
         whose.add_argument("--real", action="store_false", dest="simulated", help="new operators are real")
+        parser.add_argument(
+            "--statuses-follow",
+            action="store_true",
+            help="chargers are not taken for available, because a file of status reports comes next",
+        )
 
     def load(self, file, *, options, **shared):
-        return import_readings(file, simulated=options["simulated"], **shared)
+        wanted = {name: options[name] for name in ("simulated", "statuses_follow")}
+        return import_readings(file, **wanted, **shared)
