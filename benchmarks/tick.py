@@ -12,8 +12,8 @@ from rich.table import Table
 
 from sntry_site import tasks
 from stations.models import Operator
-from telemetry import scoring
-from telemetry.models import Climatology, LiveReading, RiskModel, SiteState
+from telemetry import model_registry, scoring
+from telemetry.models import Climatology, LiveReading, ModelVersion, SiteState
 from telemetry.network import NETWORK, live_features, local_time
 from telemetry.risk import classifier
 from telemetry.risk.features import FEATURES
@@ -110,7 +110,7 @@ def measure_naive() -> float:
 
 def score_one(state: SiteState, usual: Climatology, at: datetime, rng: np.random.Generator) -> None:
     network, measured = one_site(state, usual, rng)
-    forest = scoring.load(RiskModel.objects.active())
+    forest = model_registry.load(ModelVersion.objects.active())
     state.at, state.utilization, state.temperature_f = at, measured.utilization[0], measured.temperature_f[0]
     state.ports_available, state.ports_occupied = int(measured.ports_available[0]), int(measured.ports_occupied[0])
     state.wait_minutes = measured.wait_minutes[0]

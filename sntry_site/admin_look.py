@@ -51,7 +51,7 @@ NAVIGATION = [
         _link("Sessions", "bolt", "telemetry_chargingsession_changelist"),
         _link("Soft events", "graphic_eq", "telemetry_softevents_changelist"),
         _link("Risks", "trending_up", "telemetry_risk_changelist"),
-        _link("Models", "model_training", "telemetry_riskmodel_changelist"),
+        _link("Models", "model_training", "telemetry_modelversion_changelist"),
     ),
     _group("Prices", _link("Price changes", "sell", "pricing_pricechange_changelist")),
     _group(

@@ -11,7 +11,7 @@ from django.conf import settings
 
 from pricing.models import PriceChange
 from stations.models import FleetEvent
-from telemetry.models import RiskModel
+from telemetry.models import ModelVersion
 from telemetry.risk.reasons import reasons
 from telemetry.simulation.live import Measured
 
@@ -29,7 +29,7 @@ class Beat:
     network: np.ndarray
     measured: Measured
     risk: np.ndarray
-    model: RiskModel | None
+    model: ModelVersion | None
     is_tick: bool = True  # False: between two ticks, to show what somebody has changed
     events: list[FleetEvent] = field(default_factory=list)
     new_prices: dict[int, Decimal] = field(default_factory=dict)  # of the sites whose price this beat has changed

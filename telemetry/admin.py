@@ -11,11 +11,11 @@ from .models import (
     ChargerState,
     ChargerStatus,
     ChargingSession,
+    ModelVersion,
     Outage,
     Reading,
     Risk,
     RiskLevel,
-    RiskModel,
     SiteOverride,
     SiteState,
     SiteStatus,
@@ -178,11 +178,11 @@ class RiskAdmin(HistoryAdmin):
         return risk.model or "rule"
 
 
-@admin.register(RiskModel)
-class RiskModelAdmin(HistoryAdmin):
+@admin.register(ModelVersion)
+class ModelVersionAdmin(HistoryAdmin):
     fleet_wide = True
     list_display = ["__str__", "state_badge", "trained", "row_count", "scikit_learn", "sha256"]
-    state_badge = staticmethod(badge_column("state", "state", RiskModel.State))
+    state_badge = staticmethod(badge_column("state", "state", ModelVersion.State))
     trained = staticmethod(moment_column("trained_at", "trained"))
     row_count = staticmethod(quantity_column("rows", "rows"))
 

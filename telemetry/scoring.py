@@ -1,15 +1,9 @@
-"""Training, keeping and loading the model that scores the network.
+"""Training the state classifier, and scoring the network with it.
 
-joblib, pandas and scikit-learn are imported where they are used, because every command and the web process import
-this module, and those take longer than everything else together.
+pandas is imported where it is used, because every command and the web process import this module.
 """
 
-import hashlib
-import io
-import os
 from datetime import datetime, timedelta
-from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 from django.conf import settings
@@ -20,14 +14,14 @@ from stations.arrays import fetch_arrays
 from stations.models import LocationType, PricingType
 from stations.models.places import ChargerType
 
-from .models import Reading, RiskModel
+from . import model_registry
+from .models import ModelVersion, Reading
 from .risk import classifier
 from .risk.features import FEATURES, feature_matrix
 from .risk.rule import rule_score
 
 ONE_READ = timedelta(days=31)  # columns come as one row, which PostgreSQL limits to a gigabyte
 PARALLEL_FROM_SITES = 15_000  # below this, starting threads costs more than they save
-_loaded: dict[str, object] = {}  # by hash: the last model used, and no other
 
 HISTORY = [
     ("at", "M8[us]"),
@@ -72,7 +66,7 @@ class NothingToLearn(Exception):
 
 def train_risk(
     at: datetime, seed: int = 0, progress=lambda done, total=None, message="": None
-) -> tuple[RiskModel, bool]:
+) -> tuple[ModelVersion, bool]:
     """Train the state classifier on all measured readings and store it; returns it and whether it was promoted.
 
     It is promoted unless the active model does better, by average precision, on readings that neither has seen.
@@ -96,54 +90,20 @@ def train_risk(
     return model, promoted
 
 
-def score_network(features: np.ndarray, measured) -> tuple[np.ndarray, RiskModel | None]:
+def score_network(features: np.ndarray, measured) -> tuple[np.ndarray, ModelVersion | None]:
     """Risk (0-1) of every site in one call, and the model that gave it; None when the rule did."""
-    model = RiskModel.objects.active()
-    forest = model and load(model)
-    if forest is None:
+    found = model_registry.in_use("state_classifier", features=FEATURES)
+    if found is None:
         return rule_score(measured.utilization, measured.temperature_f, measured.wait_minutes), None
-    return classifier.score(forest, features, jobs=-1 if len(features) >= PARALLEL_FROM_SITES else 1), model
+    jobs = -1 if len(features) >= PARALLEL_FROM_SITES else 1
+    return classifier.score(found.artefact, features, jobs), found.version
 
 
-def store(trained: classifier.Trained, rows: int, at: datetime) -> RiskModel:
-    """Keep a trained forest in a file of its own and, with its hash, as a candidate in the database."""
-    directory = Path(settings.MODEL_DIR)
-    directory.mkdir(parents=True, exist_ok=True)
-    partial = directory / f"training-{os.getpid()}.partial"
-    import joblib
-
-    joblib.dump(trained.model, partial, compress=1)
-    digest = hashlib.sha256(partial.read_bytes()).hexdigest()
-    name = f"state_classifier-{digest[:16]}.joblib"
-    partial.replace(directory / name)
-    return RiskModel.objects.create(
-        file_name=name,
-        sha256=digest,
-        scikit_learn=version("scikit-learn"),
-        features=list(FEATURES),
-        rows=rows,
-        metrics=trained.metrics,
-        trained_at=at,
+def store(trained: classifier.Trained, rows: int, at: datetime) -> ModelVersion:
+    """Keep a trained state classifier as a candidate."""
+    return model_registry.store(
+        trained.model, kind="state_classifier", features=FEATURES, at=at, rows=rows, metrics=trained.metrics
     )
-
-
-def load(model: RiskModel):
-    """The forest of `model`, or None if its file is missing, changed or of another scikit-learn: never run blindly.
-
-    This is the only place that unpickles, and only what this installation wrote and hashed itself.
-    """
-    if model.sha256 not in _loaded:
-        path = Path(settings.MODEL_DIR) / model.file_name
-        if model.scikit_learn != version("scikit-learn") or tuple(model.features) != FEATURES or not path.is_file():
-            return None
-        data = path.read_bytes()
-        if hashlib.sha256(data).hexdigest() != model.sha256:
-            return None
-        import joblib
-
-        _loaded.clear()
-        _loaded[model.sha256] = joblib.load(io.BytesIO(data))
-    return _loaded[model.sha256]
 
 
 def _history() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -177,10 +137,10 @@ def _readings_between(start: datetime, end: datetime) -> tuple[np.ndarray, np.nd
 
 
 def _is_no_worse(trained: classifier.Trained, at: np.ndarray, features: np.ndarray, status: np.ndarray) -> bool:
-    active = RiskModel.objects.active()
-    forest = active and load(active)
-    if forest is None:
+    found = model_registry.in_use("state_classifier", features=FEATURES)
+    if found is None:
         return True
+    active, forest = ModelVersion.objects.get(pk=found.version.pk), found.artefact
     unseen = np.arange(len(status)) >= trained.metrics["train_rows"]
     if "trained_until" in active.metrics:
         unseen &= at > np.datetime64(active.metrics["trained_until"].removesuffix("Z"))

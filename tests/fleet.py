@@ -9,13 +9,14 @@ from maintenance.models import Incident, ServiceCentre, Technician, WorkOrder, W
 from pricing.models import PriceChange
 from stations.models import Charger, FleetEvent, Job, Membership, Operator, Outbox, Site
 from telemetry.models import (
+    ChargerRisk,
     ChargerState,
     ChargingSession,
     Climatology,
+    ModelVersion,
     Outage,
     Reading,
     Risk,
-    RiskModel,
     SiteOverride,
     SiteState,
     SoftEvents,
@@ -82,12 +83,12 @@ def price_change(at: Site, **fields) -> PriceChange:
 def fill(operator: Operator, count: int = 60) -> None:
     """`count` rows in every table, all of one operator; every one of them points at rows of its own."""
     centre = ServiceCentre.objects.create(name=f"Depot {operator}", latitude=30, longitude=-97)
-    model = RiskModel.objects.create(file_name="a", sha256="0" * 64, scikit_learn="1.9", trained_at=NOW)
+    model = ModelVersion.objects.create(file_name="a", sha256="0" * 64, scikit_learn="1.9", trained_at=NOW)
     for number in range(count):
         _fill_one(operator, number, centre, model)
 
 
-def _fill_one(operator: Operator, number: int, centre: ServiceCentre, model: RiskModel) -> None:
+def _fill_one(operator: Operator, number: int, centre: ServiceCentre, model: ModelVersion) -> None:
     at, someone = NOW - timedelta(minutes=number), User.objects.create(username=f"{operator.name} {number}")
     here = site(operator, number)
     port = charger(here)
@@ -95,6 +96,7 @@ def _fill_one(operator: Operator, number: int, centre: ServiceCentre, model: Ris
     Membership.objects.create(user=someone, operator=operator)
     SiteState.objects.update_or_create(site=here, defaults={"at": at, "risk": 0.5, "level": "watch", "reason": "busy"})
     ChargerState.objects.update_or_create(charger=port, defaults={"status": "FAULTED", "since": at})
+    ChargerRisk.objects.create(charger=port, at=at, probability=0.5, reason="hot", model=model)
     reading(here, at=at)
     usual = {"month": 11, "hour": 12, "utilization": 0.3, "temperature_f": 60, "precipitation_mm": 0, "weather": 0}
     Climatology.objects.create(site=here, gas_price=3, traffic_index=2, **usual)

@@ -10,12 +10,12 @@ from maintenance.models import WorkOrder
 from stations.admin_display import badge, moment, quantity, relative
 from stations.models import Job, Operator, Site
 from stations.sparkline import sparkline
-from telemetry.models import ChargerState, ChargerStatus, RiskLevel, RiskModel, SiteState, SiteStatus
+from telemetry.models import ChargerState, ChargerStatus, ModelVersion, RiskLevel, SiteState, SiteStatus
 
 from . import fleet
 from .fleet import NOW
 
-BADGED = [RiskLevel, ChargerStatus, SiteStatus, WorkOrder.State, WorkOrder.Priority, Job.State, RiskModel.State]
+BADGED = [RiskLevel, ChargerStatus, SiteStatus, WorkOrder.State, WorkOrder.Priority, Job.State, ModelVersion.State]
 
 
 @pytest.mark.parametrize("choices", BADGED, ids=lambda choices: choices.__qualname__)

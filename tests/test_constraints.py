@@ -14,10 +14,11 @@ from stations.access import APPS
 from stations.characters import CONTROLS
 from stations.models import Charger, Membership, Operator, Site
 from telemetry.models import (
+    ChargerRisk,
     ChargingSession,
+    ModelVersion,
     Outage,
     Risk,
-    RiskModel,
     SiteOverride,
     SiteState,
     SoftEvents,
@@ -60,7 +61,9 @@ def soft_events(world, **fields):
 
 
 def active_model():
-    RiskModel.objects.create(state="active", file_name="a", sha256="0" * 64, scikit_learn="1.9", trained_at=NOW)
+    return ModelVersion.objects.create(
+        state="active", file_name="a", sha256="0" * 64, scikit_learn="1.9", trained_at=NOW
+    )
 
 
 def incident(world, **fields):
@@ -117,7 +120,10 @@ REFUSED = {
     "soft_events_once_per_charger_and_half_hour": lambda w: twice(soft_events, w),
     "soft_events_not_negative": lambda w: soft_events(w, reboots=-1),
     "risk_probability_0_to_1": lambda w: Risk.objects.create(site=w.site, at=NOW, probability=-0.1, level="low"),
-    "risk_model_one_active_per_kind": lambda w: twice(active_model),
+    "charger_risk_0_to_1": lambda w: ChargerRisk.objects.create(
+        charger=w.charger, at=NOW, probability=1.01, model=active_model()
+    ),
+    "model_version_one_active_per_kind_level_and_horizon": lambda w: twice(active_model),
     "override_ends_after_start": lambda w: SiteOverride.objects.create(site=w.site, starts_at=NOW, ends_at=NOW - HOUR),
     "incident_one_open_per_site_charger_cause": lambda w: twice(incident, w),
     "incident_closes_after_opening": lambda w: incident(w, closed_at=NOW - HOUR),

@@ -3,13 +3,12 @@
 import doctest
 from datetime import UTC, datetime, timedelta
 
-import joblib
 import numpy as np
 import pytest
 
 from stations.models import Operator
-from telemetry import scoring
-from telemetry.models import Reading, RiskModel
+from telemetry import model_registry, scoring
+from telemetry.models import ModelVersion, Reading
 from telemetry.risk import classifier, loss
 from telemetry.risk.features import FEATURES, feature_matrix
 from telemetry.risk.reasons import probable_causes, reasons
@@ -27,7 +26,7 @@ def readings(count: int = 3000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return features, (features[:, FEATURES.index("temperature_f")] > 0.8).astype("i2")
 
 
-def store(seed: int = 0) -> RiskModel:
+def store(seed: int = 0) -> ModelVersion:
     features, status = readings(seed=seed)
     model = scoring.store(classifier.train(features, status), len(status), NOW)
     model.activate()
@@ -37,7 +36,7 @@ def store(seed: int = 0) -> RiskModel:
 @pytest.fixture(autouse=True)
 def model_dir(settings, tmp_path):
     settings.MODEL_DIR = tmp_path
-    scoring._loaded.clear()
+    model_registry.forget()
 
 
 def test_the_examples_of_the_docstrings_hold():
@@ -101,39 +100,6 @@ def test_training_without_readings_says_what_to_do():
 
 
 @pytest.mark.django_db
-def test_only_one_model_of_a_kind_is_active():
-    first, second = store(0), store(1)
-    first.refresh_from_db()
-    assert (first.state, second.state) == ("retired", "active")
-    assert RiskModel.objects.active() == second
-
-
-@pytest.mark.django_db
-def test_a_stored_model_scores_as_it_did_before():
-    features, status = readings()
-    trained = classifier.train(features, status)
-    model = scoring.store(trained, len(status), NOW)
-    again = scoring.load(model)
-    assert (classifier.score(again, features) == classifier.score(trained.model, features)).all()
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("damage", ["missing", "changed", "other scikit-learn", "other features"])
-def test_a_model_that_is_not_as_it_was_stored_is_never_loaded(damage, settings):
-    model = store(seed=len(damage))
-    path = settings.MODEL_DIR / model.file_name
-    if damage == "missing":
-        path.unlink()
-    elif damage == "changed":
-        joblib.dump("something else", path)
-    elif damage == "other scikit-learn":
-        model.scikit_learn = "0.1"
-    else:
-        model.features = ["one"]
-    assert scoring.load(model) is None
-
-
-@pytest.mark.django_db
 def test_without_a_usable_model_the_rule_scores(settings):
     class Measured:
         utilization, temperature_f, wait_minutes = np.array([0.98]), np.array([105.0]), np.array([45.0])
@@ -174,7 +140,7 @@ def test_a_model_is_kept_back_if_the_active_one_does_better_on_readings_new_to_b
     Reading.objects.filter(at__lt=NOW + timedelta(days=10)).update(temperature_f=60)  # the new one can learn nothing
     _, promoted = scoring.train_risk(NOW)
     assert not promoted
-    assert RiskModel.objects.active() == first
+    assert ModelVersion.objects.active() == first
 
 
 @pytest.mark.django_db
@@ -184,7 +150,7 @@ def test_without_a_later_outage_to_compare_by_the_active_model_stays(history):
     Reading.objects.filter(at__gt=NOW + timedelta(days=9)).update(status=0)
     _, promoted = scoring.train_risk(NOW)
     assert not promoted
-    assert RiskModel.objects.active() == first
+    assert ModelVersion.objects.active() == first
 
 
 @pytest.mark.django_db

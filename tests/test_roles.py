@@ -68,7 +68,7 @@ def test_a_dispatcher_changes_maintenance_and_looks_at_the_rest():
 def test_technicians_and_partners_see_little_and_change_nothing(role):
     sync_roles()
     assert all(code.startswith("view_") for code in codes(role))
-    assert not {"view_job", "view_outbox", "view_membership", "view_riskmodel"} & codes(role)
+    assert not {"view_job", "view_outbox", "view_membership", "view_modelversion"} & codes(role)
 
 
 @pytest.mark.parametrize("model", SCOPED, ids=lambda model: model.__name__)

@@ -15,7 +15,7 @@ from maintenance.models import ServiceCentre, Technician, WorkOrder
 from pricing.models import PriceChange
 from sntry_site import tasks
 from stations.models import Charger, FleetEvent, Operator, Site
-from telemetry.models import Reading, RiskModel, SiteState, Tick
+from telemetry.models import ModelVersion, Reading, SiteState, Tick
 
 from .live_server import ROOT, RunningSite
 
@@ -85,7 +85,7 @@ def test_from_a_file_to_a_message_on_a_socket(history, live_site, tick_worker):
     assert Tick.objects.get().scorer == "rule"
     call_command("train_risk", verbosity=0)
     tasks.tick(timezone.now() - timedelta(seconds=10))
-    assert Tick.objects.first().scorer == f"model {RiskModel.objects.active().pk}"
+    assert Tick.objects.first().scorer == f"model {ModelVersion.objects.active().pk}"
 
     here = Site.objects.exclude(pricing_type="free").earliest("pk")
     centre = ServiceCentre.objects.create(name="Depot", latitude=here.latitude, longitude=here.longitude)

@@ -9,7 +9,7 @@ from django.template.loader import render_to_string
 from maintenance.models import WorkOrder
 from pricing.models import PriceChange
 from stations.models import FleetEvent, Operator
-from telemetry.models import RiskLevel, RiskModel, SiteState, Tick
+from telemetry.models import ModelVersion, RiskLevel, SiteState, Tick
 
 AT_RISK_ROWS = 12
 EVENT_ROWS = 50
@@ -188,7 +188,7 @@ def scorer_and_time() -> tuple[str, object]:
     tick = Tick.objects.filter(finished_at__isnull=False).order_by("-finished_at").first()
     if tick:
         return tick.scorer or "rule", tick.finished_at
-    model = RiskModel.objects.filter(state=RiskModel.State.ACTIVE).first()
+    model = ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE).first()
     return (f"model {model.pk}" if model else "rule"), None
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from maintenance.models import WorkOrder
 from stations.admin_display import badge, moment, relative
 from stations.models import FleetEvent, Job
-from telemetry.models import ChargerState, ChargerStatus, RiskLevel, RiskModel, SiteState, Tick
+from telemetry.models import ChargerState, ChargerStatus, ModelVersion, RiskLevel, SiteState, Tick
 
 from .import_page import may_import
 
@@ -102,7 +102,7 @@ def _orders(user) -> Tile:
 def _tick(now) -> Tile:
     link = reverse("admin:telemetry_tick_changelist")
     tick = Tick.objects.filter(finished_at__isnull=False).order_by("-slot").first()
-    model = RiskModel.objects.filter(state=RiskModel.State.ACTIVE).order_by("-pk").first()
+    model = ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE).order_by("-pk").first()
     scorer = f"model {model.pk}, trained {relative(model.trained_at, now)}" if model else "the rule; no model is active"
     if tick is None:
         return Tile("Last tick", "none yet", f"scored by {scorer}", link, alarm=True)

@@ -1,6 +1,7 @@
+from .model_versions import ModelVersion
 from .outages import Outage
 from .readings import Climatology, LiveReading, LocalEvent, Reading, SiteStatus, Weather
-from .risk import Risk, RiskModel
+from .risk import ChargerRisk, PastOfChargers, Risk
 from .sessions import ChargingSession
 from .sites import RiskLevel, SiteState
 from .soft_events import SoftEvents
@@ -8,17 +9,19 @@ from .status import ChargerState, ChargerStatus, StatusReport
 from .ticks import SiteOverride, Tick, WorldState
 
 __all__ = [
+    "ChargerRisk",
     "ChargerState",
     "ChargerStatus",
     "ChargingSession",
     "Climatology",
     "LiveReading",
     "LocalEvent",
+    "ModelVersion",
     "Outage",
+    "PastOfChargers",
     "Reading",
     "Risk",
     "RiskLevel",
-    "RiskModel",
     "SiteOverride",
     "SiteState",
     "SiteStatus",

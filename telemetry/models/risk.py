@@ -1,63 +1,12 @@
-"""What is expected to fail, and the models that say so."""
+"""What is expected to fail, and where the past of each charger is kept for it."""
 
-from django.db import models, transaction
+from django.db import models
 from django.db.models import Q
 
 from stations.access import ScopedQuerySet
 
+from .model_versions import ModelVersion
 from .sites import RiskLevel
-
-
-class RiskModelQuerySet(models.QuerySet):
-    def active(self, kind: str = "state_classifier"):
-        """The model that scores now, or None."""
-        return self.filter(kind=kind, state=RiskModel.State.ACTIVE).first()
-
-
-class RiskModel(models.Model):
-    """A trained model and where its file is; the file is loaded only if its hash is the one in this row."""
-
-    class State(models.TextChoices):
-        CANDIDATE = "candidate", "Candidate"
-        ACTIVE = "active", "Active"
-        RETIRED = "retired", "Retired"
-
-        @property
-        def colour(self) -> str:
-            """Name of the colour in static/css/colours.css."""
-            return {"candidate": "in-use", "active": "available", "retired": "offline"}[self.value]
-
-        @property
-        def shape(self) -> str:
-            return {"candidate": "■", "active": "●", "retired": "○"}[self.value]
-
-    kind = models.CharField(max_length=30, default="state_classifier")
-    state = models.CharField(max_length=10, choices=State, default=State.CANDIDATE)
-    file_name = models.CharField(max_length=200)
-    sha256 = models.CharField(max_length=64)
-    scikit_learn = models.CharField("scikit-learn", max_length=20)
-    features = models.JSONField(default=list)
-    rows = models.BigIntegerField(default=0)
-    metrics = models.JSONField(default=dict)
-    trained_at = models.DateTimeField()
-
-    objects = RiskModelQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["-id"]
-        constraints = [
-            models.UniqueConstraint(fields=["kind"], condition=Q(state="active"), name="risk_model_one_active_per_kind")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.kind} #{self.pk} ({self.state})"
-
-    def activate(self) -> None:
-        """Let this model score from now on; the one that did so before is retired."""
-        with transaction.atomic():
-            type(self).objects.filter(kind=self.kind, state=self.State.ACTIVE).update(state=self.State.RETIRED)
-            type(self).objects.filter(pk=self.pk).update(state=self.State.ACTIVE)
-        self.state = self.State.ACTIVE
 
 
 class RiskQuerySet(ScopedQuerySet):
@@ -65,14 +14,22 @@ class RiskQuerySet(ScopedQuerySet):
 
 
 class Risk(models.Model):
-    """A site's risk at the moment it became critical, with the reason."""
+    """A site's risk when its level changed, and each hour while it is above low, with the reasons."""
 
     site = models.ForeignKey("stations.Site", models.CASCADE, related_name="risks")
     at = models.DateTimeField(db_index=True)
-    probability = models.FloatField("risk, 24 h")
+    probability = models.FloatField("risk, 24 h", help_text="The highest of its chargers.")
+    p_any = models.FloatField("chance of any, 24 h", null=True, blank=True, help_text="That any of its chargers fails.")
     level = models.CharField(max_length=10, choices=RiskLevel)
     reason = models.CharField("why", max_length=200)
-    model = models.ForeignKey(RiskModel, models.SET_NULL, null=True, blank=True, help_text="Empty: scored by the rule.")
+    charger = models.ForeignKey(
+        "stations.Charger", models.SET_NULL, null=True, blank=True, related_name="+", db_index=False,
+        help_text="The charger whose risk it is. Empty: scored as a whole.",
+    )  # fmt: skip
+    features_hash = models.CharField(max_length=16, blank=True, default="", db_default="")
+    model = models.ForeignKey(
+        ModelVersion, models.SET_NULL, null=True, blank=True, help_text="Empty: scored by the rule."
+    )
 
     objects = RiskQuerySet.as_manager()
 
@@ -82,3 +39,39 @@ class Risk(models.Model):
 
     def __str__(self) -> str:
         return f"{self.site_id} {self.probability:.0%} at {self.at:%Y-%m-%d %H:%M}"
+
+
+class ChargerRiskQuerySet(ScopedQuerySet):
+    operator_path = "charger__site__operator"
+
+
+class ChargerRisk(models.Model):
+    """A charger's risk now. Written by `telemetry.live_risk.write_charger_risks` alone."""
+
+    charger = models.OneToOneField("stations.Charger", models.CASCADE, primary_key=True, related_name="forecast")
+    at = models.DateTimeField()
+    probability = models.FloatField("risk, 24 h", null=True, help_text="Empty: it is out of order now.")
+    reason = models.CharField("why", max_length=200, blank=True)
+    model = models.ForeignKey(ModelVersion, models.CASCADE, related_name="+", db_index=False)
+
+    objects = ChargerRiskQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="charger_risk_0_to_1", condition=Q(probability__range=(0, 1))),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.charger_id} {self.probability:.0%}" if self.probability is not None else f"{self.charger_id}"
+
+
+class PastOfChargers(models.Model):
+    """The features of each charger's past, kept between ticks: one compact array per shard."""
+
+    shard = models.IntegerField(unique=True)
+    at = models.DateTimeField(help_text="Up to when the past is in it.")
+    schema_hash = models.CharField(max_length=64)
+    blob = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"past of shard {self.shard} up to {self.at:%Y-%m-%d %H:%M}"

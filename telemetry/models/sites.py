@@ -85,6 +85,9 @@ class SiteState(models.Model):
     local_event = models.SmallIntegerField(choices=LocalEvent, default=LocalEvent.NONE)
     price = models.DecimalField(max_digits=8, decimal_places=4, default=0)
     risk = models.FloatField("risk, 24 h", default=0)
+    p_any = models.FloatField(
+        "chance of any, 24 h", null=True, blank=True, help_text="That any of its chargers fails; empty: not forecast."
+    )
     level = models.CharField(max_length=10, choices=RiskLevel, default=RiskLevel.LOW)
     reason = models.CharField("why", max_length=200, blank=True)
     revenue_at_risk = models.FloatField("revenue-at-risk index", default=0)

@@ -46,6 +46,13 @@ class Tick(models.Model):
     sites = models.IntegerField(default=0)
     version = models.BigIntegerField(default=0)
     scorer = models.CharField(max_length=50, blank=True)
+    warning = models.CharField(
+        max_length=300,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="What is wrong with the model that should score.",
+    )
     milliseconds = models.JSONField(default=dict, blank=True, help_text="How long each phase took.")
 
     objects = TickQuerySet.as_manager()
