@@ -63,6 +63,12 @@ NAVIGATION = [
             "link": reverse_lazy("import"),
             "permission": _may_import,
         },
+        {
+            "title": "World check",
+            "icon": "fact_check",
+            "link": reverse_lazy("world-check"),
+            "permission": _may_import,
+        },
         _link("Ticks", "timer", "telemetry_tick_changelist"),
         _link("Outbox", "outbox", "stations_outbox_changelist"),
         _link("Users", "person", "auth_user_changelist"),

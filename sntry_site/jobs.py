@@ -9,9 +9,16 @@ from django.utils import timezone
 from stations.jobs import JobRefused, enqueue, job_kind
 from stations.models import Site
 from telemetry.models import Reading
+from telemetry.simulation.check import sample
+from telemetry.simulation.check_report import check_report
+from telemetry.simulation.network import network
+from telemetry.simulation.parameters import SCENARIOS
 from telemetry.simulation.streams import STEPS_PER_DAY
 
 from .generated_history import KINDS, PLAIN, Wanted, load_files, write_files
+from .world_check import loaded_sample
+
+CHECKED_SITES, CHECKED_DAYS, CHECKED_SEED, CHECKED_FROM = 150, 183, 1, np.datetime64("2025-07-01")
 
 
 @job_kind("extend_history")
@@ -41,6 +48,22 @@ def extend_history(job, progress) -> dict:
     if parameters["then"]:
         enqueue(parameters["then"])
     return {"days": _steps(start, first) // STEPS_PER_DAY}
+
+
+@job_kind("check_world")
+def check_world(job, progress) -> dict:
+    """Live in a world of the `scenario`, and lay it and the loaded history beside published figures."""
+    scenario = SCENARIOS[job.parameters["scenario"]]
+    sites = network(CHECKED_SITES, CHECKED_SEED)
+    lived = sample(sites, CHECKED_FROM, CHECKED_DAYS, CHECKED_SEED, scenario, progress)
+    world = check_report(lived, scenario)
+    progress(CHECKED_DAYS, CHECKED_DAYS, "Reading the loaded history")
+    loaded = loaded_sample()
+    held = sum(found["holds"] for found in world["findings"])
+    return {
+        "summary": f"{held} of {len(world['findings'])} figures of a {scenario.name} world lie within their bands.",
+        "report": {"world": world, "loaded": None if loaded is None else check_report(loaded, scenario)},
+    }
 
 
 def _steps(start: np.datetime64, end: np.datetime64) -> int:

@@ -6,6 +6,7 @@ from django.urls import path
 
 from .pages import board, health, site_actions, sites
 from .pages.import_page import import_page
+from .pages.world_check import world_check_page
 
 urlpatterns = [
     path("", board.page, name="board"),
@@ -19,6 +20,7 @@ urlpatterns = [
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
     path("admin/import/", admin.site.admin_view(import_page), name="import"),
+    path("admin/world-check/", admin.site.admin_view(world_check_page), name="world-check"),
     path("admin/", admin.site.urls),
 ]
 

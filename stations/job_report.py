@@ -10,7 +10,7 @@ from .models import Job
 
 SHOWN_ROWS = 100
 LONGEST_CELL = 200
-TOLD_ELSEWHERE = ("summary", "rejects_path", "bad_cells")  # bad cells: in the table that not everybody may read
+TOLD_ELSEWHERE = ("summary", "rejects_path", "bad_cells", "report")  # bad cells: in a table that not everybody may read
 
 
 def progress_of(job: Job, now: datetime) -> dict:

@@ -50,6 +50,7 @@ def pages_of(model) -> dict[str, str]:
 def test_no_page_of_the_admin_needs_more_queries_than_its_budget(filled, client):
     client.force_login(fleet.person("chief", is_superuser=True))
     pages = {"board": reverse("board"), "dashboard": reverse("admin:index"), "import": reverse("import")}
+    pages["world check"] = reverse("world-check")
     for model in REGISTERED:
         pages.update(pages_of(model))
     used = {name: queries_of(client, url) for name, url in pages.items()}

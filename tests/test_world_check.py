@@ -1,5 +1,6 @@
 """The world looks like the field: its statistics lie within published bands, and the document names its numbers."""
 
+import json
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from django.core.management import CommandError, call_command
 
 from telemetry.simulation.check import findings, sample
 from telemetry.simulation.check_page import report_page
+from telemetry.simulation.check_report import check_report
 from telemetry.simulation.network import network
 from telemetry.simulation.parameter_tables import parameter_tables
 from telemetry.simulation.parameters import SCENARIOS
@@ -32,10 +34,13 @@ def test_a_typical_network_lies_within_every_band(typical):
 
 
 @pytest.mark.parametrize("scenario", ["good", "poor"])
-def test_availability_lies_in_the_band_of_the_scenario(scenario):
+def test_what_a_scenario_is_about_lies_in_its_bands(scenario):
     found = {one.name: one for one in findings(lived(scenario, 100, 45), SCENARIOS[scenario])}
     assert found["availability"].holds
     assert found["downtime in outages of a day or more"].holds
+    assert found["outage starts of the busiest tenth of ports"].holds
+    assert found["failed sessions: internal"].holds
+    assert found["failed sessions: connectivity"].holds
 
 
 def test_a_figure_outside_of_its_band_is_told(typical):
@@ -43,14 +48,24 @@ def test_a_figure_outside_of_its_band_is_told(typical):
     assert next(one.name for one in found if not one.holds) == "availability"
 
 
-def test_the_page_shows_every_finding_and_four_plots_and_escapes_its_title(typical):
-    found = findings(typical, SCENARIOS["typical"])
-    text = report_page(found, typical, "<script>alert(1)</script>")
+def test_intervals_hold_the_figures_and_shrink_with_the_network(typical):
+    whole = {one.name: one for one in findings(typical, SCENARIOS["typical"])}
+    some = {one.name: one for one in findings(typical.of(typical.site < 40), SCENARIOS["typical"])}
+    for name in ("availability", "outage starts of the busiest tenth of ports", "visits for payment"):
+        (low, high), (lower, higher) = whole[name].interval, some[name].interval
+        assert low < whole[name].value < high
+        assert high - low < higher - lower
+
+
+def test_the_page_shows_every_finding_and_six_plots_and_escapes_its_title(typical):
+    report = check_report(typical, SCENARIOS["typical"])
+    text = report_page(report, "<script>alert(1)</script>", "")
     assert "<script>" not in text
-    assert all(one.name in text for one in found)
-    assert text.count("<svg") == 4
+    assert all(one["name"] in text for one in report["findings"])
+    assert text.count("<svg") == 6
     assert not re.search(r"(?:src|href)=", text)
     assert "nan" not in text.lower().replace("maintenance", "")
+    assert json.dumps(report, allow_nan=False)
 
 
 def test_the_command_shows_the_report_and_writes_the_page(tmp_path, capsys):

@@ -39,9 +39,10 @@ def _groups() -> list[str]:
 
 
 def _scenarios() -> str:
-    head = ("scenario", "rates x", "repair times x", "availability")
+    head = ("scenario", "rates x", "repair times x", "frailty variance", "failed starts", "availability")
     return "### Scenarios\n\n" + _table(head, *(
-        (one.name, f"{one.rates:g}", f"{one.repair_times:g}",
+        (one.name, f"{one.rates:g}", f"{one.repair_times:g}", f"{one.effects.frailty_variance:g}",
+         f"{one.use.failed_starts:g}",
          f"{one.lowest_availability:.0%} to {one.highest_availability:.0%}")
         for one in SCENARIOS.values()
     ))  # fmt: skip

@@ -133,7 +133,7 @@ SCENARIOS = {
     for scenario in (
         Scenario("good", 0.5, 0.7, 0.97, 0.99),
         Scenario("typical", 1.0, 1.0, 0.92, 0.96),
-        Scenario("poor", 4.2, 1.9, 0.75, 0.85),
+        Scenario("poor", 5.2, 1.9, 0.75, 0.85, effects=Effects(frailty_variance=9.0), use=Use(failed_starts=0.06)),
         Scenario("null", 1.0, 1.0, 0.92, 0.99, effects=_NO_EFFECTS),
     )
 }

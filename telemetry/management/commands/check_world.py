@@ -1,11 +1,15 @@
+from pathlib import Path
+
 import numpy as np
+from django.contrib.staticfiles import finders
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.table import Table
 
 from stations.progress import ConsoleProgress
-from telemetry.simulation.check import Sample, cause_table, findings, sample
+from telemetry.simulation.check import sample
 from telemetry.simulation.check_page import report_page
+from telemetry.simulation.check_report import check_report
 from telemetry.simulation.network import network
 from telemetry.simulation.parameter_tables import parameter_tables
 from telemetry.simulation.parameters import SCENARIOS
@@ -33,29 +37,36 @@ class Command(BaseCommand):
                 lived = sample(network(sites, seed), start, days, seed, SCENARIOS[scenario], progress)
         except ValueError as error:
             raise CommandError(f"The world cannot be made: {error}.") from None
-        found = findings(lived, SCENARIOS[scenario])
-        self.show(found, lived)
+        report = check_report(lived, SCENARIOS[scenario])
+        self.show(report)
         if page:
-            self.write_page(page, found, lived, f"{scenario}, {sites} sites, {days} days, seed {seed}")
-        outside = [finding.name for finding in found if not finding.holds]
+            self.write_page(page, report, f"{scenario}, {sites} sites, {days} days, seed {seed}")
+        outside = [found["name"] for found in report["findings"] if not found["holds"]]
         if outside:
             raise CommandError(f"Outside of their bands: {'; '.join(outside)}.")
 
-    def show(self, found, lived: Sample) -> None:
-        console = Console(file=self.stdout, width=110)
-        table = Table("", "this world", "from", "to", "unit", "source", "")
-        for one in found:
-            numbers = (f"{number:.3g}" for number in (one.value, one.lowest, one.highest))
-            table.add_row(one.name, *numbers, one.unit, one.source, "" if one.holds else "outside")
+    def show(self, report: dict) -> None:
+        console = Console(file=self.stdout, width=120)
+        table = Table("", "this world", "95 % interval", "from", "to", "unit", "source", "")
+        for one in report["findings"]:
+            numbers = (one["value"], *one["interval"], one["lowest"], one["highest"])
+            value, low, high, least, most = map(_digits, numbers)
+            word = "" if one["holds"] else "outside"
+            table.add_row(one["name"], value, f"{low} to {high}", least, most, one["unit"], one["source"], word)
         console.print(table)
         table = Table("cause", "per port-year", "visits", "median h")
-        for name, rate, visits, hours in cause_table(lived):
-            table.add_row(name, f"{rate:.2f}", str(visits), f"{hours:.2f}")
+        for name, rate, visits, hours in report["causes"]:
+            table.add_row(name, f"{rate:.2f}", str(visits), _digits(hours))
         console.print(table)
 
-    def write_page(self, path: str, found, lived: Sample, title: str) -> None:
+    def write_page(self, path: str, report: dict, title: str) -> None:
+        style = "".join(Path(finders.find(f"css/{name}.css")).read_text() for name in ("colours", "admin", "plots"))
         try:
             with open(path, "w", encoding="utf-8") as file:
-                file.write(report_page(found, lived, title))
+                file.write(report_page(report, title, style))
         except OSError as error:
             raise CommandError(f"The page cannot be written: {error.strerror}.") from None
+
+
+def _digits(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"
