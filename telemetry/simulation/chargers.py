@@ -43,6 +43,11 @@ class Chargers:
     def __len__(self) -> int:
         return len(self.site)
 
+    def some(self, rows: np.ndarray) -> "Chargers":
+        """Those at `rows`; `first` stays as it is and so no longer belongs to them."""
+        columns = {name: values[..., rows] for name, values in vars(self).items() if name != "first"}
+        return Chargers(first=self.first, **columns)
+
     def per_site(self, values: np.ndarray) -> np.ndarray:
         """Sum of a value per charger over each site."""
         return np.add.reduceat(values, self.first)
@@ -51,28 +56,46 @@ class Chargers:
 def chargers(network: Network, scenario: Scenario, seed: int) -> Chargers:
     """The chargers of `network`; frailty and build are of `seed` alone, so that scenarios differ only as they say."""
     site = np.repeat(np.arange(len(network)), network.ports)
-    first = np.concatenate([[0], np.cumsum(network.ports)[:-1]])
-    count, kind = len(site), network.charger[site]
-    u = Streams(seed).generator("failures", "chargers").random((count, 8 + len(CAUSES)))
-    frailty = _frailty(u[:, 0], u[:, 8:], _site_draws(len(network), seed)[site], scenario)
-    cycles_per_day = network.busyness[site] * _TURNOVER * 1440 / network.session_minutes[site]
-    heat, effects = scenario.heat, scenario.effects
+    return built(
+        site,
+        scenario,
+        seed,
+        kind=network.charger,
+        power_kw=network.power_kw,
+        session_minutes=network.session_minutes,
+        busyness=network.busyness,
+        operator=network.operator,
+        is_urban=network.location == LOCATION_TYPES.index("Urban Center"),
+    )
+
+
+def built(site: np.ndarray, scenario: Scenario, seed: int, *, kind, power_kw, session_minutes, busyness, operator,
+          is_urban) -> Chargers:  # fmt: skip
+    """The chargers at `site` (indices of sites, ascending, none left out), the rest per site; see `Chargers`.
+
+    Luck is drawn in their order: the same sites and ports in the same order are the same chargers.
+    """
+    first = np.searchsorted(site, np.arange(len(kind)))
+    u = Streams(seed).generator("failures", "chargers").random((len(site), 8 + len(CAUSES)))
+    frailty = _frailty(u[:, 0], u[:, 8:], _site_draws(len(kind), seed)[site], scenario)
+    cycles_per_day = busyness[site] * _TURNOVER * 1440 / session_minutes[site]
+    heat, effects, kind = scenario.heat, scenario.effects, kind[site]
     return Chargers(
         site=site,
-        number=np.arange(count) - first[site] + 1,
+        number=np.arange(len(site)) - first[site] + 1,
         first=first,
         kind=kind,
-        power_kw=network.power_kw[site],
-        current_a=network.power_kw[site] * 1000 / _VOLTS[kind],
-        session_minutes=network.session_minutes[site],
-        version=((u[:, 1] * 3).astype(int) + 3 * network.operator[site]) % VERSIONS,
+        power_kw=power_kw[site],
+        current_a=power_kw[site] * 1000 / _VOLTS[kind],
+        session_minutes=session_minutes[site],
+        version=((u[:, 1] * 3).astype(int) + 3 * operator[site]) % VERSIONS,
         built_day=_FIRST_DAY + (u[:, 2] * _DAYS_OF_BUILDING).astype(int),
         usual_cycles=_USUAL_CYCLES[kind],
         cycles_per_day=cycles_per_day,
         hours_constant=np.where(kind == LEVEL_2, heat.level_2_hours, heat.dc_hours),
         rise_k=heat.rise_k * np.exp(heat.rise_spread * _normal(u[:, 3]) * (effects.kinds > 0)),
         trip_limit_c=effects.trip_limit_c + effects.trip_spread_k * _normal(u[:, 4]),
-        is_urban=network.location[site] == LOCATION_TYPES.index("Urban Center"),
+        is_urban=is_urban[site],
         frailty=frailty,
         base_rate=frailty * _rates_per_hour(kind, scenario),
     )

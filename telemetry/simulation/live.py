@@ -1,15 +1,12 @@
 """One step of the simulated live network: what every site would measure at the next tick.
 
 The demand of a month and hour comes from the climatology; noise, ambient surges, people holding a site under stress
-and the prices that drivers see move it. Cabinet heat makes chargers fail. Plain arrays in and out, one element a site.
+and the prices that drivers see move it. What its chargers do is in `fleet`. Plain arrays in and out, one element a site.
 """
 
 from dataclasses import dataclass, replace
 
 import numpy as np
-
-from .parameters import Heat
-from .thermal import approach, settled_c
 
 NOISE_UTILIZATION = 0.2  # standard deviations, as in the original network
 NOISE_TEMPERATURE_F = 2.0
@@ -25,9 +22,6 @@ SURGE_WARMER_F = 20.0
 STRESS_UTILIZATION, STRESS_TEMPERATURE_F, STRESS_WAIT_MINUTES = 0.98, 105.0, 45.0
 TIME_LAPSE = 360  # a stressed site ages one hour in a tick of ten seconds,
 LAPSE_TICKS = 12  # and goes on doing so for so many ticks after it, so that one sees it cool
-_HEAT = Heat()
-
-TRIP_C = 70.0  # a cabinet that stops above it says that it is too hot
 LONGEST_WAIT_MINUTES = 120.0
 
 
@@ -47,11 +41,10 @@ _MEMORY = np.dtype(
         ("noise_temperature_f", "<f8"),
         ("surge_ticks_left", "<i8"),
         ("surge_utilization", "<f8"),
-        ("cabinet_rise_k", "<f8"),
         ("lapse_ticks_left", "<i8"),
     ]
 )
-_LAYOUT = b"memory 2"  # what kept memories begin with: one of another layout is forgotten
+_LAYOUT = b"memory 3"  # what kept memories begin with: one of another layout is forgotten
 
 
 @dataclass(frozen=True)
@@ -63,13 +56,11 @@ class Memory:
     noise_temperature_f: np.ndarray
     surge_ticks_left: np.ndarray
     surge_utilization: np.ndarray
-    cabinet_rise_k: np.ndarray  # how much hotter its cabinets are than the air; NaN: not seen yet
     lapse_ticks_left: np.ndarray  # in which its time runs fast
 
     @classmethod
     def blank(cls, site: np.ndarray) -> "Memory":
         columns = {name: np.zeros(len(site), _MEMORY[name]) for name in _MEMORY.names[1:]}
-        columns["cabinet_rise_k"][:] = np.nan
         return cls(site, **columns)
 
     @classmethod
@@ -121,16 +112,16 @@ class Usual:
 
 @dataclass(frozen=True)
 class Measured:
-    """What each site measures, and how many of its chargers fail at this tick (`failures`)."""
+    """What each site measures, and what its chargers need to know."""
 
     utilization: np.ndarray  # 0-1, share of working ports in use
     temperature_f: np.ndarray
     wait_minutes: np.ndarray
     ports_available: np.ndarray
     ports_occupied: np.ndarray
-    failures: np.ndarray
     newly_surged: np.ndarray  # bool
-    cabinet_c: np.ndarray  # °C in its cabinets
+    wanted: np.ndarray  # 0-1, share of working ports that cars want, without the noise
+    speed: np.ndarray  # how many times faster its time runs than the clock
 
 
 def step(usual: Usual, memory: Memory, rng: np.random.Generator, options: Options, seconds: float = 10.0):
@@ -148,7 +139,9 @@ def step(usual: Usual, memory: Memory, rng: np.random.Generator, options: Option
         memory, newly_surged = _with_surges(memory, utilization, rng, options)
     surged = memory.surge_ticks_left > 0
     utilization = np.where(surged, memory.surge_utilization, utilization)
-    utilization = np.clip(utilization * price_effect(usual.price_ratio, options.elasticity), 0, 1)
+    effect = price_effect(usual.price_ratio, options.elasticity)
+    utilization = np.clip(utilization * effect, 0, 1)
+    wanted = np.clip(np.where(surged, memory.surge_utilization, usual.utilization) * effect, 0, 1)
     temperature_f = temperature_f + SURGE_WARMER_F * surged
     utilization = np.where(usual.stressed, STRESS_UTILIZATION, utilization)
     temperature_f = np.where(usual.stressed, STRESS_TEMPERATURE_F, temperature_f)
@@ -158,13 +151,11 @@ def step(usual: Usual, memory: Memory, rng: np.random.Generator, options: Option
     wait = np.where(surged, np.maximum(wait, SURGE_WAIT_MINUTES), wait)
     wait = np.where(usual.stressed, STRESS_WAIT_MINUTES, wait)
     memory = _with_lapse(memory, usual.stressed, seconds)
-    hours = seconds / 3600 * np.where(memory.lapse_ticks_left > 0, TIME_LAPSE, 1)
-    memory, before_c, cabinet_c = _with_heat(memory, usual, utilization, temperature_f, hours)
-    hazard = (failure_hazard(before_c) + failure_hazard(cabinet_c)) / 2
-    failures = rng.binomial(available + occupied, -np.expm1(-hazard * hours))
     if seconds > 0:
         memory = replace(memory, surge_ticks_left=np.maximum(memory.surge_ticks_left - 1, 0))
-    return Measured(utilization, temperature_f, wait, available, occupied, failures, newly_surged, cabinet_c), memory
+    wanted = np.where(usual.stressed, STRESS_UTILIZATION, wanted)
+    speed = np.where(memory.lapse_ticks_left > 0, TIME_LAPSE, 1)
+    return Measured(utilization, temperature_f, wait, available, occupied, newly_surged, wanted, speed), memory
 
 
 def price_effect(price_ratio: np.ndarray, elasticity: float) -> np.ndarray:
@@ -188,36 +179,10 @@ def wait_estimate(available: np.ndarray, working: np.ndarray, session_minutes: n
     return np.where(available > 0, 0.0, np.where(working > 0, gap, LONGEST_WAIT_MINUTES))
 
 
-def failure_hazard(cabinet_c: np.ndarray) -> np.ndarray:
-    """Failures per charger and hour: background, heat wear, and protective shutdown above about 75 °C in the cabinet.
-
-    Background 8e-5/h and wear 6e-5 exp(.16 (T - 55)) per hour are the recommended start of the failure model; the trip
-    is a logistic step of 0.5/h at 75 °C, 2 K wide.
-    """
-    wear = 6e-5 * np.exp(np.minimum(0.16 * (cabinet_c - 55), 5))
-    return 8e-5 + wear + 0.5 / (1 + np.exp(-(cabinet_c - 75) / 2))
-
-
 def _with_lapse(memory: Memory, stressed: np.ndarray, seconds: float) -> Memory:
     """The time of a stressed site runs fast, and of one that was stressed until a while ago."""
     left = memory.lapse_ticks_left - (1 if seconds > 0 else 0)
     return replace(memory, lapse_ticks_left=np.where(stressed, LAPSE_TICKS, np.maximum(left, 0)))
-
-
-def _with_heat(memory: Memory, usual: Usual, utilization: np.ndarray, temperature_f: np.ndarray, hours: np.ndarray):
-    """Memory, cabinet temperatures before and after `hours` of this load: a first-order response with derating.
-
-    A site not seen before is as warm as its usual load and weather make it.
-    """
-    air_c = (temperature_f - 32) / 1.8
-    rise = memory.cabinet_rise_k
-    rise = np.where(np.isnan(rise), _settled_rise(usual.utilization, (usual.temperature_f - 32) / 1.8), rise)
-    later = approach(rise, _settled_rise(utilization, air_c), hours, _HEAT.dc_hours)
-    return replace(memory, cabinet_rise_k=later), air_c + rise, air_c + later
-
-
-def _settled_rise(load: np.ndarray, air_c: np.ndarray) -> np.ndarray:
-    return settled_c(air_c, load, 0.0, _HEAT.rise_k) - air_c
 
 
 def _with_noise(memory: Memory, rng: np.random.Generator, options: Options) -> Memory:

@@ -9,7 +9,7 @@ from .streams import Streams
 from .world import World
 
 _CODES, _VENDOR_CODES = column("error_code"), column("vendor_code")
-_VAGUE_SHARE = 0.15  # of faults that come as InternalError and no vendor code (assumption)
+VAGUE_SHARE = 0.15  # of faults that come as InternalError and no vendor code (assumption)
 _DUPLICATES, _LATE, _RESET_CLOCKS, _BOOT_FAULTS = 0.01, 0.02, 0.0002, 0.05  # shares of reports, returns (assumptions)
 _BOOT_SECONDS, _LATEST_ROWS = 40, 500
 
@@ -44,7 +44,7 @@ def error_codes(reports: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarr
 
 def is_vague(charger: np.ndarray, minute: np.ndarray, seed: int) -> np.ndarray:
     """Whether a fault that a charger (index) tells at a minute comes as InternalError without a vendor code."""
-    return Streams(seed).hashed("failures", charger, np.round(60 * np.asarray(minute, "f8"))) < _VAGUE_SHARE
+    return Streams(seed).hashed("failures", charger, np.round(60 * np.asarray(minute, "f8"))) < VAGUE_SHARE
 
 
 def with_dirt(reports: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:

@@ -20,6 +20,7 @@ _REASON_OF[[causes.GRID, causes.VANDAL]] = REASONS.index("other")
 _FAILED_START_MINUTES = 1.5
 _CHANGE_MINUTES = 2.0  # at most, until the next car is plugged in
 _SHORTEST_MINUTES = 8.0
+_LENGTH_SPREAD = 0.35  # sd of log
 _LONGEST_WAIT = 120.0
 _LEVEL_2_CARS_KW = np.array([7.2, 11.5])
 
@@ -64,18 +65,22 @@ def _plug_in(state, journal, chosen, start, chargers, draws, price, chance) -> N
     cumulative = chance.cumsum(axis=0)
     fails = draws["failure"][chosen] < cumulative[-1]
     state.reason[chosen] = 1 + (draws["failure"][chosen] >= cumulative[:-1]).sum(0)
-    spread = 0.35
-    length = chargers.session_minutes[chosen] * np.exp(spread * ndtri(draws["length"][chosen]) - spread**2 / 2)
     state.is_charging[chosen] = True
     state.is_failing[chosen] = fails
     state.session_from[chosen] = start
-    state.free_from[chosen] = start + np.where(fails, _FAILED_START_MINUTES, np.maximum(length, _SHORTEST_MINUTES))
+    state.free_from[chosen] = start + lasts(draws["length"][chosen], chargers.session_minutes[chosen], fails)
     state.price[chosen] = price
     state.kilowatts[chosen] = np.where(fails, 0, mean_kilowatts(state, chosen, chargers, draws))
     state.cycles[chosen] += 1
     temperature = state.cabinet_c[chosen]
     journal.report(chosen[fails], start[fails], PREPARING, temperature[fails])
     journal.report(chosen[~fails], start[~fails], CHARGING, temperature[~fails])
+
+
+def lasts(u: np.ndarray, usual_minutes: np.ndarray, fails: np.ndarray) -> np.ndarray:
+    """Minutes that sessions last, from uniform numbers `u`: lognormal about what is usual; a failed start is short."""
+    length = usual_minutes * np.exp(_LENGTH_SPREAD * ndtri(u) - _LENGTH_SPREAD**2 / 2)
+    return np.where(fails, _FAILED_START_MINUTES, np.maximum(length, _SHORTEST_MINUTES))
 
 
 def mean_kilowatts(state: State, chosen: np.ndarray, chargers: Chargers, draws) -> np.ndarray:
