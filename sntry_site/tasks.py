@@ -16,14 +16,15 @@ from maintenance.models.work_orders import Wanted
 from pricing.engine import Policy, Sites, due_to_end, surges_and_reroutes
 from pricing.models import PriceChange
 from stations import live, outbox
-from stations.models import FleetEvent, Job
+from stations.models import Charger, FleetEvent, Job
 from telemetry import live_history, retention
+from telemetry.live_fleet import LiveFleet
 from telemetry.models import ChargerState, Risk, SiteState, StatusReport, Tick, WorldState
 from telemetry.models.ticks import SLOT_SECONDS, slot_of
 from telemetry.network import live_features, next_version, read_network, write_readings, write_states
 from telemetry.risk.reasons import probable_causes
 from telemetry.scoring import score_network
-from telemetry.simulation.live import TRIP_C, Measured, Options, Usual, step
+from telemetry.simulation.live import Measured, Memory, Options, Usual, step
 
 from . import messages
 from .beat import Beat, Clock
@@ -55,16 +56,23 @@ def advance(at: datetime, seconds: float) -> tuple[Beat, int]:
     one_at_a_time()
     network = read_network(at)
     clock.lap("read")
-    measured = take_readings(at, network, seconds)
+    rng = np.random.default_rng([settings.TICK_SEED, int(at.timestamp() * 1000)])
+    kept, kept_fleet = WorldState.objects.remembered()
+    measured, memory = take_readings(network, kept, seconds, rng)
+    fleet = LiveFleet(network, kept_fleet, at)
+    fleet.reconcile()
     clock.lap("readings")
     risk, model = score_network(live_features(network, measured, at), measured)
     clock.lap("risk")
     beat = Beat(at, network, measured, risk, model, is_tick=seconds > 0)
     note_surges_and_risks(beat)
     reprice(beat)
-    dispatch(beat)
-    fail_chargers(beat)
+    dispatch(beat, fleet)
     clock.lap("price and work order")
+    if seconds > 0:
+        use_chargers(beat, fleet, seconds, rng)
+    WorldState.objects.remember(memory, fleet.memory, slot_of(at))
+    clock.lap("chargers")
     version, previous = next_version()
     write_readings(at, network, measured, risk)
     write_states(at, version, *messages.state_columns(beat))
@@ -86,9 +94,8 @@ def one_at_a_time() -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sntry loop'))")
 
 
-def take_readings(at: datetime, network: np.ndarray, seconds: float) -> Measured:
+def take_readings(network: np.ndarray, kept: Memory, seconds: float, rng) -> tuple[Measured, Memory]:
     """What every simulated site measures now, from its climatology, the world's memory and the prices in force."""
-    known = WorldState.objects.remembered()
     usual = Usual(
         utilization=network["climate_utilization"],
         temperature_f=network["climate_temperature_f"],
@@ -98,11 +105,9 @@ def take_readings(at: datetime, network: np.ndarray, seconds: float) -> Measured
         price_ratio=np.where(network["base_price"] > 0, network["price"] / np.maximum(network["base_price"], 1), 1.0),
         stressed=network["stressed"],
     )
-    rng = np.random.default_rng([settings.TICK_SEED, int(at.timestamp() * 1000)])
     options = Options(settings.TICK_NOISE, settings.PRICE_ELASTICITY, settings.TICK_SURGE_CHANCE)
-    measured, memory = step(usual, known.of(network["site"]), rng, options, seconds)
-    WorldState.objects.remember(known.updated(memory), slot_of(at))
-    return measured
+    measured, memory = step(usual, kept.of(network["site"]), rng, options, seconds)
+    return measured, kept.updated(memory)
 
 
 def note_surges_and_risks(beat: Beat) -> None:
@@ -166,8 +171,12 @@ def pricing_view(beat: Beat, changed: list[int]) -> Sites:
     )
 
 
-def dispatch(beat: Beat) -> None:
-    """Open a work order for each site above the threshold and each faulted charger that has none; move crews on."""
+def dispatch(beat: Beat, fleet: LiveFleet) -> None:
+    """Open an order for each site above the threshold and each charger that somebody has to repair; move crews on.
+
+    A charger that does not work waits first for what is tried from afar.
+    """
+    waiting = set(fleet.ids[fleet.fleet.waits_for_somebody(fleet.second)].tolist())
     places = np.flatnonzero(beat.needs_work)
     causes = probable_causes(beat.measured.utilization[places], beat.measured.temperature_f[places])
     wanted = [
@@ -185,11 +194,12 @@ def dispatch(beat: Beat) -> None:
     wanted += [
         Wanted(site, charger, "unknown", Incident.Source.STATUS, None, f"{external_id} reports {status.lower()}")
         for charger, site, external_id, status in ChargerState.objects.faulted_and_simulated()
-        if site in beat.place_of
+        if charger in waiting
     ]
     for order in open_orders(wanted, beat.network, beat.place_of, beat.at):
         beat.tell("WORK_ORDER_OPENED", beat.place_of[order.site_id], f"{order.number}: {order.title}")
     closed = WorkOrder.objects.advance_simulated_crews(beat.at)
+    WorkOrder.objects.note_found_causes(fleet.renew(closed))
     repair_chargers([(order.site_id, order.charger_id) for order in closed], beat.at)
     for order in closed:
         if order.site_id in beat.place_of:
@@ -224,20 +234,19 @@ def repair_chargers(places: list[tuple[int, int | None]], at: datetime) -> int:
     return len(ids)
 
 
-def fail_chargers(beat: Beat) -> None:
-    """The chargers that fail at this beat report it."""
-    places = np.flatnonzero(beat.measured.failures)
-    if not len(places):
-        return
-    wanted = {int(beat.network["site"][p]): int(beat.measured.failures[p]) for p in places}
-    failing = ChargerState.objects.pick_working(wanted, seed=int(beat.at.timestamp()))
-    ids = [charger for charger, _, _ in failing]
-    heat = beat.measured.cabinet_c[[beat.place_of[site] for _, site, _ in failing]]
-    codes = np.where(heat >= TRIP_C, "HighTemperature", "InternalError")
-    StatusReport.objects.record(ids, [beat.at] * len(ids), ["FAULTED"] * len(ids), codes.tolist(), heat.round(1))
-    for (_, site, external_id), degrees, code in zip(failing, heat, codes, strict=True):
-        said = f"{external_id} reports faulted: {code} at {degrees:.0f} °C in the cabinet"
-        beat.tell("CHARGER_FAULTED", beat.place_of[site], said)
+def use_chargers(beat: Beat, fleet: LiveFleet, seconds: float, rng) -> None:
+    """Cars charge, chargers age, some fail and some come back after something was done from afar; all of it is told."""
+    happened = fleet.step(beat.measured, seconds, rng)
+    told = fleet.record(happened, rng)
+    spoken_of = fleet.ids[np.concatenate([happened.failed, happened.healed])].tolist()
+    names = dict(Charger.objects.filter(pk__in=spoken_of).values_list("pk", "external_id")) if spoken_of else {}
+    for row, code in zip(happened.failed.tolist(), told, strict=True):
+        heat = fleet.memory["cabinet_c"][row]
+        said = f"{names[int(fleet.ids[row])]} does not work: {code}, {heat:.0f} °C in the cabinet"
+        beat.tell("CHARGER_FAULTED", fleet.place[row], said)
+    for row in happened.healed.tolist():
+        said = f"{names[int(fleet.ids[row])]} is back after a reset from afar"
+        beat.tell("CHARGER_RECOVERED", fleet.place[row], said)
 
 
 @shared_task(name="sntry_site.tick", soft_time_limit=20, time_limit=30)

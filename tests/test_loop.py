@@ -25,7 +25,6 @@ from telemetry.models import (
     Tick,
     WorldState,
 )
-from telemetry.simulation.live import Memory
 
 from . import fleet
 
@@ -96,21 +95,22 @@ def test_the_same_seed_and_slot_give_the_same_readings(operator):
 
 
 def heat_cabinets() -> None:
-    """All sites are as hot as after hours at full load, so that what is stressed next fails at once."""
-    memory = Memory.blank(np.array(sorted(Site.objects.values_list("pk", flat=True))))
-    memory.cabinet_rise_k[:] = 37.5
-    WorldState.objects.remember(memory, 0)
+    """All cabinets are as hot as after hours at full load, so that what is stressed fails at once."""
+    tasks.tick(START - timedelta(seconds=10))
+    memory, fleet = WorldState.objects.remembered()
+    fleet["cabinet_c"] = 95
+    WorldState.objects.remember(memory, fleet, 0)
 
 
 def busy_tick(operator, sites: list, number: int) -> int:
     """Statements of a tick in which all of `sites` surge, reroute, fail, and have an order opened and one closed."""
     at = START + timedelta(seconds=10 * number)
+    heat_cabinets()
     for site in sites:
         charger = site.chargers.first()
         StatusReport.objects.record([charger.pk], [at - timedelta(seconds=5)], ["FAULTED"])
         fleet.work_order(site, charger=charger, state="in_progress", opened_at=at - timedelta(hours=1))
         interventions.stress_site(site, None, at)
-    heat_cabinets()
     with CaptureQueriesContext(connection) as statements:
         tasks.tick(at)
     kinds = set(FleetEvent.objects.filter(at=at).values_list("kind", flat=True))

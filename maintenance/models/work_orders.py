@@ -127,6 +127,17 @@ class WorkOrderQuerySet(ScopedQuerySet):
         with transaction.atomic():
             return record_closed(cursor, table)
 
+    def note_found_causes(self, causes: dict[int, str]) -> None:
+        """Write down what was found, by order."""
+        if not causes:
+            return
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE maintenance_workorder SET found_cause = found.cause"
+                " FROM unnest(%s::bigint[], %s::text[]) AS found (id, cause) WHERE maintenance_workorder.id = found.id",
+                [list(causes), list(causes.values())],
+            )
+
     def advance_simulated_crews(self, at: datetime) -> list["WorkOrder"]:
         """Move the orders of simulated operators on by a crew that needs a minute or two a step; returns those closed.
 

@@ -1,4 +1,4 @@
-from django.db import models
+from django.db import connection, models
 from django.db.models import F, Q
 
 from stations.access import ScopedQuerySet
@@ -15,8 +15,35 @@ WHERE (known.ended_at, known.energy_kwh, known.success)
 """
 
 
+BEGIN = """
+INSERT INTO telemetry_chargingsession (charger_id, started_at, energy_kwh, price)
+SELECT charger_id, %(at)s, 0, price / 10000.0
+FROM unnest(%(chargers)s::bigint[], %(prices)s::bigint[]) AS begun (charger_id, price)
+ON CONFLICT (charger_id, started_at) DO NOTHING
+"""
+FINISH = """
+UPDATE telemetry_chargingsession AS known SET ended_at = done.ended_at, energy_kwh = done.kwh, success = done.success
+FROM unnest(%(chargers)s::bigint[], %(started)s::timestamptz[], %(ended)s::timestamptz[], %(kwh)s::float8[],
+    %(success)s::boolean[]) AS done (charger_id, started_at, ended_at, kwh, success)
+WHERE known.charger_id = done.charger_id AND known.started_at = done.started_at
+"""
+
+
 class ChargingSessionQuerySet(ScopedQuerySet):
     operator_path = "charger__site__operator"
+
+    def begin(self, charger_ids: list[int], at, prices: list[int]) -> None:
+        """Sessions that begin now at chargers, at prices in ten-thousandths, which stay what they are."""
+        if charger_ids:
+            with connection.cursor() as cursor:
+                cursor.execute(BEGIN, {"chargers": charger_ids, "at": at, "prices": prices})
+
+    def finish(self, charger_ids: list[int], started, ended, kwh: list[float], success: list[bool]) -> None:
+        """Sessions (by charger and start) are over."""
+        if charger_ids:
+            columns = {"chargers": charger_ids, "started": started, "ended": ended, "kwh": kwh, "success": success}
+            with connection.cursor() as cursor:
+                cursor.execute(FINISH, columns)
 
     def record_staged(self, cursor, table: str) -> int:
         """Merge the sessions of a staging table; return how many rows are new or different.

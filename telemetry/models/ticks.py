@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import connection, models
 from django.db.models import F, Q
 
+from ..simulation import fleet_memory
 from ..simulation.live import Memory
 
 SLOT_SECONDS = 10
@@ -107,20 +108,20 @@ class SiteOverride(models.Model):
 
 
 class WorldStateQuerySet(models.QuerySet):
-    def remembered(self, shard: int = 0) -> Memory:
-        """What the world remembered after its last step; nothing at first."""
+    def remembered(self, shard: int = 0) -> tuple[Memory, np.ndarray]:
+        """What the world remembered of sites and of chargers after its last step; nothing at first."""
         with connection.cursor() as cursor:
-            cursor.execute("SELECT blob FROM telemetry_worldstate WHERE shard = %s", [shard])
-            row = cursor.fetchone()
-        return Memory.from_bytes(bytes(row[0])) if row else Memory.blank(np.zeros(0, "i8"))
+            cursor.execute("SELECT blob, fleet FROM telemetry_worldstate WHERE shard = %s", [shard])
+            sites, fleet = cursor.fetchone() or (b"", b"")
+        return Memory.from_bytes(bytes(sites)), fleet_memory.from_bytes(bytes(fleet))
 
-    def remember(self, memory: Memory, slot: int, shard: int = 0) -> None:
-        """Keep `memory` for the next step."""
+    def remember(self, memory: Memory, fleet: np.ndarray, slot: int, shard: int = 0) -> None:
+        """Keep both for the next step."""
         with connection.cursor() as cursor:
             cursor.execute(
-                "INSERT INTO telemetry_worldstate (shard, slot, blob) VALUES (%s, %s, %s)"
-                " ON CONFLICT (shard) DO UPDATE SET slot = excluded.slot, blob = excluded.blob",
-                [shard, slot, memory.to_bytes()],
+                "INSERT INTO telemetry_worldstate (shard, slot, blob, fleet) VALUES (%b, %b, %b, %b)"
+                " ON CONFLICT (shard) DO UPDATE SET slot = excluded.slot, blob = excluded.blob, fleet = excluded.fleet",
+                [shard, slot, memory.to_bytes(), fleet_memory.to_bytes(fleet)],
             )
 
 
@@ -129,7 +130,8 @@ class WorldState(models.Model):
 
     shard = models.IntegerField(unique=True)
     slot = models.BigIntegerField()
-    blob = models.BinaryField()
+    blob = models.BinaryField("sites")
+    fleet = models.BinaryField("chargers", default=b"", db_default=b"")
 
     objects = WorldStateQuerySet.as_manager()
 

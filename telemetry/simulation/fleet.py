@@ -63,7 +63,7 @@ class Happened:
     def all_reports(self) -> tuple[np.ndarray, ...]:
         """The five columns of all reports."""
         if not self.reports:
-            return tuple(np.zeros(0, "i8") for _ in range(4)) + (np.zeros(0),)
+            return (*(np.zeros(0, "i8") for _ in range(4)), np.zeros(0))
         return tuple(np.concatenate(column) for column in zip(*self.reports, strict=True))
 
 
@@ -88,6 +88,7 @@ class Fleet:
         come_back(m, stopped)
         m["down"][stopped] = np.where(is_service[stopped], UPKEEP, UNKNOWN)
         m["gives_up_at"][stopped] = at
+        m["fixed_at"][stopped] = is_service[stopped] * int(at + 3600 * self.scenario.repair.upkeep_hours)
 
     def step(self, around: Around, seconds: float, rng: np.random.Generator) -> Happened:
         """Go on by a tick of `seconds`; what happens carries the tick's time, or that of a session's end."""

@@ -10,7 +10,7 @@ UNKNOWN = -2  # `down` of a charger that somebody else says is out of order
 EVENTS = 5
 CHARGER = np.dtype(
     [
-        ("charger", "<i8"),  # id, ascending
+        ("charger", "<i8"),  # id
         ("cabinet_c", "<f4"),  # NaN: not seen yet
         ("fouling", "<f4"),
         ("cycles", "<f4"),
@@ -46,12 +46,13 @@ def fresh(ids: np.ndarray, chargers: Chargers, day: int) -> np.ndarray:
 
 
 def recalled(kept: np.ndarray, ids: np.ndarray, chargers: Chargers, day: int) -> np.ndarray:
-    """The memory of chargers `ids` (ascending) from what was `kept`; those not seen before are fresh."""
+    """The memory of chargers `ids` from what was `kept`; those not seen before are fresh."""
     if np.array_equal(kept["charger"], ids):
         return kept
     memory = fresh(ids, chargers, day)
     if len(kept):
-        place = np.minimum(np.searchsorted(kept["charger"], ids), len(kept) - 1)
+        order = np.argsort(kept["charger"])
+        place = order[np.searchsorted(kept["charger"], ids, sorter=order).clip(max=len(kept) - 1)]
         known = kept["charger"][place] == ids
         memory[known] = kept[place[known]]
     return memory

@@ -1,7 +1,7 @@
 """One step of the simulated live network: what every site would measure at the next tick.
 
 The demand of a month and hour comes from the climatology; noise, ambient surges, people holding a site under stress
-and the prices that drivers see move it. What its chargers do is in `fleet`. Plain arrays in and out, one element a site.
+and the prices that drivers see move it. What its chargers do is in `fleet`. Plain arrays, one element a site.
 """
 
 from dataclasses import dataclass, replace
