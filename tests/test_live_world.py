@@ -9,7 +9,6 @@ from telemetry.simulation.live import (
     Memory,
     Options,
     Usual,
-    failure_hazard,
     occupancy,
     price_effect,
     step,
@@ -64,7 +63,7 @@ def test_the_same_seed_gives_the_same_network():
     first, second = run(usual(50), Options(), ticks=30), run(usual(50), Options(), ticks=30)
     for one, other in zip(first, second, strict=True):
         assert (one.utilization == other.utilization).all()
-        assert (one.failures == other.failures).all()
+        assert (one.wait_minutes == other.wait_minutes).all()
 
 
 def test_a_surge_fills_quiet_sites_for_six_ticks_and_warms_them():
@@ -89,7 +88,6 @@ def test_between_two_ticks_the_world_stands_still():
     assert (between.utilization[1:] == first.utilization[1:]).all()
     assert between.utilization[0] == 0.98
     assert not between.newly_surged.any()
-    assert not between.failures.any()
     assert (after.surge_ticks_left == memory.surge_ticks_left).all()
 
 
@@ -105,63 +103,30 @@ def test_stress_holds_the_stated_values_whatever_the_noise():
     assert set(measured.wait_minutes) == {45.0}
 
 
-def test_a_site_held_under_stress_fails_within_hours_of_its_own_time():
-    history = run(usual(200, stressed=np.ones(200, bool)), ticks=8)
-    failed = np.sum([measured.failures > 0 for measured in history], axis=0) > 0
-    assert failed.mean() > 0.99
-    calm = run(usual(200), ticks=8)
-    assert sum(measured.failures.sum() for measured in calm) == 0
-
-
 @pytest.mark.parametrize(("elasticity", "share"), [(-0.91, 0.60), (-0.76, 0.654), (-0.3, 0.845), (-0.2, 0.894)])
 def test_a_surge_price_takes_away_the_demand_that_the_elasticity_says(elasticity, share):
     assert price_effect(np.array([1.75]), elasticity)[0] == pytest.approx(share, abs=0.001)
-
-
-def test_hazard_rises_with_the_heat_of_the_cabinet_and_has_a_background():
-    assert failure_hazard(np.array([10.0]))[0] == pytest.approx(8e-5, rel=0.05)
-    heat = failure_hazard(np.array([30.0, 50, 65, 74, 78]))
-    assert (np.diff(heat) > 0).all()
-    assert heat[-1] > 0.4
-
-
-def test_a_stressed_cabinet_heats_up_in_hours_derates_and_cools_again_when_it_is_healed():
-    rng, memory = np.random.default_rng(1), Memory.blank(np.arange(50))
-    heat = []
-    for tick in range(24):
-        stressed = np.full(50, tick < 10)
-        measured, memory = step(usual(50, 0.3, stressed=stressed), memory, rng, QUIET)
-        heat.append(measured.cabinet_c.mean())
-    assert (np.diff(heat[:10]) > 0).all()
-    assert heat[0] < 70
-    assert heat[9] == pytest.approx(78, abs=0.5)  # with 85 % of the power: 85 °C without derating
-    assert (np.diff(heat[9:16]) < 0).all()
-    assert heat[20] < 45
-    assert measured.failures.sum() == 0
-
-
-def test_noise_of_seconds_hardly_reaches_the_cabinets_of_an_ordinary_site():
-    history = run(usual(400), ticks=60)
-    rises = np.array([measured.cabinet_c - (measured.temperature_f - 32) / 1.8 for measured in history])
-    assert rises[0].mean() == pytest.approx(22.5, abs=0.2)
-    assert rises[-1].mean() == pytest.approx(22.5, abs=0.5)
-    assert rises[-1].std() < 0.5
-
-
-def test_a_world_that_stands_still_neither_heats_nor_forgets():
-    rng, memory = np.random.default_rng(1), Memory.blank(np.arange(5))
-    world = usual(5, stressed=np.ones(5, bool))
-    for _ in range(3):
-        _, memory = step(world, memory, rng, QUIET)
-    measured, after = step(world, memory, rng, QUIET, seconds=0)
-    assert (after.cabinet_rise_k == memory.cabinet_rise_k).all()
-    assert (measured.failures == 0).all()
 
 
 def test_a_memory_of_another_layout_is_forgotten():
     memory = Memory.blank(np.arange(7))
     assert Memory.from_bytes(memory.to_bytes()).site.tolist() == list(range(7))
     assert len(Memory.from_bytes(bytes(40 * 7)).site) == 0
+
+
+def test_time_runs_fast_where_a_site_is_stressed_and_for_a_while_after():
+    rng, memory, speed = np.random.default_rng(1), Memory.blank(np.arange(2)), []
+    for tick in range(16):
+        held = np.array([tick < 3, False])
+        measured, memory = step(usual(2, stressed=held), memory, rng, QUIET)
+        speed.append(measured.speed.tolist())
+    assert [pair[0] for pair in speed] == [360] * 14 + [1] * 2
+    assert {pair[1] for pair in speed} == {1}
+
+
+def test_what_cars_want_has_no_noise_of_seconds_and_follows_price_and_stress():
+    world = usual(3, 0.4, price_ratio=np.array([1, 1.75, 1]), stressed=np.array([False, False, True]))
+    assert run(world)[0].wanted.round(3).tolist() == [0.4, 0.261, 0.98]
 
 
 @given(st.floats(0, 1), st.integers(0, 24), st.integers(0, 24))
