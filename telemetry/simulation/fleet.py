@@ -93,6 +93,7 @@ class Fleet:
     def step(self, around: Around, seconds: float, rng: np.random.Generator) -> Happened:
         """Go on by a tick of `seconds`; what happens carries the tick's time, or that of a session's end."""
         happened = Happened()
+        self._meet(around)
         self._end_sessions(around, happened)
         self._come_back(around, happened)
         rows, hours = self._turn(around, seconds)
@@ -131,9 +132,8 @@ class Fleet:
         works = m["down"][rows] == UP
         load = np.where(around.is_held[site], around.wanted[site], (m["session_from"][rows] > 0) * heat.power_share)
         load = load * works
-        before = np.where(np.isnan(m["cabinet_c"][rows]), self._usual_c(rows, around), m["cabinet_c"][rows])
         target = settled_c(ambient, load, m["fouling"][rows], c.rise_k[rows])
-        cabinet = approach(before, target, hours, c.hours_constant[rows])
+        cabinet = approach(m["cabinet_c"][rows], target, hours, c.hours_constant[rows])
         m["cabinet_c"][rows] = cabinet
         growth = fouling_growth(load, cabinet, hours, heat)
         m["fouling"][rows] = np.minimum(m["fouling"][rows] + growth, heat.fouling_most)
@@ -145,11 +145,11 @@ class Fleet:
         expected = precursors.expected(m["trouble"][rows], m["signal"][rows]) * (hours / 0.5) * works
         m["events"][rows] = np.minimum(m["events"][rows] + rng.poisson(expected).T, 250)
 
-    def _usual_c(self, rows, around: Around) -> np.ndarray:
-        """How warm a cabinet is that nobody has seen yet: as its site's usual load makes it."""
-        c, site = self.chargers, self.chargers.site[rows]
-        load = around.wanted[site] * self.scenario.heat.power_share
-        return settled_c(around.ambient_c[site], load, 0.0, c.rise_k[rows])
+    def _meet(self, around: Around) -> None:
+        """A cabinet that nobody has seen yet is as warm as its site's usual load makes it."""
+        c, rows = self.chargers, np.flatnonzero(np.isnan(self.memory["cabinet_c"]))
+        load = around.wanted[c.site[rows]] * self.scenario.heat.power_share
+        self.memory["cabinet_c"][rows] = settled_c(around.ambient_c[c.site[rows]], load, 0.0, c.rise_k[rows])
 
     def _failing(self, rows, hours, around: Around, rng) -> tuple[np.ndarray, np.ndarray]:
         """Which of `rows` stop now, and of which cause; others fall into trouble. A lost supply stops a whole site."""
