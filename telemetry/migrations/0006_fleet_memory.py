@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("telemetry", "0004_vendor_codes")]
+    dependencies = [("telemetry", "0005_model_version")]
 
     operations = [
         migrations.AddField(
