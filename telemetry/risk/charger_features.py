@@ -1,0 +1,207 @@
+"""What is known of a charger at a moment, made the same way for training and for scoring.
+
+Everything comes from rows at or before the moment: deleting what came later changes nothing (a test proves it).
+"""
+
+import numpy as np
+
+from .observed import FAULT, Observed
+
+SOFT = ("missed_heartbeats", "soft_trips", "power_dips", "reboots", "retries")
+SOFT_WORDS = ("missed heartbeats", "soft trips", "power dips", "reboots", "retries")
+HOURS = (6, 24, 168)
+_PRIOR_STARTS, _PRIOR_FAILED = 20.0, 0.04  # what a charger without sessions is taken for
+_PRIOR_HOURS, _PRIOR_RATE = 500.0, 0.002  # outages per hour of one that nobody has watched
+_LONG = 2000.0  # hours: longer ago says no more
+_HEAT_IS_OLD = 6.0  # hours after which a temperature says nothing of the cabinet now
+
+CHARGER_FEATURES = (
+    *(f"outages_{hours}h" for hours in HOURS),
+    *(f"hours_down_{hours}h" for hours in HOURS),
+    "outage_rate",
+    "hours_since_outage",
+    "hours_since_repair",
+    *(f"{name}_{hours}h" for name in SOFT for hours in HOURS),
+    "failed_starts_24h",
+    "failed_start_share",
+    "starts_24h",
+    "cabinet_c",
+    "cabinet_over_model_k",
+    "hot_reports_24h",
+    "trips_near_24h",
+    "siblings_down_share",
+    "site_load",
+    "site_load_24h",
+    "ambient_c",
+    "is_wet",
+    "hour",
+    "kind",
+    "power_kw",
+)
+_NEAR_LIMIT_C, _HOT_C, _RISE_K = 70.0, 60.0, 45.0 * 0.75
+WORDS = {
+    **{f"outages_{hours}h": f"{{:.0f}} outages in {hours} h" for hours in HOURS},
+    **{f"hours_down_{hours}h": f"{{:.1f}} h out of order in {hours} h" for hours in HOURS},
+    **{f"{name}_{hours}h": f"{{:.0f}} {words} in {hours} h" for name, words in zip(SOFT, SOFT_WORDS, strict=True)
+       for hours in HOURS},
+    "outage_rate": "{:.4f} outages per hour so far",
+    "hours_since_outage": "last outage {:.0f} h ago",
+    "hours_since_repair": "back since {:.0f} h",
+    "failed_starts_24h": "{:.0f} failed starts in 24 h",
+    "failed_start_share": "{:.0%} of starts failed",
+    "starts_24h": "{:.0f} starts in 24 h",
+    "cabinet_c": "{:.0f} °C in the cabinet",
+    "cabinet_over_model_k": "cabinet {:.0f} °C above its model",
+    "hot_reports_24h": "{:.0f} reports above 60 °C in 24 h",
+    "trips_near_24h": "{:.0f} reports above 70 °C in 24 h",
+    "siblings_down_share": "{:.0%} of the site's other ports out of order",
+    "site_load": "site {:.0%} in use",
+    "site_load_24h": "site {:.0%} in use over 24 h",
+    "ambient_c": "{:.0f} °C outside",
+    "is_wet": "rain",
+    "hour": "hour {:.0f}",
+    "kind": "kind of charger",
+    "power_kw": "{:.0f} kW charger",
+}  # fmt: skip
+
+
+class FeatureMaker:
+    """Prepares sums over what was observed once, so that each moment costs a few searches for the whole network."""
+
+    def __init__(self, observed: Observed):
+        self.observed = observed
+        self.chargers = np.arange(len(observed.site))
+        self.outages = observed.outages()
+        self._down_so_far = self._cumulative_down()
+        self._soft_sums = np.stack([_sums(observed.soft[name]) for name in SOFT])
+        self._failed = _sums(~observed.sessions["success"].astype(bool))
+        heat = np.nan_to_num(observed.reports["temperature_c"], nan=-100.0)
+        self._hot, self._near = _sums(heat > _HOT_C), _sums(heat > _NEAR_LIMIT_C)
+        self._told_heat = _last_place(~np.isnan(observed.reports["temperature_c"]))
+        self._load = _sums(observed.readings["load"])
+        self._ports = np.bincount(observed.site).clip(1)
+        self._first_report = observed.reports.first_of(self.chargers)
+        self._first_outage = self.outages.first_of(self.chargers)
+
+    def at(self, second: int, now: dict[str, np.ndarray] | None = None) -> np.ndarray:
+        """Features (chargers, len(CHARGER_FEATURES)) float32 at a moment, in the order of CHARGER_FEATURES.
+
+        `now` may bring newer values of single features (by name, one per charger) than the logs have, such as a
+        site's load at this very tick.
+        """
+        values = {**self._outage_features(second), **self._soft_features(second), **self._start_features(second)}
+        values |= self._site_features(second)
+        values |= self._heat_features(second, values, now or {})
+        values |= now or {}
+        values["cabinet_over_model_k"] = values["cabinet_c"] - values["ambient_c"] - _RISE_K * values["site_load"]
+        values["hour"] = np.full(len(self.chargers), second // 3600 % 24)
+        values |= {"kind": self.observed.kind, "power_kw": self.observed.power_kw}
+        return np.column_stack([values[name] for name in CHARGER_FEATURES]).astype("f4")
+
+    def states(self, second: int) -> np.ndarray:
+        """What each charger said last (UP, FAULT, PLANNED); -1 for one that has said nothing yet."""
+        reports = self.observed.reports
+        last = reports.count_until(self.chargers, second) - 1
+        return np.where(last >= self._first_report, reports.at("state", last, -1), -1)
+
+    def _cumulative_down(self) -> np.ndarray:
+        """Seconds out of order from a charger's first report up to each report."""
+        reports = self.observed.reports
+        gap = np.diff(reports.second, prepend=0)
+        was_down = np.roll(reports["state"] == FAULT, 1) & (np.diff(reports.owner, prepend=-1) == 0)
+        return np.cumsum(np.where(was_down, gap, 0))
+
+    def _down_until(self, second: int) -> np.ndarray:
+        reports = self.observed.reports
+        last = reports.count_until(self.chargers, second) - 1
+        known = last >= self._first_report
+        if not known.any():
+            return np.zeros(len(last))
+        last, first = np.where(known, last, 0), np.where(known, self._first_report, 0)
+        since = (second - reports.second[last]) * (reports["state"][last] == FAULT)
+        return np.where(known, self._down_so_far[last] - self._down_so_far[first] + since, 0)
+
+    def _outage_features(self, second: int) -> dict[str, np.ndarray]:
+        outages, chargers, values = self.outages, self.chargers, {}
+        until = outages.count_until(chargers, second)
+        down = self._down_until(second)
+        for hours in HOURS:
+            begin = second - 3600 * hours
+            values[f"outages_{hours}h"] = until - outages.count_until(chargers, begin)
+            values[f"hours_down_{hours}h"] = (down - self._down_until(begin)) / 3600
+        heard = self.observed.reports.at("second", self._first_report, second)
+        watched = np.where(self.states(second) < 0, 0, (second - heard) / 3600)
+        count = until - self._first_outage
+        values["outage_rate"] = (count + _PRIOR_HOURS * _PRIOR_RATE) / (watched + _PRIOR_HOURS)
+        start, end = outages.at("second", until - 1, 0), outages.at("end", until - 1, -1)
+        values["hours_since_outage"] = np.where(count > 0, np.minimum((second - start) / 3600, _LONG), _LONG)
+        over = (count > 0) & (end >= 0) & (end <= second)
+        values["hours_since_repair"] = np.where(over, np.minimum((second - end) / 3600, _LONG), _LONG)
+        return values
+
+    def _soft_features(self, second: int) -> dict[str, np.ndarray]:
+        soft = self.observed.soft
+        until = self._soft_sums[:, soft.count_until(self.chargers, second)]
+        values = {}
+        for hours in HOURS:
+            before = self._soft_sums[:, soft.count_until(self.chargers, second - 3600 * hours)]
+            values |= {f"{name}_{hours}h": row for name, row in zip(SOFT, until - before, strict=True)}
+        return values
+
+    def _start_features(self, second: int) -> dict[str, np.ndarray]:
+        sessions = self.observed.sessions
+        now, day, week = (sessions.count_until(self.chargers, second - 3600 * hours) for hours in (0, 24, 168))
+        failed = self._failed[now] - self._failed[week]
+        return {
+            "starts_24h": now - day,
+            "failed_starts_24h": self._failed[now] - self._failed[day],
+            "failed_start_share": (failed + _PRIOR_STARTS * _PRIOR_FAILED) / (now - week + _PRIOR_STARTS),
+        }
+
+    def _site_features(self, second: int) -> dict[str, np.ndarray]:
+        site, readings = self.observed.site, self.observed.readings
+        sites = np.arange(len(self._ports))
+        until = readings.count_until(sites, second)
+        last = np.where(until > readings.first_of(sites), until - 1, -1)
+        day = readings.count_until(sites, second - 24 * 3600)
+        mean = (self._load[until] - self._load[day]) / np.maximum(until - day, 1)
+        down = self.states(second) == FAULT
+        others = (np.bincount(site, down, len(sites))[site] - down) / np.maximum(self._ports[site] - 1, 1)
+        return {
+            "siblings_down_share": others,
+            "site_load": readings.at("load", last, 0.3)[site],
+            "site_load_24h": mean[site],
+            "ambient_c": readings.at("ambient_c", last, 20.0)[site],
+            "is_wet": readings.at("is_wet", last, False)[site],
+        }
+
+    def _heat_features(self, second: int, values, now) -> dict[str, np.ndarray]:
+        """The last temperature that a charger told; where it is old, what its site's load would make of it."""
+        reports = self.observed.reports
+        until = reports.count_until(self.chargers, second)
+        day = reports.count_until(self.chargers, second - 24 * 3600)
+        place = self._told_heat[until]
+        age = (second - reports.at("second", place, 0)) / 3600
+        load, ambient = now.get("site_load", values["site_load"]), now.get("ambient_c", values["ambient_c"])
+        fresh = (place >= self._first_report) & (age <= _HEAT_IS_OLD)
+        return {
+            "cabinet_c": np.where(fresh, reports.at("temperature_c", place, np.nan), ambient + _RISE_K * load),
+            "hot_reports_24h": self._hot[until] - self._hot[day],
+            "trips_near_24h": self._near[until] - self._near[day],
+        }
+
+
+def charger_features(observed: Observed, seconds: np.ndarray) -> np.ndarray:
+    """Features (len(seconds), chargers, len(CHARGER_FEATURES)) float32 at several moments."""
+    maker = FeatureMaker(observed)
+    return np.stack([maker.at(int(second)) for second in seconds])
+
+
+def _sums(values: np.ndarray) -> np.ndarray:
+    """Running sums with a zero in front: sums[b] - sums[a] is the sum of values[a:b]."""
+    return np.concatenate([[0], np.cumsum(values, dtype="f8")])
+
+
+def _last_place(is_told: np.ndarray) -> np.ndarray:
+    """For each number of rows the place of the last of them that is told, -1 for none."""
+    return np.concatenate([[-1], np.maximum.accumulate(np.where(is_told, np.arange(len(is_told)), -1))]).astype("i8")
