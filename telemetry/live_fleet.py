@@ -1,6 +1,7 @@
 """The chargers of the live network: from the database into the world, and what they did back into the database."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import numpy as np
 from django.db import connection
@@ -34,6 +35,10 @@ ORDER BY charger.site_id, charger.id
 _OUT = """
 SELECT charger_id, status = 'UNAVAILABLE' FROM telemetry_chargerstate
 WHERE status IN ('FAULTED', 'OFFLINE', 'UNAVAILABLE')
+"""
+_IN_USE = """
+SELECT charger_id, extract(epoch FROM since)::bigint FROM telemetry_chargerstate
+WHERE status IN ('PREPARING', 'CHARGING') AND since IS NOT NULL ORDER BY charger_id
 """
 _known: dict[bytes, tuple] = {}  # by what the sites are: their chargers, read once and not at every tick
 
@@ -70,6 +75,24 @@ class LiveFleet:
             out = fetch_arrays(cursor, _OUT, [("charger", "i8"), ("planned", "b1")])
         out = out[np.isin(out["charger"], self.ids)]
         self.fleet.reconcile(self.rows(out["charger"]), out["planned"], self.second)
+        if np.isnan(self.memory["cabinet_c"]).any():
+            self._take_over_sessions()
+
+    def _take_over_sessions(self) -> None:
+        """Chargers that are met for the first time may be in use, as history left them: their sessions go on."""
+        with connection.cursor() as cursor:
+            used = fetch_arrays(cursor, _IN_USE, [("charger", "i8"), ("since", "i8")])
+        used = used[np.isin(used["charger"], self.ids[np.isnan(self.memory["cabinet_c"])])]
+        rows = self.rows(used["charger"])
+        self.fleet.take_over(rows, used["since"], self.second)
+        prices = self.network["price"][self.place[rows]].tolist()
+        begun = [datetime.fromtimestamp(second, UTC) for second in used["since"].tolist()]
+        known = zip(used["charger"].tolist(), begun, prices, strict=True)
+        ChargingSession.objects.bulk_create(
+            [ChargingSession(charger_id=charger, started_at=at, price=Decimal(price).scaleb(-4))
+             for charger, at, price in known],
+            ignore_conflicts=True,
+        )  # fmt: skip
 
     def step(self, measured, seconds: float, rng: np.random.Generator) -> Happened:
         """What all chargers do at this tick; sites and prices as the network says."""

@@ -85,6 +85,23 @@ def test_cars_charge_and_what_they_pay_is_fixed_when_they_begin(here):
         assert session.energy_kwh <= 150 * session.minutes / 60
 
 
+def test_cars_that_history_left_at_chargers_go_on_charging_and_leave_when_their_time_is_over(here):
+    long, short = here.chargers.order_by("pk")[:2]
+    begun = [START - timedelta(minutes=2), START - timedelta(hours=9)]
+    StatusReport.objects.record([long.pk, short.pk], begun, ["CHARGING", "CHARGING"])
+    beat(0)
+    going_on = ChargingSession.objects.get(charger=long)
+    assert (going_on.started_at, going_on.ended_at, going_on.price) == (begun[0], None, Decimal("0.4"))
+    over = ChargingSession.objects.get(charger=short, started_at=begun[1])
+    assert over.ended_at == START
+    assert 0 < over.energy_kwh <= 150 * 9
+    assert ChargerState.objects.get(charger=long).status == "CHARGING"
+    for number in range(1, 5):
+        beat(number)
+    assert ChargingSession.objects.filter(charger=long).count() == 1, "taken over once"
+    assert remembered(long)["session_from"] == int(begun[0].timestamp())
+
+
 def test_nobody_charges_where_a_charger_is_out_of_order(here):
     beat(0)
     charger = here.chargers.first()

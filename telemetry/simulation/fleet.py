@@ -90,6 +90,17 @@ class Fleet:
         m["gives_up_at"][stopped] = at
         m["fixed_at"][stopped] = is_service[stopped] * int(at + 3600 * self.scenario.repair.upkeep_hours)
 
+    def take_over(self, rows: np.ndarray, begun: np.ndarray, at: int) -> None:
+        """Cars have charged at the chargers `rows`, which nobody has looked at yet, since the seconds `begun`.
+
+        They stay as long as is usual there, and take the power of a car in the middle of what comes.
+        """
+        m, c, half = self.memory, self.chargers.some(rows), np.full(len(rows), 0.5)
+        air = SimpleNamespace(inlet_c=20 + 0 * half, connector_c=20 + 0 * half)
+        m["session_from"][rows] = begun
+        m["session_until"][rows] = np.maximum(begun + 60 * c.session_minutes, at)
+        m["kilowatts"][rows] = sessions.mean_kilowatts(air, np.arange(len(rows)), c, {"car": half, "charge": half})
+
     def step(self, around: Around, seconds: float, rng: np.random.Generator) -> Happened:
         """Go on by a tick of `seconds`; what happens carries the tick's time, or that of a session's end."""
         happened = Happened()
