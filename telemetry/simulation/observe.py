@@ -1,4 +1,4 @@
-"""A lived world as what a back office would have of it: reports, soft events, sessions and readings as plain columns."""
+"""A lived world as a back office would have it: reports, soft events, sessions and readings as plain columns."""
 
 from collections.abc import Callable
 
