@@ -2,7 +2,9 @@
 
 import gzip
 import itertools
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -25,8 +27,9 @@ _IMPORTERS = {
     "orders": lambda path, **shared: import_orders(path, site=None, operator=None, **shared),
 }
 KINDS = tuple(_IMPORTERS)  # what can be loaded beside the readings
-# Recording reports locks the states of their chargers, and ticks wait for those five seconds at most.
-_PIECE = 150_000
+# A file is loaded a few chargers at a time, because recording reports locks the states of their chargers, and ticks wait
+# for those five seconds at most.
+_PIECES = 48
 
 
 @dataclass(frozen=True)
@@ -61,24 +64,30 @@ def has_rows(path: Path) -> bool:
 
 
 def load_files(path: Path, extras: Iterable[str], progress: Progress, now: datetime) -> None:
-    """Load the readings in `path` and the extras beside it, each but the readings piece by piece.
+    """Load the readings in `path` and the extras beside it, each but the readings a few chargers at a time.
 
     All of it or, after a failure, what was loaded until then; the same again changes nothing.
     """
     shared = {"skip_bad": False, "time_zone": "UTC", "rejects_path": None, "now": now}
     import_readings(path, simulated=True, statuses_follow="statuses" in extras, progress=progress, **shared)
     for kind in extras:
-        for piece in _pieces(beside(path, kind), progress):
-            _IMPORTERS[kind](piece, progress=lambda *_: None, **shared)
-
-
-def _pieces(path: Path, progress: Progress) -> Iterator[Path]:
-    """Files of at most so many rows of the .csv.gz `path`, one after the other; each is there until the next is."""
-    piece = path.with_name("piece.csv")
-    with open(path, "rb") as packed, gzip.open(packed, "rb") as whole:
-        header = whole.readline()
-        while lines := list(itertools.islice(whole, _PIECE)):
-            progress(packed.tell(), path.stat().st_size, f"Loading {path.name}")
-            piece.write_bytes(header + b"".join(lines))
-            yield piece
+        progress(0, _PIECES, f"Sorting {kind} by charger")
+        for number, piece in enumerate(_pieces(beside(path, kind)), 1):
+            if has_rows(piece):
+                _IMPORTERS[kind](piece, progress=lambda *_: None, **shared)
             piece.unlink()
+            progress(number, _PIECES, f"Loading {kind}")
+
+
+def _pieces(path: Path) -> list[Path]:
+    """The rows of a .csv.gz file in _PIECES files, those of a charger together and in their order."""
+    pieces = [path.with_name(f"piece-{number}.csv") for number in range(_PIECES)]
+    with gzip.open(path, "rb") as whole, ExitStack() as stack:
+        files = [stack.enter_context(open(piece, "wb")) for piece in pieces]
+        header = whole.readline()
+        for file in files:
+            file.write(header)
+        place = header.rstrip().split(b",").index(b"charger_id")
+        for line in whole:
+            files[zlib.crc32(line.split(b",", place + 1)[place]) % _PIECES].write(line)
+    return pieces
