@@ -27,8 +27,8 @@ _IMPORTERS = {
     "orders": lambda path, **shared: import_orders(path, site=None, operator=None, **shared),
 }
 KINDS = tuple(_IMPORTERS)  # what can be loaded beside the readings
-# A file is loaded a few chargers at a time, because recording reports locks the states of their chargers, and ticks wait
-# for those five seconds at most.
+# A file is loaded a few chargers at a time, because recording reports locks the states of their chargers, and ticks
+# wait for those five seconds at most.
 _PIECES = 48
 
 
