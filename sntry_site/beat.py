@@ -11,7 +11,9 @@ from django.conf import settings
 
 from pricing.models import PriceChange
 from stations.models import FleetEvent
-from telemetry.models import ModelVersion
+from telemetry.live_risk import Scores
+from telemetry.models import ModelVersion, Risk, RiskLevel
+from telemetry.models.ticks import SLOT_SECONDS
 from telemetry.risk.reasons import reasons
 from telemetry.simulation.live import Measured
 
@@ -28,12 +30,19 @@ class Beat:
     at: datetime
     network: np.ndarray
     measured: Measured
-    risk: np.ndarray
-    model: ModelVersion | None
+    scores: Scores
     is_tick: bool = True  # False: between two ticks, to show what somebody has changed
     events: list[FleetEvent] = field(default_factory=list)
     new_prices: dict[int, Decimal] = field(default_factory=dict)  # of the sites whose price this beat has changed
     milliseconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def risk(self) -> np.ndarray:
+        return self.scores.risk
+
+    @property
+    def model(self) -> ModelVersion | None:
+        return self.scores.version
 
     @property
     def critical(self) -> np.ndarray:
@@ -67,7 +76,31 @@ class Beat:
             measured.temperature_f,
             measured.wait_minutes,
         )
-        return dict(zip(places.tolist(), reasons(*(column[places] for column in columns)), strict=True))
+        told = dict(zip(places.tolist(), reasons(*(column[places] for column in columns)), strict=True))
+        return told | {place: why[:200] for place, why in self.scores.reasons.items() if why}
+
+    def risks_to_keep(self) -> list[Risk]:
+        """A row for each site whose level has changed and, at the first tick of an hour, each that is above low."""
+        level, before = levels(self.risk), levels(self.network["old_risk"])
+        is_new_hour = self.is_tick and self.at.minute == 0 and self.at.second < SLOT_SECONDS
+        # The classifier follows a noisy reading over every level and back: of that, only what becomes critical.
+        is_forecast = self.model is not None and self.model.kind == ModelVersion.Kind.FORECAST
+        changed = level != before if is_forecast else self.entering
+        places = np.flatnonzero(changed | (is_new_hour & (level > 0))).tolist()
+        return [
+            Risk(
+                site_id=int(self.network["site"][place]),
+                at=self.at,
+                probability=float(self.risk[place]),
+                p_any=None if np.isnan(self.scores.p_any[place]) else float(self.scores.p_any[place]),
+                level=RiskLevel.values[level[place]],
+                reason=self.reasons.get(place, "back to low"),
+                charger_id=self.scores.chargers.get(place),
+                features_hash=self.scores.hashes.get(place, ""),
+                model=self.model,
+            )
+            for place in places
+        ]
 
     @cached_property
     def place_of(self) -> dict[int, int]:

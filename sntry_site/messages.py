@@ -33,6 +33,7 @@ def state_columns(beat) -> tuple[dict[str, np.ndarray], dict[int, str]]:
         "gas_price": network["gas_price"],
         "traffic_index": network["traffic_index"],
         "risk": beat.risk,
+        "p_any": beat.scores.p_any,
         "level": level,
         "revenue_at_risk": revenue_index(beat),
         "expected_loss": expected_loss(beat),

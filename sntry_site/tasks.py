@@ -17,13 +17,12 @@ from pricing.engine import Policy, Sites, due_to_end, surges_and_reroutes
 from pricing.models import PriceChange
 from stations import live, outbox
 from stations.models import Charger, FleetEvent, Job
-from telemetry import live_history, retention
+from telemetry import charger_pasts, live_history, live_risk, retention
 from telemetry.live_fleet import LiveFleet
-from telemetry.models import ChargerState, Risk, SiteState, StatusReport, Tick, WorldState
+from telemetry.models import ChargerState, ModelVersion, Risk, SiteState, StatusReport, Tick, WorldState
 from telemetry.models.ticks import SLOT_SECONDS, slot_of
-from telemetry.network import live_features, next_version, read_network, write_readings, write_states
+from telemetry.network import next_version, read_network, write_readings, write_states
 from telemetry.risk.reasons import probable_causes
-from telemetry.scoring import score_network
 from telemetry.simulation.live import Measured, Memory, Options, Usual, step
 
 from . import messages
@@ -42,8 +41,9 @@ def tick(at: datetime) -> Tick | None:
             return None
         beat, version = advance(claimed.at, SLOT_SECONDS)
         claimed.sites, claimed.version, claimed.scorer = len(beat.network), version, beat.scorer
+        claimed.warning = beat.scores.warning[:300]
         claimed.milliseconds, claimed.finished_at = beat.milliseconds, timezone.now()
-        claimed.save(update_fields=["sites", "version", "scorer", "milliseconds", "finished_at"])
+        claimed.save(update_fields=["sites", "version", "scorer", "warning", "milliseconds", "finished_at"])
     return claimed
 
 
@@ -62,9 +62,9 @@ def advance(at: datetime, seconds: float) -> tuple[Beat, int]:
     fleet = LiveFleet(network, kept_fleet, at)
     fleet.reconcile()
     clock.lap("readings")
-    risk, model = score_network(live_features(network, measured, at), measured)
+    scores = live_risk.score(at, network, measured)
     clock.lap("risk")
-    beat = Beat(at, network, measured, risk, model, is_tick=seconds > 0)
+    beat = Beat(at, network, measured, scores, is_tick=seconds > 0)
     note_surges_and_risks(beat)
     reprice(beat)
     dispatch(beat, fleet)
@@ -74,7 +74,7 @@ def advance(at: datetime, seconds: float) -> tuple[Beat, int]:
     WorldState.objects.remember(memory, fleet.memory, slot_of(at))
     clock.lap("chargers")
     version, previous = next_version()
-    write_readings(at, network, measured, risk)
+    write_readings(at, network, measured, beat.risk)
     write_states(at, version, *messages.state_columns(beat))
     FleetEvent.objects.add(beat.events)
     clock.lap("write")
@@ -111,16 +111,10 @@ def take_readings(network: np.ndarray, kept: Memory, seconds: float, rng) -> tup
 
 
 def note_surges_and_risks(beat: Beat) -> None:
-    """Log the surges of demand and high risks, and keep a row of each site that has just become critical."""
+    """Log the surges of demand and high risks, and keep the risks that are worth a row."""
     for place in np.flatnonzero(beat.measured.newly_surged):
         beat.tell("TRAFFIC_SURGE_DETECTED", place, f"{beat.measured.utilization[place]:.0%} of working ports in use")
-    entering = np.flatnonzero(beat.entering)
-    sites = beat.network["site"][entering].tolist()
-    rows = [
-        Risk(site_id=site, at=beat.at, probability=risk, level="critical", reason=beat.reasons[place], model=beat.model)
-        for place, site, risk in zip(entering, sites, beat.risk[entering], strict=True)
-    ]
-    Risk.objects.bulk_create(rows)
+    Risk.objects.bulk_create(beat.risks_to_keep())
     for place in np.flatnonzero(beat.rises_above(settings.RISK_TOAST)):
         beat.tell("RISK_RAISED", place, f"risk {beat.risk[place]:.0%}: {beat.reasons[place]}")
 
@@ -263,6 +257,13 @@ def advance_now() -> None:
     live_history.ensure_partition(at.date())
     with transaction.atomic():
         advance(at, seconds=0)
+
+
+@shared_task(name="sntry_site.renew_pasts")
+def renew_pasts_task() -> None:
+    """Make the past of every charger anew, on which ticks lay the moment; only where a forecast uses it."""
+    if ModelVersion.objects.active("forecast"):
+        charger_pasts.refresh(timezone.now())
 
 
 @shared_task(name="sntry_site.retain")

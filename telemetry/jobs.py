@@ -10,6 +10,7 @@ from django.utils import timezone
 from stations.jobs import JobRefused, job_kind
 
 from . import scoring
+from .forecast_training import train_forecast
 from .importers import (
     ImportRefused,
     ImportReport,
@@ -22,12 +23,18 @@ from .importers import (
 
 @job_kind("train_risk")
 def train_risk(job, progress) -> dict:
-    """Train the risk model on the whole history, and let it score if it is no worse than the active one."""
-    try:
-        model, promoted = scoring.train_risk(timezone.now(), progress=progress)
-    except scoring.NothingToLearn as error:
-        raise JobRefused(str(error)) from None
-    return {"model": model.pk, "promoted": promoted, "rows": model.rows, "metrics": model.metrics}
+    """Train the forecast of chargers and, beside it, the state classifier; the gates decide which of them score."""
+    result, refused = {}, []
+    for name, train in (("state classifier", scoring.train_risk), ("forecast", train_forecast)):
+        try:
+            model, promoted = train(timezone.now(), progress=progress)
+        except scoring.NothingToLearn as error:
+            refused.append(str(error))
+        else:
+            result[name] = {"model": model.pk, "promoted": promoted, "rows": model.rows, "why": model.reason}
+    if not result:
+        raise JobRefused(" ".join(refused))
+    return result | ({"not trained": " ".join(refused)} if refused else {})
 
 
 @job_kind("import_readings")

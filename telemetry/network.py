@@ -127,8 +127,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS tick_stage (
     site_id bigint, ports_available smallint, ports_occupied smallint, ports_out_of_service smallint, status smallint,
     utilization double precision, wait_minutes double precision, temperature_f double precision,
     precipitation_mm double precision, weather smallint, gas_price double precision, traffic_index double precision,
-    risk double precision, level smallint, revenue_at_risk double precision, expected_loss double precision,
-    is_stressed boolean
+    risk double precision, p_any double precision, level smallint, revenue_at_risk double precision,
+    expected_loss double precision, is_stressed boolean
 ) ON COMMIT DELETE ROWS;
 DELETE FROM tick_stage
 """
@@ -138,6 +138,7 @@ UPDATE telemetry_sitestate state SET
     ports_out_of_service = stage.ports_out_of_service, status = stage.status, utilization = stage.utilization,
     wait_minutes = stage.wait_minutes, temperature_f = stage.temperature_f, precipitation_mm = stage.precipitation_mm,
     weather = stage.weather, gas_price = stage.gas_price, traffic_index = stage.traffic_index, risk = stage.risk,
+    p_any = nullif(stage.p_any, 'nan'),
     level = (ARRAY['low', 'watch', 'critical'])[stage.level + 1], revenue_at_risk = stage.revenue_at_risk,
     expected_loss = stage.expected_loss::numeric(12, 2), is_stressed = stage.is_stressed,
     reason = coalesce(why.reason, '')

@@ -121,7 +121,7 @@ def test_a_heal_in_the_middle_of_a_tick_waits_its_turn_and_still_heals(site, mon
     interventions.stress_site(site, None, second(0))
     tasks.tick(second(0))
     paused, go, results = threading.Event(), threading.Event(), []
-    really_score = tasks.score_network
+    really_score = tasks.live_risk.score
 
     def score_slowly(*arguments):
         paused.set()
@@ -129,7 +129,7 @@ def test_a_heal_in_the_middle_of_a_tick_waits_its_turn_and_still_heals(site, mon
         return really_score(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(tasks, "score_network", score_slowly)
+        patch.setattr(tasks.live_risk, "score", score_slowly)
         ticking = in_thread(results, tasks.tick, second(10))
         assert paused.wait(10)
         healing = in_thread(results, interventions.heal_site, site, None, second(11))

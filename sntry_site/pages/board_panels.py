@@ -183,24 +183,24 @@ def events(operator_ids) -> list[dict]:
     ]
 
 
-def scorer_and_time() -> tuple[str, object]:
-    """What scored the last finished tick ("rule" or "model 3"), and when that tick was."""
+def scoring() -> dict:
+    """What scored the last finished tick ("rule" or "model 3"), what was wrong with it, and when that tick was."""
     tick = Tick.objects.filter(finished_at__isnull=False).order_by("-finished_at").first()
-    if tick:
-        return tick.scorer or "rule", tick.finished_at
-    model = ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE).first()
-    return (f"model {model.pk}" if model else "rule"), None
+    if tick is None:
+        return {"scorer": "rule", "kind": "", "warning": "", "tick_at": None}
+    number = tick.scorer.removeprefix("model ")
+    version = ModelVersion.objects.filter(pk=number).only("kind").first() if number.isdecimal() else None
+    kind = version.get_kind_display().lower() if version else ""
+    return {"scorer": tick.scorer or "rule", "kind": kind, "warning": tick.warning, "tick_at": tick.finished_at}
 
 
 def context(operator_ids, order: str) -> dict:
     """Everything that the panels' templates need."""
-    scorer, at = scorer_and_time()
     operators = Operator.objects.of_operators(operator_ids)
     return {
         "summary": summary(operator_ids),
         "is_simulated": operators.filter(is_simulated=True).exists(),
-        "scorer": scorer,
-        "tick_at": at,
+        **scoring(),
         "rows": at_risk(operator_ids, order),
         "order": order,
         "orders": {name: word for name, (word, _) in ORDERS.items()},

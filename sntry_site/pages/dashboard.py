@@ -102,9 +102,13 @@ def _orders(user) -> Tile:
 def _tick(now) -> Tile:
     link = reverse("admin:telemetry_tick_changelist")
     tick = Tick.objects.filter(finished_at__isnull=False).order_by("-slot").first()
-    model = ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE).order_by("-pk").first()
-    scorer = f"model {model.pk}, trained {relative(model.trained_at, now)}" if model else "the rule; no model is active"
     if tick is None:
-        return Tile("Last tick", "none yet", f"scored by {scorer}", link, alarm=True)
+        return Tile("Last tick", "none yet", "nothing has been scored", link, alarm=True)
+    number = tick.scorer.removeprefix("model ")
+    model = ModelVersion.objects.filter(pk=number).defer("metrics").first() if number.isdecimal() else None
+    scorer = "scored by the rule; no model is active"
+    if model:
+        scorer = f"scored by model {model.pk} ({model.get_kind_display()}), trained {relative(model.trained_at, now)}"
     late = now - tick.finished_at > LATE_AFTER
-    return Tile("Last tick", relative(tick.finished_at, now), f"scored by {scorer}", link, alarm=late)
+    below = tick.warning or scorer
+    return Tile("Last tick", relative(tick.finished_at, now), below, link, alarm=late or bool(tick.warning))

@@ -191,6 +191,26 @@ class FeatureMaker:
         }
 
 
+def with_moment(
+    features: np.ndarray, second: int, now: dict[str, np.ndarray], heat_age_hours: np.ndarray
+) -> np.ndarray:
+    """Kept features (n, k) as they are at a later moment, of which only `now` is known: what `at` makes of the same.
+
+    `now` are values (n,) by name, NaN where nothing newer is known; with cabinet_c, the last temperature that was told
+    so many hours ago: where it is old, what the site's load would make of it.
+    """
+    laid = features.copy()
+    place = {name: number for number, name in enumerate(CHARGER_FEATURES)}
+    for name, values in now.items():
+        laid[:, place[name]] = np.where(np.isnan(values), laid[:, place[name]], values)
+    outside = laid[:, place["ambient_c"]] + _RISE_K * laid[:, place["site_load"]]
+    fresh = (heat_age_hours <= _HEAT_IS_OLD) & ~np.isnan(now["cabinet_c"])
+    laid[:, place["cabinet_c"]] = np.where(fresh, now["cabinet_c"], outside)
+    laid[:, place["cabinet_over_model_k"]] = laid[:, place["cabinet_c"]] - outside
+    laid[:, place["hour"]] = second // 3600 % 24
+    return laid
+
+
 def charger_features(observed: Observed, seconds: np.ndarray) -> np.ndarray:
     """Features (len(seconds), chargers, len(CHARGER_FEATURES)) float32 at several moments."""
     maker = FeatureMaker(observed)

@@ -39,8 +39,9 @@ def charger_rows(observed: Observed, horizon_hours: float, every_hours: float = 
     """
     maker, target = FeatureMaker(observed), Target(observed)
     if moments is None:
-        first = int(observed.readings.second.min()) + MEMORY_DAYS * 86_400
-        moments = np.arange(first, observed.end - int(3600 * horizon_hours), int(3600 * every_hours))
+        begins = [int(log.second.min()) for log in (observed.reports, observed.readings) if len(log)]
+        first = max(begins, default=0) + MEMORY_DAYS * 86_400
+        moments = np.arange(first, (observed.end if begins else 0) - int(3600 * horizon_hours), int(3600 * every_hours))
     pieces = []
     for second in np.asarray(moments, "i8").tolist():
         y, known = target.at(maker.states(second), second, horizon_hours)

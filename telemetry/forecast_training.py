@@ -1,0 +1,142 @@
+"""Training the forecast: history -> features -> fit -> evaluate -> store -> gate."""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from django.conf import settings
+from django.db.models import Max, Min
+
+from . import model_registry, promotion
+from .models import ModelVersion, Reading, StatusReport
+from .observed_history import read_observed
+from .risk import drift
+from .risk.charger_features import CHARGER_FEATURES
+from .risk.forecast import MAIN
+from .risk.measures import site_weights
+from .risk.report import evaluate, gain
+from .risk.rows import Rows, charger_rows, split
+from .risk.scorer import Scorer
+from .risk.signal_audit import audit
+from .scoring import NothingToLearn
+
+HORIZON_HOURS = 24
+LONGEST = timedelta(days=200)  # of history that is learnt from, the latest
+LIMITS = (
+    "It tells outages of half an hour or more that start within 24 h, not how long they last or what they cost.",
+    "Reasons are associations: changing what is named need not change the risk.",
+    "Lost supplies, vandalism and most lost connections come without warning; nothing here sees them coming.",
+    "A fault that a charger does not report is learnt from only once somebody has found it.",
+    "It has learnt from this network's past: other hardware, firmware or seasons are outside what it was tested on.",
+    "Counts of past events may be five minutes old; states, heat and load are those of the tick.",
+)
+
+
+def train_forecast(at: datetime, seed: int = 0, progress=lambda done, total=None, message="": None):
+    """Train the 24 h forecast of chargers on what was observed; (the version, whether it scores now).
+
+    Raises NothingToLearn with a sentence where the history does not allow it.
+    """
+    start, end = learnable_range(at)
+    history = read_observed(start, end, progress=lambda done, total, message: progress(done, 10, message))
+    progress(4, 10, "making features")
+    try:
+        rows = charger_rows(history.observed, HORIZON_HOURS)
+        progress(5, 10, "looking for a signal")
+        signal = audit(rows, HORIZON_HOURS, seed)
+        forecast, report = evaluate(
+            rows,
+            HORIZON_HOURS,
+            seed,
+            progress=lambda done, total, message: progress(5 + 4 * done // total, 10, message),
+        )
+    except ValueError as error:
+        raise NothingToLearn(f"Cannot train the forecast: {error}.") from None
+    progress(9, 10, "storing the model")
+    cut = split(rows.second, HORIZON_HOURS)
+    learnt = rows.features[cut.train]
+    report |= {"signal": signal, "reference": drift.reference(learnt, CHARGER_FEATURES), "limits": list(LIMITS)}
+    version = model_registry.store(
+        Scorer.of(forecast, learnt),
+        kind="forecast",
+        level="charger",
+        horizon_hours=HORIZON_HOURS,
+        features=CHARGER_FEATURES,
+        at=at,
+        rows=int(cut.train.sum()),
+        metrics=without_nan(report),
+        ranges=report["ranges"],
+        data_hash=data_hash(rows),
+        thresholds={name: getattr(settings, f"RISK_{name}") for name in ("WATCH", "DISPATCH", "CRITICAL", "TOAST")},
+    )
+    promoted = _put_to_the_gate(version, forecast, report, rows, cut, at)
+    progress(10, 10, "promoted" if promoted else f"not promoted: {version.reason}")
+    return version, promoted
+
+
+def learnable_range(at: datetime) -> tuple[datetime, datetime]:
+    """From when to when chargers were observed: until the last reading that no tick made, because people stress those.
+
+    Raises NothingToLearn where there are no status reports or no readings.
+    """
+    reports = StatusReport.objects.aggregate(first=Min("reported_at"))["first"]
+    readings = Reading.objects.filter(from_ticks=False).aggregate(last=Max("at"))["last"]
+    if reports is None or readings is None:
+        raise NothingToLearn(
+            "There is nothing to forecast chargers from: import status reports (manage.py import_status) and readings."
+        )
+    end = min(readings + timedelta(minutes=30), at)
+    return max(reports, end - LONGEST), end
+
+
+def signal_of_history(at: datetime, seed: int = 0) -> dict:
+    """Whether failures in the history that is loaded can be forecast at all; see risk.signal_audit."""
+    history = read_observed(*learnable_range(at))
+    try:
+        return audit(charger_rows(history.observed, HORIZON_HOURS), HORIZON_HOURS, seed)
+    except ValueError as error:
+        raise NothingToLearn(f"Nothing can be said: {error}.") from None
+
+
+def data_hash(rows: Rows) -> str:
+    """Hash of the rows that were learnt from and tested on."""
+    digest = hashlib.sha256()
+    for column in (rows.second, rows.charger, rows.y, rows.features):
+        digest.update(np.ascontiguousarray(column).tobytes())
+    return digest.hexdigest()
+
+
+def without_nan(value):
+    """The same with None for what JSON cannot say."""
+    if isinstance(value, dict):
+        return {name: without_nan(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_nan(one) for one in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _put_to_the_gate(version: ModelVersion, forecast, report: dict, rows: Rows, cut, at: datetime) -> bool:
+    against = None
+    found = model_registry.in_use("forecast", "charger", HORIZON_HOURS, CHARGER_FEATURES)
+    if found:
+        test = rows.where(cut.test & (rows.second > _learnt_until(found.version)))
+        if not test.y.any():
+            verdict = promotion.Verdict(False, "there is no later outage to compare it with the active model by")
+            return promotion.decide(version, verdict, stands_by=False, at=at)
+        scores = [one.raw(test.features) for one in (forecast, found.artefact.forecast)]
+        against = gain(*scores, test.y, site_weights(test.site))
+    verdict = promotion.judge(report["signal"]["has_signal"], report["gain"], against)
+    beats = report["signal"]["has_signal"] and report["gain"]["interval"][0] > 0
+    return promotion.decide(version, verdict, stands_by=beats, at=at)
+
+
+def _learnt_until(version: ModelVersion) -> int:
+    """Second up to which a version has seen outcomes: the end of its calibration block and a horizon."""
+    ends = [version.ranges[name][1] for name in ("train", "calibration") if version.ranges.get(name)]
+    latest = max((datetime.fromisoformat(end.removesuffix("Z")).replace(tzinfo=UTC) for end in ends), default=None)
+    return int(latest.timestamp()) + HORIZON_HOURS * 3600 if latest else 0
+
+
+def main_line(report: dict) -> dict:
+    """The main model's line of a report."""
+    return next((line for line in report.get("models", []) if line["name"] == MAIN), {})

@@ -1,0 +1,203 @@
+"""Who is at risk now: every charger's forecast in one call, laid over its past at each tick."""
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+from django.conf import settings
+from django.db import connection
+
+from stations.arrays import copy_in, fetch_arrays
+
+from . import charger_pasts, model_registry, scoring
+from .models import ModelVersion
+from .models.status import FAULT_STATES
+from .network import live_features
+from .risk.charger_features import CHARGER_FEATURES, with_moment
+from .risk.observed import FAULT, PLANNED, UP
+
+HORIZON_HOURS = 24
+MOST_EXPLAINED = 300  # sites whose reasons are worked out anew at a tick, riskiest first
+WRITE_FROM = 0.01  # a charger's risk is written again when it has moved by so much
+
+CHARGERS = [
+    ("charger", "i8"), ("site", "i8"), ("state", "i2"), ("temperature_c", "f8"), ("heat_age_hours", "f8"),
+    ("old_risk", "f8"), ("known", "b1"),
+]  # fmt: skip
+_CHARGERS = f"""
+SELECT charger.id, charger.site_id,
+    CASE WHEN state.status IS NULL OR state.status = 'UNKNOWN' THEN -1 WHEN state.status = ANY(%(faults)s) THEN {FAULT}
+        WHEN state.status = 'UNAVAILABLE' THEN {PLANNED} ELSE {UP} END::smallint,
+    coalesce(state.temperature_c, 'nan'),
+    coalesce(extract(epoch FROM %(at)s - state.last_report_at)::double precision / 3600, 'nan'),
+    coalesce(risk.probability, 'nan'), risk.charger_id IS NOT NULL
+FROM stations_charger charger
+LEFT JOIN telemetry_chargerstate state ON state.charger_id = charger.id
+LEFT JOIN telemetry_chargerrisk risk ON risk.charger_id = charger.id
+ORDER BY charger.site_id, charger.id
+"""  # noqa: S608  (made of constants)
+_STAGE = """
+CREATE TEMPORARY TABLE IF NOT EXISTS charger_risk_stage (charger_id bigint, probability double precision)
+ON COMMIT DELETE ROWS;
+DELETE FROM charger_risk_stage
+"""
+_WRITE = """
+INSERT INTO telemetry_chargerrisk AS known (charger_id, at, probability, reason, model_id)
+SELECT stage.charger_id, %(at)s, nullif(stage.probability, 'nan'), coalesce(why.reason, ''), %(model)s
+FROM charger_risk_stage stage
+LEFT JOIN unnest(%(explained)s::bigint[], %(reasons)s::text[]) AS why (charger_id, reason) USING (charger_id)
+ON CONFLICT (charger_id) DO UPDATE SET at = excluded.at, probability = excluded.probability,
+    reason = excluded.reason, model_id = excluded.model_id
+"""
+_WRITE_REAL_SITES = """
+UPDATE telemetry_sitestate state SET risk = new.risk, p_any = new.p_any, reason = coalesce(new.reason, ''),
+    level = (ARRAY['low', 'watch', 'critical'])[1 + (new.risk > %(watch)s)::int + (new.risk > %(critical)s)::int]
+FROM unnest(%(sites)s::bigint[], %(risk)s::double precision[], %(p_any)s::double precision[], %(reason)s::text[])
+    AS new (site_id, risk, p_any, reason)
+WHERE state.site_id = new.site_id AND (round(state.risk::numeric, 2), state.reason)
+    IS DISTINCT FROM (round(new.risk::numeric, 2), coalesce(new.reason, ''))
+"""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Risk and chance of any failure of each site of the network; and, by place there, why and of which charger."""
+
+    risk: np.ndarray
+    p_any: np.ndarray  # NaN where no charger was forecast
+    version: ModelVersion | None = None
+    warning: str = ""
+    reasons: dict[int, str] = field(default_factory=dict)
+    chargers: dict[int, int] = field(default_factory=dict)
+    hashes: dict[int, str] = field(default_factory=dict)
+
+
+def score(at: datetime, network: np.ndarray, measured) -> Scores:
+    """Score the whole network: each charger's forecast where a model of that kind is active, else the state classifier.
+
+    Sites whose chargers nobody knows keep what the classifier, or the rule, says. Chargers of real operators are scored
+    with what they told last; their sites' live rows are written here, those of the network by the loop.
+    """
+    found = model_registry.in_use("forecast", "charger", HORIZON_HOURS, CHARGER_FEATURES)
+    if found is None:
+        risk, version = scoring.score_network(live_features(network, measured, at), measured)
+        missing = model_registry.trouble() if ModelVersion.objects.active("forecast") else ""
+        nobody = np.full(len(network), np.nan)
+        return Scores(risk, nobody, version, f"not forecast, because {missing}" if missing else "")
+    chargers = _chargers(at)
+    features = _features(chargers, at, network, measured)
+    working = np.isin(chargers["state"], (UP, -1)) if len(chargers) else np.zeros(0, bool)
+    risk = np.full(len(chargers), np.nan)
+    risk[working] = found.artefact.risk(features[working])
+    sites = _Sites(chargers["site"], risk)
+    explained = _explained(found.artefact, features, sites)
+    _write(at, chargers, risk, found.version.pk, sites, explained)
+    _write_real_sites(sites, explained, network)
+    scores = _scores(sites, explained, chargers, features, network, found)
+    without = ~np.isin(network["site"], sites.ids)
+    if without.any():
+        scores.risk[without] = scoring.score_network(live_features(network, measured, at), measured)[0][without]
+    return scores
+
+
+class _Sites:
+    """Risks of chargers, (n,) in order of site, by site: the highest, whose it is, and the chance of any."""
+
+    def __init__(self, site: np.ndarray, risk: np.ndarray) -> None:
+        self.ids, first = np.unique(site, return_index=True)
+        filled = np.nan_to_num(risk, nan=-1.0)
+        if not len(site):
+            self.top, self.risk, self.p_any = (np.zeros(0, kind) for kind in ("i8", "f8", "f8"))
+            return
+        order = np.lexsort((filled, site))
+        self.top = order[np.r_[first[1:], len(site)] - 1]  # the last of each site is its riskiest
+        self.risk = np.maximum(filled[self.top], 0.0)
+        self.p_any = -np.expm1(np.add.reduceat(np.log1p(-np.clip(np.nan_to_num(risk), 0, 1 - 1e-9)), first))
+
+
+def _chargers(at: datetime) -> np.ndarray:
+    with connection.cursor() as cursor:
+        return fetch_arrays(cursor, _CHARGERS, CHARGERS, {"at": at, "faults": list(FAULT_STATES)})
+
+
+def _features(chargers: np.ndarray, at: datetime, network: np.ndarray, measured) -> np.ndarray:
+    """The past of each charger with this moment laid over it."""
+    past = charger_pasts.of(chargers, at)
+    place = np.searchsorted(network["site"], chargers["site"]).clip(max=max(len(network) - 1, 0))
+    is_live = network["site"][place] == chargers["site"] if len(network) else np.zeros(len(chargers), bool)
+    nothing = np.full(len(chargers), np.nan)
+    now = {"cabinet_c": chargers["temperature_c"], "siblings_down_share": _siblings_down(chargers)}
+    for name, values in (
+        ("site_load", measured.utilization),
+        ("ambient_c", (measured.temperature_f - 32) / 1.8),
+        ("is_wet", (network["precipitation_mm"] > 0).astype("f8")),
+    ):
+        now[name] = np.where(is_live, values[place], nothing) if len(network) else nothing
+    return with_moment(past, int(at.timestamp()), now, chargers["heat_age_hours"])
+
+
+def _siblings_down(chargers: np.ndarray) -> np.ndarray:
+    _, site = np.unique(chargers["site"], return_inverse=True)
+    down = chargers["state"] == FAULT
+    ports = np.bincount(site)[site] if len(site) else np.zeros(0)
+    return (np.bincount(site, down)[site] - down) / np.maximum(ports - 1, 1) if len(site) else np.zeros(0)
+
+
+def _explained(scorer, features: np.ndarray, sites: _Sites) -> dict[int, str]:
+    """Number of the site -> why its riskiest charger is at risk, for the sites above the watch level."""
+    above = np.flatnonzero(sites.risk > settings.RISK_WATCH)
+    chosen = above[np.argsort(-sites.risk[above])][:MOST_EXPLAINED]
+    return dict(zip(chosen.tolist(), scorer.reasons(features[sites.top[chosen]]), strict=True))
+
+
+def _scores(sites: _Sites, explained, chargers, features, network, found) -> Scores:
+    place = np.searchsorted(sites.ids, network["site"]).clip(max=max(len(sites.ids) - 1, 0))
+    is_known = sites.ids[place] == network["site"] if len(sites.ids) else np.zeros(len(network), bool)
+    risk, p_any = np.zeros(len(network)), np.full(len(network), np.nan)
+    risk[is_known], p_any[is_known] = sites.risk[place[is_known]], sites.p_any[place[is_known]]
+    at_risk = np.flatnonzero(is_known & (risk > settings.RISK_WATCH)).tolist()
+    tops = {here: int(sites.top[place[here]]) for here in at_risk}
+    return Scores(
+        risk,
+        p_any,
+        found.version,
+        found.warning,
+        reasons={here: explained.get(int(place[here]), "") for here in at_risk},
+        chargers={here: int(chargers["charger"][top]) for here, top in tops.items()},
+        hashes={here: hashlib.sha256(features[top].tobytes()).hexdigest()[:16] for here, top in tops.items()},
+    )
+
+
+def _write(at: datetime, chargers, risk, model: int, sites: _Sites, explained: dict[int, str]) -> None:
+    """Write the risks that have moved: one COPY and one statement; the only writer of ChargerRisk."""
+    old = chargers["old_risk"]
+    moved = (np.isnan(old) != np.isnan(risk)) | (np.abs(np.nan_to_num(old) - np.nan_to_num(risk)) >= WRITE_FROM)
+    changed = np.flatnonzero(moved | ~chargers["known"])
+    if not len(changed):
+        return
+    why = {int(chargers["charger"][sites.top[number]]): text for number, text in explained.items()}
+    with connection.cursor() as cursor:
+        cursor.execute(_STAGE)
+        columns = {"charger_id": chargers["charger"][changed], "probability": risk[changed]}
+        copy_in(cursor, "charger_risk_stage", columns)
+        cursor.execute(_WRITE, {"at": at, "model": model, "explained": list(why), "reasons": list(why.values())})
+
+
+def _write_real_sites(sites: _Sites, explained: dict[int, str], network: np.ndarray) -> None:
+    """The live rows of sites that the tick does not move: their risk, where it has changed."""
+    real = np.flatnonzero(~np.isin(sites.ids, network["site"]))
+    if not len(real):
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _WRITE_REAL_SITES,
+            {
+                "sites": sites.ids[real].tolist(),
+                "risk": sites.risk[real].tolist(),
+                "p_any": sites.p_any[real].tolist(),
+                "reason": [explained.get(number, "")[:200] for number in real.tolist()],
+                "watch": settings.RISK_WATCH,
+                "critical": settings.RISK_CRITICAL,
+            },
+        )
