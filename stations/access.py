@@ -30,6 +30,7 @@ ROLES: dict[str, dict[str, list[str]]] = {
         "stations.job": ["view", "add"],
         "telemetry": SEE,
         "telemetry.outage": ["view", "change"],
+        "telemetry.modelversion": ["view", "promote"],
         "telemetry.siteoverride": ["view", "add"],  # stress and heal
         "maintenance": KEEP,
         "pricing": KEEP,

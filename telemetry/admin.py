@@ -1,17 +1,19 @@
 """Pages of what was measured."""
 
 from django.contrib import admin
+from django.db.models import F
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 
 from stations.admin_display import badge_column, moment, moment_column, quantity, quantity_column
 from stations.admin_filters import PlaceFilter, QuestionFilter, SilentFilter, open_filter, operator_filter
 from stations.admin_site import BaseAdmin, BigTableAdmin, HistoryAdmin
 
+from . import model_pages  # noqa: F401  (registers its pages)
 from .models import (
+    ChargerRisk,
     ChargerState,
     ChargerStatus,
     ChargingSession,
-    ModelVersion,
     Outage,
     Reading,
     Risk,
@@ -162,6 +164,18 @@ class ChargerStateAdmin(HistoryAdmin):
     heard = staticmethod(moment_column("last_report_at", "last report"))
 
 
+@admin.register(ChargerRisk)
+class ChargerRiskAdmin(HistoryAdmin):
+    list_display = ["charger", "percent", "reason", "model", "when"]
+    list_select_related = ["charger", "model"]
+    list_filter = [operator_filter("charger__site__operator")]
+    search_fields = ["charger__external_id__iexact"]
+    search_help_text = "ID of a charger"
+    ordering = (F("probability").desc(nulls_last=True),)
+    percent = staticmethod(quantity_column("probability", "risk, 24 h", "%", scale=100))
+    when = staticmethod(moment_column("at", "since"))
+
+
 @admin.register(Risk)
 class RiskAdmin(HistoryAdmin):
     list_display = ["when", "site", "level_badge", "percent", "reason", "scorer"]
@@ -176,15 +190,6 @@ class RiskAdmin(HistoryAdmin):
     @admin.display(description="scored by")
     def scorer(self, risk):
         return risk.model or "rule"
-
-
-@admin.register(ModelVersion)
-class ModelVersionAdmin(HistoryAdmin):
-    fleet_wide = True
-    list_display = ["__str__", "state_badge", "trained", "row_count", "scikit_learn", "sha256"]
-    state_badge = staticmethod(badge_column("state", "state", ModelVersion.State))
-    trained = staticmethod(moment_column("trained_at", "trained"))
-    row_count = staticmethod(quantity_column("rows", "rows"))
 
 
 class LateFilter(QuestionFilter):

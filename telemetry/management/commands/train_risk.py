@@ -2,24 +2,31 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from stations.jobs import ConsoleProgress
-from telemetry import scoring
+from telemetry import model_report, scoring
+from telemetry.forecast_training import train_forecast
 
 
 class Command(BaseCommand):
-    help = "Train the risk model on all imported readings, and let it score if it is no worse than the active one."
+    help = "Train the state classifier and the forecast on what is there; each scores if its gate lets it through."
 
     def add_arguments(self, parser):
-        parser.add_argument("--seed", type=int, default=0, help="seed of the random forest (default 0)")
+        parser.add_argument("--seed", type=int, default=0, help="seed of the random forests (default 0)")
 
     def handle(self, *args, seed, **options):
-        try:
-            with ConsoleProgress("Training") as progress:
-                model, promoted = scoring.train_risk(timezone.now(), seed, progress)
-        except scoring.NothingToLearn as error:
-            raise CommandError(str(error)) from None
-        precision = model.metrics.get("average_precision")
-        shown = "unknown: no outage in the last fifth" if precision is None else f"{precision:.3f}"
-        self.stdout.write(
-            f"Model {model.pk}: {model.rows:,} readings, average precision {shown}"
-            f" (prevalence {model.metrics['prevalence']:.3f}), {'active now' if promoted else 'kept as a candidate'}."
-        )
+        refused = []
+        for train in (scoring.train_risk, train_forecast):
+            try:
+                with ConsoleProgress("Training") as progress:
+                    model, promoted = train(timezone.now(), seed, progress)
+            except scoring.NothingToLearn as error:
+                refused.append(str(error))
+                continue
+            state = "active now" if promoted else f"kept as a {model.state}"
+            precision = model_report.headline(model)
+            self.stdout.write(
+                f"{model_report.title(model)} {model.pk}: {model.rows:,} rows, average precision {precision}, {state}."
+            )
+        for sentence in refused:
+            self.stderr.write(sentence)
+        if len(refused) == 2:
+            raise CommandError("Nothing was trained.")

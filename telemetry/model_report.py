@@ -1,0 +1,200 @@
+"""A model's report for its page: one sentence, tables, plots and what the model cannot do."""
+
+from django.utils.safestring import mark_safe
+
+from . import plots
+from .models import ModelVersion
+from .plots import Axis, Line
+
+LEAK = (
+    "It tells the present, not the future. A wait is only possible when no port is free, and an outage takes ports"
+    " away: the wait is a child of the very status that is to be told. Its classes are weighed as if equally frequent,"
+    " so that its score is no probability. It is kept as a named baseline and scores only while no forecast does."
+)
+UNKNOWN = "–"
+
+
+def title(model: ModelVersion) -> str:
+    ahead = f", {model.horizon_hours} h" if model.horizon_hours else ""
+    return f"{model.get_kind_display()}{ahead}"
+
+
+def headline(model: ModelVersion) -> str:
+    """Average precision with its interval, as far as it was measured."""
+    main = _main(model.metrics)
+    if main:
+        return _with_interval(main["average_precision"])
+    precision = model.metrics.get("average_precision")
+    return f"{precision:.3f}" if isinstance(precision, float) else UNKNOWN
+
+
+def beats_persistence_in_words(model: ModelVersion) -> str:
+    gain = model.metrics.get("gain")
+    if not gain:
+        return UNKNOWN
+    return "beats it" if (gain["interval"][0] or 0) > 0 else "does not beat it"
+
+
+def context(model: ModelVersion) -> dict:
+    """What the page's template needs of a model's report."""
+    report = model.metrics
+    signal = report.get("signal") or {}
+    return {
+        "sentence": report.get("verdict", ""),
+        "no_signal": signal.get("sentence", "") if signal and not signal["has_signal"] else "",
+        "tables": [
+            table for table in (_models(report), _folds(report), _alerts(report), _importances(report)) if table
+        ],
+        "figures": [mark_safe(figure) for figure in _figures(report)],  # noqa: S308  (numbers and our own words)
+        "audits": _audits(model, signal),
+        "limits": report.get("limits", []),
+        "facts": _facts(model),
+    }
+
+
+def _main(report: dict) -> dict:
+    return next((line for line in report.get("models", []) if line["name"] == "random_forest"), {})
+
+
+def _models(report: dict) -> dict | None:
+    if not report.get("models"):
+        return None
+    rows = [
+        (_words(line["name"]), *(_with_interval(line[name]) for name in ("average_precision", "brier_skill", "slope")))
+        for line in report["models"]
+    ]
+    if best := report.get("oracle"):
+        rows.append(("oracle (the simulated truth)", _with_interval(best["average_precision"]), UNKNOWN, UNKNOWN))
+    tested, unseen = report["rows"]["test"], report.get("unseen_sites")
+    said = (
+        f"On {tested:,} moments of {report['chargers']:,} chargers that no model had seen;"
+        f" {100 * report['prevalence']:.1f} % of them were followed by an outage, which is the average precision of"
+        " guessing. 95 % intervals by bootstrap over sites."
+    )
+    if unseen:
+        said += f" At sites left out of the training: {_with_interval(unseen['average_precision'])}."
+    head = ("Model", "Average precision", "Brier skill", "Calibration slope")
+    return {"title": "All models", "said": said, "head": head, "rows": rows, "emphasis": "random forest"}
+
+
+def _folds(report: dict) -> dict | None:
+    if not report.get("folds"):
+        return None
+    rows = [
+        (f"{fold['from'][:10]} to {fold['to'][:10]}", f"{fold['random_forest']:.3f}", f"{fold['persistence']:.3f}",
+         f"{100 * fold['prevalence']:.1f} %") for fold in report["folds"]
+    ]  # fmt: skip
+    said = "Trained on all that came before each block of time, a horizon apart."
+    return {"title": "Other times", "said": said, "rows": rows,
+            "head": ("Tested on", "Random forest", "Persistence", "Prevalence")}  # fmt: skip
+
+
+def _alerts(report: dict) -> dict | None:
+    if not report.get("alerts"):
+        return None
+    rows = [
+        (f"{one['alerts_a_day']} a day", f"{one['alerts_per_100_ports_a_day']:.2f}",
+         _with_interval(one["precision"], 2), _with_interval(one["recall"], 2), _hours(one["median_lead_hours"]))
+        for one in report["alerts"]
+    ]  # fmt: skip
+    return {"title": "Sending somebody to the riskiest", "said": "Once a day, to so many chargers.", "rows": rows,
+            "head": ("Alerts", "Per 100 ports a day", "Precision", "Recall", "Median lead time")}  # fmt: skip
+
+
+def _importances(report: dict) -> dict | None:
+    importances = report.get("importances")
+    if not importances:
+        return None
+    rows = sorted(importances.items(), key=lambda one: -one[1])[:10]
+    return {"title": "What the state classifier looks at", "head": ("Feature", "Share of splits"),
+            "said": "By mean decrease in impurity, which favours features of many values.",
+            "rows": [(_words(name), f"{100 * share:.1f} %") for name, share in rows]}  # fmt: skip
+
+
+def _figures(report: dict) -> list[str]:
+    figures = []
+    if table := report.get("reliability"):
+        figures.append(_reliability(table))
+    if curve := report.get("curve"):
+        recall, precision = zip(*curve, strict=True)
+        level = Line("guessing", [0, 1], [report["prevalence"]] * 2, look="mark")
+        said = "Each point is a threshold; further up and to the right is better."
+        figures.append(plots.chart("Precision and recall", said, Axis("recall"), Axis("precision"),
+                                   [Line("forecast", recall, precision), level]))  # fmt: skip
+    if table := report.get("alerts"):
+        figures.append(_budgets(table))
+    if table := report.get("importance"):
+        values = [(_words(one["feature"]), one["drop"], *one["interval"]) for one in table[:10]]
+        figures.append(plots.rows("What it looks at", "Fall in average precision when a feature is shuffled.",
+                                  "fall in average precision", values))  # fmt: skip
+    return figures
+
+
+def _reliability(table: list[dict]) -> str:
+    most = max(max(one["risk"], one["interval"][1] or 0) for one in table)
+    axis = Axis("risk that was forecast", 0, most), Axis("share that failed", 0, most)
+    low, high = zip(*((one["interval"][0] or 0, one["interval"][1] or 0) for one in table), strict=True)
+    found = Line(
+        "tenths of the moments",
+        [one["risk"] for one in table],
+        [one["observed"] for one in table],
+        low,
+        high,
+        dots=True,
+    )
+    said = "A forecast that can be taken at its word lies on the dashed line."
+    return plots.chart("Reliability", said, *axis, [found, Line("as forecast", [0, most], [0, most], look="mark")])
+
+
+def _budgets(table: list[dict]) -> str:
+    x = [one["alerts_a_day"] for one in table]
+    lines = [
+        Line(name, x, [one[name]["value"] for one in table],
+             *zip(*(one[name]["interval"] for one in table), strict=True), look=look, dots=True)
+        for name, look in (("precision", "world"), ("recall", "loaded"))
+    ]  # fmt: skip
+    axis = Axis("alerts a day", min(x), max(x), "{:.0f}", logarithmic=True)
+    return plots.chart("Precision and recall by alerts a day", "More alerts find more, and are right less often.",
+                       axis, Axis("share"), lines)  # fmt: skip
+
+
+def _audits(model: ModelVersion, signal: dict) -> list[dict]:
+    audits = []
+    if signal:
+        alarm = "" if signal["has_signal"] else "No signal: do not trust a score made from this history."
+        audits.append({"title": "Is there a signal at all?", "alarm": alarm, "said": signal["sentence"]})
+    if model.kind == ModelVersion.Kind.STATE_CLASSIFIER:
+        audits.append({"title": "Why it is only a baseline", "alarm": "", "said": LEAK})
+    return audits
+
+
+def _facts(model: ModelVersion) -> list[tuple[str, str]]:
+    ranges = [(f"{name} block", " to ".join(at[:16].replace("T", " ") for at in span))
+              for name, span in model.ranges.items() if span]  # fmt: skip
+    return [
+        *ranges,
+        ("features", f"{len(model.features)}: {', '.join(_words(name) for name in model.features)}"),
+        ("thresholds", ", ".join(f"{name.lower()} {value:.2f}" for name, value in model.thresholds.items()) or UNKNOWN),
+        ("schema hash", model.schema_hash[:16] or UNKNOWN),
+        ("data hash", model.data_hash[:16] or UNKNOWN),
+        ("file hash", model.sha256[:16]),
+        ("code", model.code_version or UNKNOWN),
+        ("scikit-learn", model.scikit_learn),
+    ]
+
+
+def _with_interval(measured: dict, decimals: int = 3) -> str:
+    value, (low, high) = measured["value"], measured["interval"]
+    if value is None:
+        return UNKNOWN
+    if low is None or high is None:
+        return f"{value:.{decimals}f}"
+    return f"{value:.{decimals}f} ({low:.{decimals}f} to {high:.{decimals}f})"
+
+
+def _hours(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:.0f} h"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

@@ -1,0 +1,174 @@
+"""Plots as SVG, made by the server: no scripts, colours from static/css/plots.css, every figure in words as well."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+
+_WIDTH, _HEIGHT = 360, 230
+_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 14, 14, 44
+_ROW = 34  # height of one row of `rows`
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a chart: points, with an interval where there is one. `look` is a class of plots.css."""
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+    low: Sequence[float] | None = None
+    high: Sequence[float] | None = None
+    look: str = "world"
+    dots: bool = False
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What an axis shows: its ends in the unit of the data, and how a number is written there."""
+
+    title: str
+    low: float = 0.0
+    high: float = 1.0
+    write: str = "{:.2g}"
+    logarithmic: bool = False
+
+    def share(self, values) -> np.ndarray:
+        """Where values lie between the ends, 0 to 1."""
+        values = np.clip(np.asarray(values, "f8"), self.low, self.high)
+        if self.logarithmic:
+            return np.log(values / self.low) / np.log(self.high / self.low)
+        return (values - self.low) / max(self.high - self.low, 1e-12)
+
+    @property
+    def ticks(self) -> list[float]:
+        if self.logarithmic:
+            return list(np.geomspace(self.low, self.high, 3))
+        return [self.low, (self.low + self.high) / 2, self.high]
+
+
+def chart(title: str, said: str, x: Axis, y: Axis, lines: Sequence[Line]) -> str:
+    """Lines over one pair of axes, as an HTML figure; `said` is its main finding in words."""
+    inside = "".join(_grid_line(y, tick) for tick in y.ticks) + "".join(_label(x, tick) for tick in x.ticks)
+    inside += (
+        f'<text x="{(_LEFT + _WIDTH - _RIGHT) / 2:.0f}" y="{_HEIGHT - 8}" text-anchor="middle">{escape(x.title)}</text>'
+    )
+    inside += "".join(_drawn(line, x, y) for line in lines)
+    return _figure(title, said, inside, _HEIGHT, _table(x, y, lines), lines if len(lines) > 1 else ())
+
+
+def rows(title: str, said: str, unit: str, values: Sequence[tuple[str, float, float | None, float | None]]) -> str:
+    """A dot with its interval for each (name, value, low, high), one below the other."""
+    ends = [number for _, *numbers in values for number in numbers if number is not None]
+    axis = Axis(unit, min([0.0, *ends]), max([*ends, 1e-9]))
+    inside = "".join(_row(axis, place, *value) for place, value in enumerate(values))
+    height = _TOP + _ROW * len(values) + 24
+    zero = _LEFT_OF_ROWS + float(axis.share(0.0)) * _ROW_WIDTH
+    inside += f'<path class="grid" d="M{zero:.1f},{_TOP} V{height - 20}"/>'
+    for number, side in ((axis.low, "start"), (axis.high, "end")):
+        at = _LEFT_OF_ROWS + float(axis.share(number)) * _ROW_WIDTH
+        inside += f'<text x="{at:.0f}" y="{height - 6}" text-anchor="{side}">{number:.2g}</text>'
+    head = ("", unit, "from", "to")
+    table = [head, *((name, *(_said(number) for number in numbers)) for name, *numbers in values)]
+    return _figure(title, said, inside, height, table, ())
+
+
+_LEFT_OF_ROWS = 12.0
+_ROW_WIDTH = _WIDTH - _LEFT_OF_ROWS - _RIGHT
+
+
+def _row(axis: Axis, place: int, name: str, value: float, low: float | None, high: float | None) -> str:
+    middle = _TOP + _ROW * place + 22
+    at, start, end = (
+        _LEFT_OF_ROWS + float(axis.share(number)) * _ROW_WIDTH
+        for number in (value, value if low is None else low, value if high is None else high)
+    )
+    return (
+        f'<text x="{_LEFT_OF_ROWS}" y="{middle - 10}">{escape(name)}</text>'
+        f'<path class="world" d="M{start:.1f},{middle} H{end:.1f}"/>'
+        f'<circle class="world" cx="{at:.1f}" cy="{middle}" r="4"/>'
+    )
+
+
+def _across(axis: Axis, values) -> np.ndarray:
+    return _LEFT + axis.share(values) * (_WIDTH - _LEFT - _RIGHT)
+
+
+def _up(axis: Axis, values) -> np.ndarray:
+    return _HEIGHT - _BOTTOM - axis.share(values) * (_HEIGHT - _BOTTOM - _TOP)
+
+
+def _grid_line(axis: Axis, tick: float) -> str:
+    at = float(_up(axis, tick))
+    word = escape(axis.write.format(tick))
+    return (
+        f'<path class="grid" d="M{_LEFT},{at:.1f} H{_WIDTH - _RIGHT}"/>'
+        f'<text x="{_LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{word}</text>'
+    )
+
+
+def _label(axis: Axis, tick: float) -> str:
+    side = {axis.ticks[0]: "start", axis.ticks[-1]: "end"}.get(tick, "middle")
+    at, word = float(_across(axis, tick)), escape(axis.write.format(tick))
+    return f'<text x="{at:.1f}" y="{_HEIGHT - _BOTTOM + 16}" text-anchor="{side}">{word}</text>'
+
+
+def _drawn(line: Line, x: Axis, y: Axis) -> str:
+    known = np.isfinite(np.asarray(line.x, "f8")) & np.isfinite(np.asarray(line.y, "f8"))
+    if not known.any():
+        return ""
+    across, up = _across(x, np.asarray(line.x)[known]), _up(y, np.asarray(line.y)[known])
+    drawn = ""
+    if line.low is not None and line.high is not None and not line.dots:
+        low, high = (_up(y, np.asarray(side, "f8")[known]) for side in (line.low, line.high))
+        around = [*zip(across, high, strict=True), *reversed(list(zip(across, low, strict=True)))]
+        drawn += f'<path class="between" d="{_path(around)} Z"/>'
+    if line.dots and line.low is not None and line.high is not None:
+        low, high = (_up(y, np.asarray(side, "f8")[known]) for side in (line.low, line.high))
+        drawn += "".join(
+            f'<path class="{line.look}" d="M{a:.1f},{b:.1f} V{c:.1f}"/>'
+            for a, b, c in zip(across, low, high, strict=True)
+        )
+    drawn += f'<path class="{line.look}" d="{_path(zip(across, up, strict=True))}"/>'
+    if line.dots:
+        circles = zip(across, up, strict=True)
+        drawn += "".join(f'<circle class="{line.look}" cx="{a:.1f}" cy="{b:.1f}" r="3"/>' for a, b in circles)
+    return drawn
+
+
+def _path(points) -> str:
+    return "M" + " L".join(f"{a:.1f},{b:.1f}" for a, b in points)
+
+
+def _table(x: Axis, y: Axis, lines: Sequence[Line]) -> list[tuple[str, ...]]:
+    """At most a dozen points of each line in words."""
+    table = [("", x.title, y.title, "95 % interval")]
+    for line in lines:
+        for place in np.unique(np.linspace(0, len(line.x) - 1, 12).astype(int)) if len(line.x) else ():
+            interval = "–" if line.low is None else f"{_said(line.low[place])} to {_said(line.high[place])}"
+            table.append((line.name, _said(line.x[place]), _said(line.y[place]), interval))
+    return table
+
+
+def _said(value: float | None) -> str:
+    return "–" if value is None or not np.isfinite(value) else f"{value:.3g}"
+
+
+def _figure(title, said, inside: str, height: float, table: list[tuple], lines: Sequence[Line]) -> str:
+    keys = "".join(
+        f'<li><svg viewBox="0 0 28 10" aria-hidden="true"><path class="{line.look}" d="M0,5 H28"/></svg>'
+        f" {escape(line.name)}</li>"
+        for line in lines
+    )
+    head, *body = table
+    cells = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in body)
+    heads = "".join(f'<th scope="col">{escape(word)}</th>' for word in head)
+    return (
+        f'<figure class="plot"><figcaption><b>{escape(title)}</b><span>{escape(said)}</span></figcaption>'
+        f'<svg viewBox="0 0 {_WIDTH} {height:.0f}" role="img" aria-label="{escape(title)}: {escape(said)}">'
+        f"{inside}</svg>"
+        f"{f'<ul class=keys>{keys}</ul>' if keys else ''}"
+        f'<details><summary>Figures</summary><div class="scroll"><table class="plain"><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{cells}</tbody></table></div></details></figure>"
+    )

@@ -1,0 +1,162 @@
+"""The registry's pages: who may look, who may decide, and what a report looks like."""
+
+from functools import cache
+
+import pytest
+from django.urls import reverse
+
+from stations.access import sync_roles
+from stations.models import Job, Operator
+from telemetry import charger_pasts, model_registry, plots
+from telemetry.models import ModelVersion, PastOfChargers
+from telemetry.plots import Axis, Line
+from telemetry.risk import drift
+from telemetry.risk.charger_features import CHARGER_FEATURES
+
+from . import fleet
+
+pytestmark = pytest.mark.django_db
+
+
+def measured(value: float) -> dict:
+    return {"value": value, "interval": [value - 0.05, value + 0.05]}
+
+
+@cache
+def report() -> dict:
+    models = [
+        {"name": name, "average_precision": measured(value), "brier_skill": measured(0.1), "slope": measured(1.0)}
+        for name, value in (("random_forest", 0.31), ("persistence", 0.08))
+    ]
+    alerts = [
+        {"alerts_a_day": count, "alerts_per_100_ports_a_day": count / 12, "precision": measured(0.5),
+         "recall": measured(0.2), "median_lead_hours": 9.0} for count in (5, 10)
+    ]  # fmt: skip
+    return {
+        "models": models, "gain": measured(0.23), "verdict": "It beats persistence: +0.230.", "prevalence": 0.04,
+        "rows": {"train": 10, "calibration": 4, "test": 4}, "chargers": 1200, "alerts": alerts,
+        "reliability": [{"risk": r, "observed": r, "interval": [r - 0.01, r + 0.01], "rows": 9} for r in (0.1, 0.4)],
+        "curve": [[0.1, 0.6], [0.5, 0.3], [1.0, 0.04]], "limits": ["It cannot see vandalism."],
+        "importance": [{"feature": "soft trips", "drop": 0.1, "interval": [0.05, 0.15]}],
+        "folds": [{"from": "2026-01-01T00:00:00Z", "to": "2026-01-31T00:00:00Z", "random_forest": 0.3,
+                   "persistence": 0.1, "prevalence": 0.04}],
+        "unseen_sites": {"average_precision": measured(0.29)},
+        "signal": {"has_signal": True, "sentence": "Failures can be forecast to some degree.", "auc": measured(0.8)},
+    }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def model_dir(settings, tmp_path):
+    settings.MODEL_DIR = tmp_path / "models"
+    model_registry.forget()
+    yield
+    model_registry.forget()
+
+
+@pytest.fixture
+def operator():
+    sync_roles()
+    return Operator.objects.create(name="Northline")
+
+
+def stored(**about) -> ModelVersion:
+    about = {"kind": "forecast", "level": "charger", "horizon_hours": 24, "metrics": report(), **about}
+    return model_registry.store({"any": "thing"}, features=CHARGER_FEATURES, at=fleet.NOW, **about)
+
+
+def page(client, name: str, *args) -> str:
+    response = client.get(reverse(f"admin:telemetry_modelversion_{name}", args=args))
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def test_a_models_page_shows_the_sentence_the_table_the_plots_and_the_limits(operator, client):
+    client.force_login(fleet.person("viewer", "viewer"))
+    text = page(client, "change", stored().pk)
+    for words in ("It beats persistence", "0.310 (0.260 to 0.360)", "persistence", "It cannot see vandalism.",
+                  "Is there a signal at all?", "2026-01-01 to 2026-01-31", "soft trips"):  # fmt: skip
+        assert words in text
+    assert text.count('<svg viewBox="0 0 360') == 4
+    assert "Let this model score" not in text
+
+
+def test_no_signal_is_said_loudly(operator, client):
+    client.force_login(fleet.person("viewer", "viewer"))
+    silent = {**report(), "signal": {"has_signal": False, "sentence": "There is no signal: luck.", "auc": None}}
+    text = page(client, "change", stored(metrics=silent).pk)
+    assert "No signal.</b> There is no signal: luck." in text
+
+
+def test_the_state_classifier_says_why_it_is_only_a_baseline(operator, client):
+    client.force_login(fleet.person("viewer", "viewer"))
+    metrics = {"importances": {"estimated_wait_time_mins": 0.62}, "average_precision": 0.9, "prevalence": 0.1}
+    text = page(client, "change", stored(kind="state_classifier", level="site", horizon_hours=0, metrics=metrics).pk)
+    assert "the wait is a child of the very status" in text
+    assert "62.0 %" in text
+
+
+@pytest.mark.parametrize(
+    ("role", "allowed"), [("viewer", False), ("dispatcher", False), ("ops", True), ("chief", True)]
+)
+def test_only_who_has_the_permission_and_sees_all_operators_decides_what_scores(operator, client, role, allowed):
+    person = fleet.person(role, None if role == "chief" else role, operator, is_superuser=role == "chief")
+    client.force_login(person)
+    model = stored()
+    address = reverse("admin:telemetry_modelversion_promote", args=[model.pk])
+    response = client.post(address, {"reason": "it ranks better here"})
+    model.refresh_from_db()
+    assert response.status_code == (302 if allowed else 403)
+    assert model.state == ("active" if allowed else "candidate")
+
+
+def test_a_person_overrides_the_gate_with_a_reason_that_is_kept(operator, client):
+    chief = fleet.person("chief", is_superuser=True)
+    client.force_login(chief)
+    model = stored(metrics={**report(), "gate": {"passes": False, "why": "it does not beat persistence"}})
+    assert "it does not beat persistence" in page(client, "promote", model.pk)
+    address = reverse("admin:telemetry_modelversion_promote", args=[model.pk])
+    assert client.post(address, {"reason": ""}).status_code == 200
+    client.post(address, {"reason": "we need a baseline"})
+    model.refresh_from_db()
+    assert (model.state, model.promoted_by) == ("active", chief)
+    assert model.reason == "we need a baseline (against the gate: it does not beat persistence)"
+
+
+def test_a_model_whose_file_is_not_its_own_cannot_be_promoted_and_the_list_says_so(operator, client, settings):
+    client.force_login(fleet.person("chief", is_superuser=True))
+    good, bad = stored(), stored(metrics={})
+    good.activate(fleet.NOW)
+    (settings.MODEL_DIR / bad.file_name).write_bytes(b"anything")
+    client.post(reverse("admin:telemetry_modelversion_promote", args=[bad.pk]), {"reason": "let us see it"})
+    assert ModelVersion.objects.active("forecast") == good
+    assert "does not match its hash" in page(client, "changelist")
+
+
+def test_retraining_is_queued_once(operator, client):
+    client.force_login(fleet.person("chief", is_superuser=True))
+    address = reverse("admin:telemetry_modelversion_retrain")
+    for _ in range(2):
+        assert client.post(address).status_code == 302
+    assert Job.objects.filter(kind="train_risk").count() == 1
+    client.force_login(fleet.person("viewer", "viewer"))
+    assert client.post(address).status_code == 403
+
+
+def test_the_drift_page_sets_now_beside_the_training(operator, client):
+    client.force_login(fleet.person("viewer", "viewer"))
+    assert "nothing can drift" in page(client, "drift")
+    fleet.charger(fleet.site(operator, 1))
+    charger_pasts.refresh(fleet.NOW)
+    _, now = charger_pasts.features_now()
+    stored(metrics={**report(), "reference": drift.reference(now + 100, CHARGER_FEATURES)}).activate(fleet.NOW)
+    text = page(client, "drift")
+    assert "badge-critical" in text
+    assert PastOfChargers.objects.count() == 1
+
+
+def test_plots_say_in_words_what_they_show_and_escape_names():
+    drawn = plots.chart("<b>", "said", Axis("x"), Axis("y"), [Line("a & b", [0, 1], [0, 1], [0, 0], [1, 1])])
+    assert 'aria-label="&lt;b&gt;: said"' in drawn
+    assert "a &amp; b" in drawn
+    assert "<b>" not in drawn.replace("<b>&lt;b&gt;</b>", "")
+    assert "<table" in plots.rows("t", "s", "unit", [("one", 0.5, None, None)])
