@@ -10,9 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from .charger_features import CHARGER_FEATURES
-from .rows import Rows, Split
+from .rows import Rows, Split, joined
 
 ISOTONIC_FROM = 1_000  # positives in the calibration block; with fewer, isotonic steps made ranking and Brier worse
+TREE_SHARE = 0.1  # of the rows that each tree is fitted on
+MOST = 0.995  # no forecast is certain, though every row of a step may have come true
 _LOWEST = 1e-4
 
 
@@ -33,7 +35,7 @@ class Forecast:
     def risk(self, features: np.ndarray) -> np.ndarray:
         """Calibrated probability (n,) float64 that an outage starts within the horizon."""
         raw = self.raw(features)
-        return raw if self.calibration is None else np.clip(self.calibration(raw), 0, 1)
+        return np.clip(raw if self.calibration is None else self.calibration(raw), 0, MOST)
 
 
 class Sigmoid:
@@ -86,13 +88,17 @@ class Column:
         return 1 - np.exp(-self.scale * features[:, self.place].astype("f8"))
 
 
-def fit(name: str, rows: Rows, cut: Split, horizon_hours: float, seed: int = 0, calibrated: bool = True) -> Forecast:
-    """Fit one of MODELS on the training rows and calibrate it on the calibration rows.
+def fit(name: str, rows: Rows, cut: Split, horizon_hours: float, seed: int = 0, calibrated: bool = True,
+        besides: Rows | None = None) -> Forecast:  # fmt: skip
+    """Fit one of MODELS on the training rows and on those of `besides` from their time; calibrate on the next block.
 
     Rows keep the frequencies they have: weighing classes as if equally frequent makes probabilities useless. Raises
     ValueError when the training rows hold no outage, or nothing else.
     """
     train = rows.where(cut.train)
+    if besides is not None and len(besides):
+        known = besides.where(besides.second <= train.second.max())
+        train = joined(train, *[known] * round(1 / TREE_SHARE))  # so that each tree sees nearly all of what is rare
     if not 0 < train.y.sum() < len(train):
         raise ValueError("the training rows hold no outage, or nothing but outages")
     model = MODELS[name](train, horizon_hours, seed)
@@ -110,8 +116,8 @@ def _random_forest(rows: Rows, horizon_hours: float, seed: int):
     from sklearn.ensemble import RandomForestClassifier
 
     forest = RandomForestClassifier(
-        n_estimators=100, max_depth=14, min_samples_leaf=10, max_features=0.3, max_samples=0.1, random_state=seed,
-        n_jobs=-1,
+        n_estimators=100, max_depth=14, min_samples_leaf=10, max_features=0.3, max_samples=TREE_SHARE,
+        random_state=seed, n_jobs=-1,
     )  # fmt: skip
     with parallel_config(backend="threading"):  # because a worker's process may not have processes of its own
         return forest.fit(rows.features, rows.y)

@@ -43,11 +43,13 @@ def evaluate(
     horizon_hours: float,
     seed: int = 0,
     oracle: np.ndarray | None = None,
+    besides: Rows | None = None,
     progress: Progress = lambda *_: None,
 ) -> tuple[Forecast, dict]:
     """Fit every model, measure all of them on the last fifth of the time, and return the main one with the report.
 
-    `oracle` is the true risk of each row where it is known, NaN elsewhere. Raises ValueError where there is nothing to
+    `oracle` is the true risk of each row where it is known, NaN elsewhere; `besides` are rows to learn from and not to
+    be measured by (`rows.hot_rows`). Raises ValueError where there is nothing to
     learn from.
     """
     cut = split(rows.second, horizon_hours)
@@ -57,7 +59,7 @@ def evaluate(
     fitted = {}
     for number, name in enumerate(MODELS):
         progress(number, len(MODELS) + 3, f"fitting {name.replace('_', ' ')}")
-        fitted[name] = fit(name, rows, cut, horizon_hours, seed)
+        fitted[name] = fit(name, rows, cut, horizon_hours, seed, besides=besides if name == MAIN else None)
     risks = {name: forecast.risk(test.features) for name, forecast in fitted.items()}
     raws = {name: forecast.raw(test.features) for name, forecast in fitted.items()}
     weights = site_weights(test.site, seed=seed)

@@ -5,11 +5,13 @@ from itertools import pairwise
 
 import numpy as np
 
-from .charger_features import FeatureMaker
+from .charger_features import CHARGER_FEATURES, FeatureMaker
 from .observed import Observed
 from .target import Target
 
 MEMORY_DAYS = 14  # before the first row, so that every window of a feature is filled
+HOT_FROM_C = 70.0
+_FAR_HOURS = 1e6
 EVERY_HOURS = 7  # between moments: coprime to the day, so that all hours come up
 
 
@@ -37,24 +39,59 @@ def charger_rows(observed: Observed, horizon_hours: float, every_hours: float = 
 
     Raises ValueError when the history is shorter than what features remember and the horizon ask for.
     """
-    maker, target = FeatureMaker(observed), Target(observed)
     if moments is None:
-        begins = [int(log.second.min()) for log in (observed.reports, observed.readings) if len(log)]
-        first = max(begins, default=0) + MEMORY_DAYS * 86_400
-        moments = np.arange(first, (observed.end if begins else 0) - int(3600 * horizon_hours), int(3600 * every_hours))
-    pieces = []
+        moments = np.arange(_first_moment(observed), _last_moment(observed, horizon_hours), int(3600 * every_hours))
+    return _rows_at(observed, horizon_hours, moments)
+
+
+def hot_rows(observed: Observed, horizon_hours: float) -> Rows:
+    """Rows of the chargers that are hot at any hour, to be learnt from besides regular ones, because heat is rare.
+
+    They are chosen by what is known at their moment and by nothing that came of it, so that their frequencies hold
+    for chargers as hot as they are; measures are taken of regular rows alone.
+    """
+    moments = np.arange(_first_moment(observed), _last_moment(observed, horizon_hours), 3600)
+    reports = observed.reports
+    told = np.unique(-(-reports.second[reports["temperature_c"] >= HOT_FROM_C] // 3600)) * 3600
+    heat = CHARGER_FEATURES.index("cabinet_c")
+    return _rows_at(observed, horizon_hours, np.intersect1d(moments, told), lambda f: f[:, heat] >= HOT_FROM_C)
+
+
+def joined(*parts: Rows) -> Rows:
+    """All rows in order of time."""
+    whole = Rows(**{one.name: np.concatenate([getattr(p, one.name) for p in parts]) for one in fields(Rows)})
+    return whole.where(np.argsort(whole.second, kind="stable"))
+
+
+def _rows_at(observed: Observed, horizon_hours: float, moments, wanted=None) -> Rows:
+    maker, target, pieces = FeatureMaker(observed), Target(observed), []
     for second in np.asarray(moments, "i8").tolist():
         y, known = target.at(maker.states(second), second, horizon_hours)
-        rows = np.flatnonzero(known)
+        features = maker.at(second)
+        rows = np.flatnonzero(known if wanted is None else known & wanted(features))
         to_start = (target.first_start(second)[rows] - second) / 3600
-        to_start[to_start > 1e6] = np.inf
+        to_start[to_start > _FAR_HOURS] = np.inf
         at = np.full(len(rows), second)
-        pieces.append(Rows(maker.at(second)[rows], y[rows], at, rows, observed.site[rows], to_start))
-    if not pieces:
+        pieces.append(Rows(features[rows], y[rows], at, rows, observed.site[rows], to_start))
+    if not pieces and wanted is None:
         raise ValueError(
-            f"the history is too short: {MEMORY_DAYS} days and {horizon_hours:g} hours are needed at least"
+            f"the history is too short: at least {MEMORY_DAYS} days and {horizon_hours:g} hours are needed"
         )
-    return Rows(**{one.name: np.concatenate([getattr(p, one.name) for p in pieces]) for one in fields(Rows)})
+    return joined(_NO_ROWS, *pieces)
+
+
+def _first_moment(observed: Observed) -> int:
+    begins = [int(log.second.min()) for log in (observed.reports, observed.readings) if len(log)]
+    return (max(begins, default=0) // 3600 + 24 * MEMORY_DAYS) * 3600
+
+
+def _last_moment(observed: Observed, horizon_hours: float) -> int:
+    return (observed.end if len(observed.reports) else 0) - int(3600 * horizon_hours)
+
+
+_NO_ROWS = Rows(
+    np.zeros((0, len(CHARGER_FEATURES)), "f4"), np.zeros(0, bool), *(np.zeros(0, "i8") for _ in range(3)), np.zeros(0)
+)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from rich.table import Table
 from stations.progress import ConsoleProgress
 from telemetry.risk.observed import Log, Observed
 from telemetry.risk.report import evaluate
-from telemetry.risk.rows import EVERY_HOURS, MEMORY_DAYS, Rows, charger_rows
+from telemetry.risk.rows import EVERY_HOURS, MEMORY_DAYS, Rows, charger_rows, hot_rows
 from telemetry.risk.target import HORIZONS
 from telemetry.simulation.network import network
 from telemetry.simulation.observe import live
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         with ConsoleProgress("Comparing") as progress:
             rows, risk = rows_with_oracle(observed, oracle, horizon)
             try:
-                _, report = evaluate(rows, horizon, seed, risk, progress)
+                _, report = evaluate(rows, horizon, seed, risk, hot_rows(observed, horizon), progress)
             except ValueError as error:
                 raise CommandError(f"Nothing can be measured: {error}.") from None
         if options["json"]:
