@@ -15,7 +15,7 @@ from .risk.charger_features import CHARGER_FEATURES
 from .risk.forecast import MAIN
 from .risk.measures import site_weights
 from .risk.report import evaluate, gain
-from .risk.rows import Rows, charger_rows, split
+from .risk.rows import Rows, charger_rows, hot_rows, split
 from .risk.scorer import Scorer
 from .risk.signal_audit import audit
 from .scoring import NothingToLearn
@@ -48,6 +48,7 @@ def train_forecast(at: datetime, seed: int = 0, progress=lambda done, total=None
             rows,
             HORIZON_HOURS,
             seed,
+            besides=hot_rows(history.observed, HORIZON_HOURS),
             progress=lambda done, total, message: progress(5 + 4 * done // total, 10, message),
         )
     except ValueError as error:
