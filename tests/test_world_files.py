@@ -1,6 +1,7 @@
 """A world as files: the 33 columns and, beside them, what its chargers went through."""
 
 import csv
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -16,7 +17,7 @@ from telemetry.simulation.causes import NAMES
 from telemetry.simulation.history_file import COLUMNS
 from telemetry.simulation.network import network
 from telemetry.simulation.parameters import SCENARIOS
-from telemetry.simulation.world_files import EXTRAS, beside, write_world
+from telemetry.simulation.world_files import EXTRAS, _Writer, beside, settled_world, write_world
 
 START, DAYS, SITES = np.datetime64("2025-07-10"), 6, 12
 TYPICAL = SCENARIOS["typical"]
@@ -189,3 +190,15 @@ def test_what_cannot_be_made_is_refused_in_one_sentence(tmp_path, options, sente
 def test_the_truth_is_written_and_never_loaded():
     with pytest.raises(CommandError, match="write the rest with --csv"):
         call_command("generate_history", load=True, scenario="good", extras="truth", sites=2, days=1)
+
+
+def test_no_charger_says_two_things_in_a_second(world, tmp_path):
+    told = [(row["charger_id"], row["time"]) for row in rows(beside(world, "statuses"))]
+    assert len(told) == len(set(told))
+    settled, _ = settled_world(network(2, 3), START, 3, TYPICAL)
+    with ExitStack() as stack:
+        writer = _Writer(tmp_path / "two.csv", settled, 48, ("statuses",), False, stack)
+        day = {"charger": np.array([0, 1, 0, 0, 1]), "minute": np.array([10, 10, 10.001, 10.002, 11])}
+        assert writer._seconds_apart(day).tolist() == [600, 600, 601, 602, 660]
+        again = {"charger": np.array([0, 1, 0]), "minute": np.array([10.03, 11.5, 12])}
+        assert writer._seconds_apart(again).tolist() == [603, 690, 720]

@@ -124,6 +124,7 @@ class _Writer:
             shape = (steps, len(chargers))
             np.lib.format.write_array_header_1_0(self.hazard, {"descr": "<f4", "fortran_order": False, "shape": shape})
         self.outages: list[dict] = []
+        self.spoke_at = np.full(len(chargers), -np.inf)  # second of each charger's last report
 
     def blocks(self) -> Iterator[dict[str, np.ndarray]]:
         """Readings, about a day at a time; everything else is written on the way."""
@@ -168,12 +169,27 @@ class _Writer:
 
     def _statuses(self, reports: dict, dirt: bool) -> None:
         reports = reports | error_codes(reports, self.world.seed)
+        reports["minute"] = self._seconds_apart(reports) / 60
         if dirt:
             reports = with_dirt(reports, self.world.seed)
         status = pa.array(STATUSES).take(pa.array(reports["status"].astype("i4")))
         ids, degrees = self.charger_id.take(pa.array(reports["charger"])), _numbers(reports["temperature_c"], 1)
         codes = [pa.array(reports[name]) for name in ("code", "vendor_code")]
         self._write("statuses", [_times(reports["minute"]), ids, status, degrees, *codes])
+
+    def _seconds_apart(self, reports: dict) -> np.ndarray:
+        """Whole seconds of the reports, in which no charger says two things, because a file has one row for both."""
+        charger, second = reports["charger"], np.round(np.asarray(reports["minute"], "f8") * 60)
+        order = np.lexsort((second, charger))
+        begins = np.diff(charger[order], prepend=-1) != 0
+        place = np.arange(len(order)) - np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))
+        floor = self.spoke_at[charger[order]] + 1 + place
+        # The latest of all earlier ones and a second each: a running maximum of what is left of the place.
+        level = np.maximum(second[order], floor) - place
+        base = np.cumsum(begins) * 1e10
+        second[order] = np.maximum.accumulate(level + base) - base + place
+        np.maximum.at(self.spoke_at, charger, second)
+        return second
 
     def _sessions(self, sessions: dict) -> None:
         charger = pa.array(sessions["charger"])
