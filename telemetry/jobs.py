@@ -25,7 +25,8 @@ from .importers import (
 def train_risk(job, progress) -> dict:
     """Train the forecast of chargers and, beside it, the state classifier; the gates decide which of them score."""
     result, refused = {}, []
-    for name, train in (("state classifier", scoring.train_risk), ("forecast", train_forecast)):
+    # The forecast first, because the classifier would score by itself until it is there.
+    for name, train in (("forecast", train_forecast), ("state classifier", scoring.train_risk)):
         try:
             model, promoted = train(timezone.now(), progress=progress)
         except scoring.NothingToLearn as error:

@@ -163,7 +163,10 @@ def _chance(model, features: np.ndarray) -> np.ndarray:
     if not hasattr(model, "predict_proba"):
         return np.asarray(model(features), "f8")
     if not hasattr(model, "estimators_") or len(features) > 100_000:
-        return model.predict_proba(features)[:, 1]
+        from joblib import parallel_config
+
+        with parallel_config(backend="threading"):
+            return model.predict_proba(features)[:, 1]
     return sum(tree.tree_.predict(features)[:, 1] for tree in model.estimators_) / len(model.estimators_)
 
 

@@ -14,7 +14,7 @@ class Command(BaseCommand):
 
     def handle(self, *args, seed, **options):
         refused = []
-        for train in (scoring.train_risk, train_forecast):
+        for train in (train_forecast, scoring.train_risk):
             try:
                 with ConsoleProgress("Training") as progress:
                     model, promoted = train(timezone.now(), seed, progress)
