@@ -1,13 +1,9 @@
 """The engines and the small named world that the tests share."""
 
-import os
-
 import pytest
 from django.db import connection
 
 from .live_server import live_site, open_page, shared_site, start_site  # noqa: F401  (fixtures for every test file)
-
-os.environ.setdefault("REDIS_PREFIX", "sntry-test-" + os.environ.get("PYTEST_XDIST_WORKER", "main"))
 
 # Files whose tests also run on PostgreSQL 15 and Redis 7 (`pytest -m core`): they are what those must be able to do.
 CORE = {
