@@ -79,7 +79,7 @@ def surroundings(network: Network, first_day: int, end_day: int, seed: int) -> S
     """What is around the sites on the days from `first_day` up to `end_day` (days since 1970).
 
     Now and then an event fills a site, or hot air stays about its cabinets (101 to 113 °F at their intake, for 7 to 23
-    hours) while it is full: weather alone would hardly ever show what heat under load does outside of a desert's summer.
+    hours) while it is full: weather alone would hardly ever show what heat under load does outside a desert's summer.
     """
     draw = Draws(seed, first_day - 1, end_day, len(network))
     times = (np.arange((first_day - 1) * STEPS_PER_DAY, end_day * STEPS_PER_DAY) * 1800).astype("M8[s]")
