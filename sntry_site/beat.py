@@ -58,8 +58,12 @@ class Beat:
 
     @property
     def needs_work(self) -> np.ndarray:
-        """Sites above the dispatch threshold at two ticks running, or held there: one noisy tick sends nobody out."""
-        above, lasts = self.risk > settings.RISK_DISPATCH, self.network["old_risk"] > settings.RISK_DISPATCH
+        """Sites above the dispatch threshold at two ticks running, or held there: one noisy tick sends nobody out.
+
+        What has failed already has an order for each charger.
+        """
+        above = (self.risk > settings.RISK_DISPATCH) & ~self.scores.is_lost
+        lasts = self.network["old_risk"] > settings.RISK_DISPATCH
         return above & (self.network["stressed"] | (lasts & self.is_tick))
 
     @property

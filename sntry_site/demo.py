@@ -14,10 +14,10 @@ from stations import jobs
 from stations.models import Job, Membership, Operator, Site
 from telemetry.simulation.network import METROS
 
-from .generated_history import KINDS, PLAIN
+from .generated_history import KINDS
 
 SEED = 7
-SCENARIO = PLAIN  # the state classifier that scores the live network cannot learn from a world's stations
+SCENARIO = "typical"
 FULL_HISTORY_DAYS = 183
 ADMINISTRATOR = "admin"
 ROLES = ("ops", "dispatcher", "technician", "viewer")  # each has one demo user of the same name
@@ -81,9 +81,7 @@ def needs_history() -> bool:
 def history_arguments(sites: int, days: int) -> list[str]:
     """The command that makes the first `days` of history: the last ones of FULL_HISTORY_DAYS, so that the rest fits."""
     command = ["generate_history", f"--sites={sites}", f"--days={days}", f"--seed={SEED}", f"--scenario={SCENARIO}"]
-    if SCENARIO != PLAIN:
-        command += [f"--with={','.join(KINDS)}", f"--lived={max(FULL_HISTORY_DAYS - days, 0)}"]
-    return [*command, "--load"]
+    return [*command, f"--with={','.join(KINDS)}", f"--lived={max(FULL_HISTORY_DAYS - days, 0)}", "--load"]
 
 
 def queue_learning() -> None:

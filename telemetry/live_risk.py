@@ -66,6 +66,7 @@ class Scores:
 
     risk: np.ndarray
     p_any: np.ndarray  # NaN where no charger was forecast
+    is_lost: np.ndarray  # every charger is out of order: known, not forecast
     version: ModelVersion | None = None
     warning: str = ""
     reasons: dict[int, str] = field(default_factory=dict)
@@ -83,14 +84,14 @@ def score(at: datetime, network: np.ndarray, measured) -> Scores:
     if found is None:
         risk, version = scoring.score_network(live_features(network, measured, at), measured)
         missing = model_registry.trouble() if ModelVersion.objects.active("forecast") else ""
-        nobody = np.full(len(network), np.nan)
-        return Scores(risk, nobody, version, f"not forecast, because {missing}" if missing else "")
+        nobody, nowhere = np.full(len(network), np.nan), np.zeros(len(network), bool)
+        return Scores(risk, nobody, nowhere, version, f"not forecast, because {missing}" if missing else "")
     chargers = _chargers(at)
     features = _features(chargers, at, network, measured)
     working = np.isin(chargers["state"], (UP, -1)) if len(chargers) else np.zeros(0, bool)
     risk = np.full(len(chargers), np.nan)
     risk[working] = found.artefact.risk(features[working])
-    sites = _Sites(chargers["site"], risk)
+    sites = _Sites(chargers["site"], chargers["state"], risk)
     explained = _explained(found.artefact, features, sites)
     _write(at, chargers, risk, found.version.pk, sites, explained)
     _write_real_sites(sites, explained, network)
@@ -102,18 +103,24 @@ def score(at: datetime, network: np.ndarray, measured) -> Scores:
 
 
 class _Sites:
-    """Risks of chargers, (n,) in order of site, by site: the highest, whose it is, and the chance of any."""
+    """Risks of chargers, (n,) in order of site, by site: the highest, whose it is, and the chance of any.
 
-    def __init__(self, site: np.ndarray, risk: np.ndarray) -> None:
+    What has failed has no forecast; but a site that has lost every charger is not harmless: its failure is certain.
+    """
+
+    def __init__(self, site: np.ndarray, state: np.ndarray, risk: np.ndarray) -> None:
         self.ids, first = np.unique(site, return_index=True)
-        filled = np.nan_to_num(risk, nan=-1.0)
         if not len(site):
-            self.top, self.risk, self.p_any = (np.zeros(0, kind) for kind in ("i8", "f8", "f8"))
+            self.top, self.risk, self.p_any, self.is_lost = (np.zeros(0, kind) for kind in ("i8", "f8", "f8", "?"))
             return
+        failed, none_works = np.add.reduceat(state == FAULT, first), ~np.logical_or.reduceat(~np.isnan(risk), first)
+        self.is_lost = none_works & (failed > 0)
+        filled = np.nan_to_num(risk, nan=-1.0)
         order = np.lexsort((filled, site))
         self.top = order[np.r_[first[1:], len(site)] - 1]  # the last of each site is its riskiest
-        self.risk = np.maximum(filled[self.top], 0.0)
-        self.p_any = -np.expm1(np.add.reduceat(np.log1p(-np.clip(np.nan_to_num(risk), 0, 1 - 1e-9)), first))
+        self.risk = np.where(self.is_lost, 1.0, np.maximum(filled[self.top], 0.0))
+        p_any = -np.expm1(np.add.reduceat(np.log1p(-np.clip(np.nan_to_num(risk), 0, 1 - 1e-9)), first))
+        self.p_any = np.where(self.is_lost, 1.0, p_any)
 
 
 def _chargers(at: datetime) -> np.ndarray:
@@ -146,9 +153,10 @@ def _siblings_down(chargers: np.ndarray) -> np.ndarray:
 
 def _explained(scorer, features: np.ndarray, sites: _Sites) -> dict[int, str]:
     """Number of the site -> why its riskiest charger is at risk, for the sites above the watch level."""
-    above = np.flatnonzero(sites.risk > settings.RISK_WATCH)
+    above = np.flatnonzero((sites.risk > settings.RISK_WATCH) & ~sites.is_lost)
     chosen = above[np.argsort(-sites.risk[above])][:MOST_EXPLAINED]
-    return dict(zip(chosen.tolist(), scorer.reasons(features[sites.top[chosen]]), strict=True))
+    told = dict(zip(chosen.tolist(), scorer.reasons(features[sites.top[chosen]]), strict=True))
+    return told | dict.fromkeys(np.flatnonzero(sites.is_lost).tolist(), "every charger is out of order")
 
 
 def _scores(sites: _Sites, explained, chargers, features, network, found) -> Scores:
@@ -156,11 +164,14 @@ def _scores(sites: _Sites, explained, chargers, features, network, found) -> Sco
     is_known = sites.ids[place] == network["site"] if len(sites.ids) else np.zeros(len(network), bool)
     risk, p_any = np.zeros(len(network)), np.full(len(network), np.nan)
     risk[is_known], p_any[is_known] = sites.risk[place[is_known]], sites.p_any[place[is_known]]
+    is_lost = np.zeros(len(network), bool)
+    is_lost[is_known] = sites.is_lost[place[is_known]]
     at_risk = np.flatnonzero(is_known & (risk > settings.RISK_WATCH)).tolist()
     tops = {here: int(sites.top[place[here]]) for here in at_risk}
     return Scores(
         risk,
         p_any,
+        is_lost,
         found.version,
         found.warning,
         reasons={here: explained.get(int(place[here]), "") for here in at_risk},

@@ -216,7 +216,7 @@ def test_a_base_price_that_was_edited_takes_effect_at_the_next_tick(
 def test_a_high_risk_is_told_once_even_if_it_rises_in_steps(operator, monkeypatch):
     fleet.live_site(operator, 1)
     for number, risk in enumerate([0.3, 0.7, 0.95, 0.97]):
-        scores = Scores(np.array([risk]), np.array([np.nan]))
+        scores = Scores(np.array([risk]), np.array([np.nan]), np.array([False]))
         monkeypatch.setattr(tasks.live_risk, "score", lambda at, network, measured, scores=scores: scores)
         beat(number)
     assert FleetEvent.objects.filter(kind="RISK_RAISED").count() == 1

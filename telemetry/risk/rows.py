@@ -10,7 +10,7 @@ from .observed import Observed
 from .target import Target
 
 MEMORY_DAYS = 14  # before the first row, so that every window of a feature is filled
-HOT_FROM_C = 70.0
+HOT_FROM_C = 72.0
 _FAR_HOURS = 1e6
 EVERY_HOURS = 7  # between moments: coprime to the day, so that all hours come up
 

@@ -13,7 +13,7 @@ from . import causes, hazards, precursors, sessions
 from .chargers import Chargers
 from .draws import firmware_shocks
 from .fleet_memory import UNKNOWN, come_back, renew
-from .journal import AVAILABLE, CHARGING, FAULTED, OFFLINE, PREPARING, UNAVAILABLE
+from .journal import AVAILABLE, CHARGING, FAULTED, HEAT_TOLD_C, OFFLINE, PREPARING, UNAVAILABLE
 from .parameters import Scenario
 from .repairs import DRAWS, repairs
 from .reports import VAGUE_SHARE
@@ -22,6 +22,7 @@ from .streams import STEPS_PER_DAY
 from .thermal import approach, fouling_growth, settled_c
 
 TURNS = 30  # ordinary sites age in turns, one in so many at a tick: half a minute of arithmetic a tick is not needed
+_TURNS_PER_HOUR = 12
 SIGNAL_HOURS, MOISTURE_HOURS = 18.0, 6.0
 _RELAX_SECONDS = 600.0  # in which the cars at a site follow a change of what is usual
 _COOL_K = 12.0  # below its limit, before a tripped cabinet may start again
@@ -110,10 +111,7 @@ class Fleet:
         rows, hours = self._turn(around, seconds)
         self._age(rows, hours, around, rng)
         failing, cause = self._failing(rows, hours, around, rng)
-        found = np.flatnonzero(
-            self.memory["is_silent"] & (self.memory["failed_starts"] >= self.scenario.repair.failed_starts)
-        )
-        self._stop(failing, cause, found, around, rng, happened)
+        self._stop(failing, cause, self._found(around, seconds, rng), around, rng, happened)
         self._begin_upkeep(rows, hours, around, rng, happened)
         self._begin_sessions(around, seconds, rng, happened)
         self._tell_heat(around, happened)
@@ -216,6 +214,14 @@ class Fleet:
         happened.report(told, around.at, status, cause, m["cabinet_c"][told])
         happened.failed = told
 
+    def _found(self, around: Around, seconds: float, rng) -> np.ndarray:
+        """Silent faults that are noticed: so many starts have failed, or somebody came by, once in so many days."""
+        m, repair = self.memory, self.scenario.repair
+        silent = np.flatnonzero(m["is_silent"])
+        days = seconds * around.speed[self.chargers.site[silent]] / 86_400
+        is_seen = rng.random(len(silent)) < -np.expm1(-days / repair.looked_at_days)
+        return silent[is_seen | (m["failed_starts"][silent] >= repair.failed_starts)]
+
     def _luck(self, rows, cause, rng) -> np.ndarray:
         """Uniform numbers (DRAWS, n) of repairs: a lost supply comes back for its whole site at once."""
         u = rng.random((DRAWS, len(rows)))
@@ -305,12 +311,15 @@ class Fleet:
         happened.begun = chosen
 
     def _tell_heat(self, around: Around, happened: Happened) -> None:
-        """Chargers whose time runs fast say at every tick how hot they are, because nobody sees their hours."""
+        """Hot chargers say so once an hour of their time; where it runs fast, all say at every tick how hot they are."""
         m, fast = self.memory, (around.speed > 1)[self.chargers.site]
+        is_turn = np.arange(len(around.speed)) % TURNS == around.slot % TURNS
+        is_hour = around.slot // TURNS % _TURNS_PER_HOUR == 0
+        hot = (is_turn & is_hour)[self.chargers.site] & (m["cabinet_c"] >= HEAT_TOLD_C)
         spoke = np.zeros(len(m), bool)
         for rows, second, *_ in happened.reports:
             spoke[rows[second == around.at]] = True
-        silent = np.flatnonzero(fast & self.seems_up & ~spoke)
+        silent = np.flatnonzero((fast | hot) & self.seems_up & ~spoke)
         in_use = np.where(m["is_failing"][silent], PREPARING, CHARGING)
         status = np.where(m["session_from"][silent] > 0, in_use, AVAILABLE)
         happened.report(silent, around.at, status, -1, m["cabinet_c"][silent])

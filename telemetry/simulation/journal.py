@@ -5,6 +5,7 @@ import numpy as np
 STATUSES = ("AVAILABLE", "PREPARING", "CHARGING", "UNAVAILABLE", "FAULTED", "OFFLINE")
 AVAILABLE, PREPARING, CHARGING, UNAVAILABLE, FAULTED, OFFLINE = range(len(STATUSES))
 SESSION = ("charger", "start", "end", "kwh", "success", "reason", "price")
+HEAT_TOLD_C = 70.0  # from here on a cabinet's temperature is told once an hour (assumption)
 REPORT = ("charger", "minute", "status", "cause", "temperature_c")
 OUTAGE = (
     "charger", "start", "end", "cause", "is_trip", "was_announced", "is_visit", "detected", "dispatched", "arrived",
@@ -28,6 +29,15 @@ class Journal:
             size = np.zeros(len(charger))
             columns = (charger, minute + size, status + size, cause + size, temperature_c + size)
             self._pieces["reports"].append(columns)
+
+    def tell_heat(self, state, minute: float) -> None:
+        """Hot chargers repeat their status with their temperature, because heat that lasts changes no status."""
+        hot = np.flatnonzero(state.seems_up & (state.cabinet_c >= HEAT_TOLD_C))
+        charging, failing = state.is_charging[hot], state.is_failing[hot]
+        for status, rows in (
+            (AVAILABLE, hot[~charging]), (PREPARING, hot[charging & failing]), (CHARGING, hot[charging & ~failing])
+        ):  # fmt: skip
+            self.report(rows, minute, status, state.cabinet_c[rows])
 
     def outage(self, *columns: np.ndarray) -> None:
         """Outages with all that will come of them; columns as in OUTAGE."""

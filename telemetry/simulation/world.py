@@ -282,6 +282,8 @@ class World:
         s.service_hours += STEP_HOURS
         keep = np.exp(-STEP_HOURS / _SIGNAL_HOURS)
         s.signal = keep * s.signal + np.sqrt(1 - keep**2) * self._draws["signal"][slot]
+        if self.can_fail and self.step % 2 == 0:
+            self.journal.tell_heat(s, self._minute(self.step))
         is_wet = self.around.air["precipitation_mm"][slot] > 0
         s.moisture = np.where(is_wet, 1.0, s.moisture * np.exp(-STEP_HOURS / _MOISTURE_HOURS))
 
