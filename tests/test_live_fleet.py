@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from telemetry.simulation import causes, chargers, fleet_memory
 from telemetry.simulation.fleet import TURNS, Around, Fleet, Happened, told_codes
 from telemetry.simulation.fleet_memory import UNKNOWN
-from telemetry.simulation.journal import AVAILABLE, CHARGING, FAULTED, OFFLINE, UNAVAILABLE
+from telemetry.simulation.journal import AVAILABLE, CHARGING, FAULTED, OFFLINE, PREPARING, UNAVAILABLE
 from telemetry.simulation.network import network
 from telemetry.simulation.parameters import SCENARIOS
 from telemetry.simulation.state import UP, UPKEEP
@@ -141,9 +141,21 @@ def test_a_silent_fault_says_available_until_three_starts_have_failed():
         reports += list(zip(status[rows == 0].tolist(), cause[rows == 0].tolist(), strict=True))
         ended = happened.ended
         successes += ended["success"][ended["charger"] == 0].tolist()
-    assert successes == [False] * 3
-    assert reports[-1] == (FAULTED, causes.PAYMENT)
-    assert all(cause == -1 for _, cause in reports[:-1])
+    told = next(place for place, (_, cause) in enumerate(reports) if cause != -1)
+    assert reports[told] == (FAULTED, causes.PAYMENT)
+    assert successes[:3] == [False] * 3
+    assert sum(status == PREPARING for status, _ in reports[:told]) == 3
+
+
+def test_somebody_passes_by_a_silent_fault_that_nobody_tries():
+    live = fleet()
+    rows = np.arange(300)
+    break_(live, causes.PAYMENT, rows)
+    silent = []
+    for tick in range(0, 15 * 8640, 360):  # an hour each
+        live.step(around(tick, wanted=np.zeros(SITES)), 3600.0, np.random.default_rng(tick))
+        silent.append(live.memory["is_silent"][rows].mean())
+    assert silent[7 * 24] == pytest.approx(np.exp(-1), abs=0.1)
 
 
 def test_a_lost_supply_takes_the_whole_site_and_comes_back_for_all_at_once():

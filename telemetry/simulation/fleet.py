@@ -311,7 +311,7 @@ class Fleet:
         happened.begun = chosen
 
     def _tell_heat(self, around: Around, happened: Happened) -> None:
-        """Hot chargers say so once an hour of their time; where it runs fast, all say at every tick how hot they are."""
+        """Hot chargers say so once an hour; where time runs fast, all say at every tick how hot they are."""
         m, fast = self.memory, (around.speed > 1)[self.chargers.site]
         is_turn = np.arange(len(around.speed)) % TURNS == around.slot % TURNS
         is_hour = around.slot // TURNS % _TURNS_PER_HOUR == 0
