@@ -90,3 +90,13 @@ def moment_column(path: str, title: str):
         return moment(lookup(instance, path))
 
     return column
+
+
+def clipped_column(path: str, title: str):
+    """A list column that shows the text at `path`, cut off where the column ends."""
+
+    @admin.display(description=title, ordering=path.replace(".", "__"))
+    def column(instance):
+        return format_html('<span class="clip">{}</span>', lookup(instance, path) or EMPTY)
+
+    return column

@@ -10,7 +10,7 @@ from maintenance.models import WorkOrder
 from stations.admin_display import badge, moment, quantity, relative
 from stations.models import Job, Operator, Site
 from stations.sparkline import sparkline
-from telemetry.models import ChargerState, ChargerStatus, ModelVersion, RiskLevel, SiteState, SiteStatus
+from telemetry.models import ChargerRisk, ChargerState, ChargerStatus, ModelVersion, RiskLevel, SiteState, SiteStatus
 
 from . import fleet
 from .fleet import NOW
@@ -128,3 +128,27 @@ def test_open_orders_are_found(listed):
     fresh = fleet.work_order(here)
     assert listed("maintenance_workorder", open="yes") == {fresh.number}
     assert listed("maintenance_workorder", open="no") == {ended.number}
+
+
+@pytest.mark.django_db
+def test_a_charger_says_its_risk_and_why_in_the_list_on_its_page_and_on_the_page_of_its_site(client):
+    client.force_login(fleet.person("chief", is_superuser=True))
+    here = fleet.site(Operator.objects.create(name="Northline"), 1)
+    at_risk, broken, unknown = (fleet.charger(here, number) for number in (1, 2, 3))
+    about = {"file_name": "a", "sha256": "0" * 64, "scikit_learn": "1.9", "trained_at": NOW}
+    model = ModelVersion.objects.create(**about)
+    why = "associated with: 3 soft trips <img>"
+    ChargerRisk.objects.create(charger=at_risk, at=NOW, probability=0.876, reason=why, model=model)
+    ChargerRisk.objects.create(charger=broken, at=NOW, probability=None, model=model)
+
+    def page(name: str, *args) -> str:
+        return client.get(reverse(f"admin:stations_{name}", args=args)).content.decode()
+
+    for text in (page("charger_changelist"), page("site_change", here.pk)):
+        assert "88 %" in text
+        assert "3 soft trips &lt;img&gt;" in text
+    assert "88% risk of an outage within 24 h, associated with: 3 soft trips &lt;img&gt;" in page(
+        "charger_change", at_risk.pk
+    )
+    assert "no risk of failing, because it does not work now" in page("charger_change", broken.pk)
+    assert "not forecast" in page("charger_change", unknown.pk)

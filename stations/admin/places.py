@@ -9,7 +9,7 @@ from django.db.models import Count, Exists, F, OuterRef, Subquery
 from django.utils import timezone
 from django.utils.html import format_html
 
-from ..admin_display import EMPTY, badge_column, lookup, moment_column, quantity, quantity_column
+from ..admin_display import EMPTY, badge_column, clipped_column, lookup, moment_column, quantity, quantity_column
 from ..admin_filters import QuestionFilter, SilentFilter, choice_filter, operator_filter
 from ..admin_site import BaseAdmin, ReadOnlyInline
 from ..models import Charger, Membership, Operator, Site
@@ -80,12 +80,14 @@ class OperatorAdmin(BaseAdmin):
 
 class ChargerInline(ReadOnlyInline):
     model = Charger
-    fields = ["external_id", "status", "cabinet_id", "cabinet_port", "connector_type", "power_kw"]
-    readonly_fields = ["status"]
+    fields = ["external_id", "status", "risk", "why", "cabinet_id", "cabinet_port", "connector_type", "power_kw"]
+    readonly_fields = ["status", "risk", "why"]
     status = staticmethod(badge_column("state.charger_status", "status"))
+    risk = staticmethod(quantity_column("forecast.probability", "risk, 24 h", "%", scale=100))
+    why = staticmethod(clipped_column("forecast.reason", "why"))
 
     def get_queryset(self, request):
-        return super().get_queryset(request).select_related("state")
+        return super().get_queryset(request).select_related("state", "forecast")
 
 
 @admin.register(Site)
@@ -117,6 +119,7 @@ class SiteAdmin(BaseAdmin):
     risk = staticmethod(quantity_column("state.risk", "risk, 24 h", "%", scale=100))
     utilization = staticmethod(quantity_column("state.utilization", "utilization", "%", scale=100))
     heard = staticmethod(moment_column("state.at", "last reading"))
+    why = staticmethod(clipped_column("state.reason", "why"))
 
     def get_changelist_instance(self, request):
         changelist = super().get_changelist_instance(request)
@@ -127,10 +130,6 @@ class SiteAdmin(BaseAdmin):
     def day(self, site):
         line = sparkline(getattr(site, "last_day", []), "utilization in the last 24 h")
         return format_html("{} {}", self.utilization(site), line)
-
-    @admin.display(description="why", ordering="state__reason")
-    def why(self, site):
-        return format_html('<span class="clip">{}</span>', lookup(site, "state.reason") or EMPTY)
 
     @admin.display(description="free ports", ordering="state__ports_available")
     def ports(self, site):
@@ -189,12 +188,13 @@ class ChargerAdmin(BaseAdmin):
         "since",
         "error",
         "heat",
+        "risk",
+        "why",
         "site",
         "connector_type",
         "power",
         "heard",
     ]
-    list_select_related = ["site__operator", "state"]
     list_filter = [
         choice_filter("state__status", "status"),
         type("ChargerSilence", (SilentFilter,), {"heard_at": "state__last_report_at"}),
@@ -203,17 +203,34 @@ class ChargerAdmin(BaseAdmin):
     search_fields = ["external_id", "cabinet_id", "site__name", "site__external_id"]
     search_help_text = "Charger, cabinet or site"
     autocomplete_fields = ["site"]
+    readonly_fields = ["now"]
     fieldsets = [
-        (None, {"fields": [("external_id", "site"), ("cabinet_id", "cabinet_port")]}),
+        (None, {"fields": ["now", ("external_id", "site"), ("cabinet_id", "cabinet_port")]}),
         ("Equipment", {"fields": [("model", "connector_type", "power_kw")]}),
     ]
 
     status = staticmethod(badge_column("state.charger_status", "status", ordering="state__status"))
     since = staticmethod(moment_column("state.since", "since"))
     heat = staticmethod(quantity_column("state.temperature_c", "temperature", "°C"))
+    risk = staticmethod(quantity_column("forecast.probability", "risk, 24 h", "%", scale=100))
+    why = staticmethod(clipped_column("forecast.reason", "why"))
     power = staticmethod(quantity_column("power_kw", "power", "kW"))
     heard = staticmethod(moment_column("state.last_report_at", "last report"))
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("site__operator", "state", "forecast")
 
     @admin.display(description="error", ordering="state__error_code")
     def error(self, charger):
         return lookup(charger, "state.error_code") or EMPTY
+
+    @admin.display(description="now")
+    def now(self, charger):
+        if lookup(charger, "forecast.at") is None:
+            told = "not forecast"
+        elif charger.forecast.probability is None:
+            told = "no risk of failing, because it does not work now"
+        else:
+            told = f"{charger.forecast.probability:.0%} risk of an outage within 24 h"
+            told += f", {charger.forecast.reason}" if charger.forecast.reason else ""
+        return format_html("{} {}", self.status(charger), told)
