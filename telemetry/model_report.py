@@ -2,16 +2,9 @@
 
 from django.utils.safestring import mark_safe
 
-from . import plots
+from . import classifier_report, plots
 from .models import ModelVersion
-from .plots import Axis, Line
-
-LEAK = (
-    "It tells the present, not the future. A wait is only possible when no port is free, and an outage takes ports"
-    " away: the wait is a child of the very status that is to be told. Its classes are weighed as if equally frequent,"
-    " so that its score is no probability. It is kept as a named baseline and scores only while no forecast does."
-)
-UNKNOWN = "–"
+from .plots import UNKNOWN, Axis, Line, with_interval
 
 
 def title(model: ModelVersion) -> str:
@@ -23,9 +16,9 @@ def headline(model: ModelVersion) -> str:
     """Average precision with its interval, as far as it was measured."""
     main = _main(model.metrics)
     if main:
-        return _with_interval(main["average_precision"])
-    precision = model.metrics.get("average_precision")
-    return f"{precision:.3f}" if isinstance(precision, float) else UNKNOWN
+        return with_interval(main["average_precision"])
+    found = classifier_report.precision(model.metrics)
+    return with_interval(found) if found else UNKNOWN
 
 
 def beats_persistence_in_words(model: ModelVersion) -> str:
@@ -38,13 +31,12 @@ def beats_persistence_in_words(model: ModelVersion) -> str:
 def context(model: ModelVersion) -> dict:
     """What the page's template needs of a model's report."""
     report = model.metrics
+    tables = (_models(report), _folds(report), _alerts(report), classifier_report.table(report))
     signal = report.get("signal") or {}
     return {
         "sentence": report.get("verdict", ""),
         "no_signal": signal.get("sentence", "") if signal and not signal["has_signal"] else "",
-        "tables": [
-            table for table in (_models(report), _folds(report), _alerts(report), _importances(report)) if table
-        ],
+        "tables": [table for table in tables if table],
         "figures": [mark_safe(figure) for figure in _figures(report)],  # noqa: S308  (numbers and our own words)
         "audits": _audits(model, signal),
         "limits": report.get("limits", []),
@@ -60,11 +52,11 @@ def _models(report: dict) -> dict | None:
     if not report.get("models"):
         return None
     rows = [
-        (_words(line["name"]), *(_with_interval(line[name]) for name in ("average_precision", "brier_skill", "slope")))
+        (_words(line["name"]), *(with_interval(line[name]) for name in ("average_precision", "brier_skill", "slope")))
         for line in report["models"]
     ]
     if best := report.get("oracle"):
-        rows.append(("oracle (the simulated truth)", _with_interval(best["average_precision"]), UNKNOWN, UNKNOWN))
+        rows.append(("oracle (the simulated truth)", with_interval(best["average_precision"]), UNKNOWN, UNKNOWN))
     tested, unseen = report["rows"]["test"], report.get("unseen_sites")
     said = (
         f"On {tested:,} moments of {report['chargers']:,} chargers that no model had seen;"
@@ -72,7 +64,7 @@ def _models(report: dict) -> dict | None:
         " guessing. 95 % intervals by bootstrap over sites."
     )
     if unseen:
-        said += f" At sites left out of the training: {_with_interval(unseen['average_precision'])}."
+        said += f" At sites left out of the training: {with_interval(unseen['average_precision'])}."
     head = ("Model", "Average precision", "Brier skill", "Calibration slope")
     return {"title": "All models", "said": said, "head": head, "rows": rows, "emphasis": "random forest"}
 
@@ -94,25 +86,15 @@ def _alerts(report: dict) -> dict | None:
         return None
     rows = [
         (f"{one['alerts_a_day']} a day", f"{one['alerts_per_100_ports_a_day']:.2f}",
-         _with_interval(one["precision"], 2), _with_interval(one["recall"], 2), _hours(one["median_lead_hours"]))
+         with_interval(one["precision"], 2), with_interval(one["recall"], 2), _hours(one["median_lead_hours"]))
         for one in report["alerts"]
     ]  # fmt: skip
     return {"title": "Sending somebody to the riskiest", "said": "Once a day, to so many chargers.", "rows": rows,
             "head": ("Alerts", "Per 100 ports a day", "Precision", "Recall", "Median lead time")}  # fmt: skip
 
 
-def _importances(report: dict) -> dict | None:
-    importances = report.get("importances")
-    if not importances:
-        return None
-    rows = sorted(importances.items(), key=lambda one: -one[1])[:10]
-    return {"title": "What the state classifier looks at", "head": ("Feature", "Share of splits"),
-            "said": "By mean decrease in impurity, which favours features of many values.",
-            "rows": [(_words(name), f"{100 * share:.1f} %") for name, share in rows]}  # fmt: skip
-
-
 def _figures(report: dict) -> list[str]:
-    figures = []
+    figures = classifier_report.figures(report)
     if table := report.get("reliability"):
         figures.append(_reliability(table))
     if curve := report.get("curve"):
@@ -164,7 +146,7 @@ def _audits(model: ModelVersion, signal: dict) -> list[dict]:
         alarm = "" if signal["has_signal"] else "No signal: do not trust a score made from this history."
         audits.append({"title": "Is there a signal at all?", "alarm": alarm, "said": signal["sentence"]})
     if model.kind == ModelVersion.Kind.STATE_CLASSIFIER:
-        audits.append({"title": "Why it is only a baseline", "alarm": "", "said": LEAK})
+        audits.append({"title": "Why it is only a baseline", "alarm": "", "said": classifier_report.why(model.metrics)})
     return audits
 
 
@@ -181,15 +163,6 @@ def _facts(model: ModelVersion) -> list[tuple[str, str]]:
         ("code", model.code_version or UNKNOWN),
         ("scikit-learn", model.scikit_learn),
     ]
-
-
-def _with_interval(measured: dict, decimals: int = 3) -> str:
-    value, (low, high) = measured["value"], measured["interval"]
-    if value is None:
-        return UNKNOWN
-    if low is None or high is None:
-        return f"{value:.{decimals}f}"
-    return f"{value:.{decimals}f} ({low:.{decimals}f} to {high:.{decimals}f})"
 
 
 def _hours(value: float | None) -> str:

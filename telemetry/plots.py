@@ -9,6 +9,7 @@ import numpy as np
 _WIDTH, _HEIGHT = 360, 230
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 14, 14, 44
 _ROW = 34  # height of one row of `rows`
+UNKNOWN = "–"
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,16 @@ def rows(title: str, said: str, unit: str, values: Sequence[tuple[str, float, fl
     head = ("", unit, "from", "to")
     table = [head, *((name, *(_said(number) for number in numbers)) for name, *numbers in values)]
     return _figure(title, said, inside, height, table, ())
+
+
+def with_interval(measured: dict, decimals: int = 3) -> str:
+    """A {value, interval} in words: "0.310 (0.260 to 0.360)"; a dash for what could not be measured."""
+    value, (low, high) = measured["value"], measured["interval"]
+    if value is None:
+        return UNKNOWN
+    if low is None or high is None:
+        return f"{value:.{decimals}f}"
+    return f"{value:.{decimals}f} ({low:.{decimals}f} to {high:.{decimals}f})"
 
 
 _LEFT_OF_ROWS = 12.0
@@ -146,13 +157,13 @@ def _table(x: Axis, y: Axis, lines: Sequence[Line]) -> list[tuple[str, ...]]:
     table = [("", x.title, y.title, "95 % interval")]
     for line in lines:
         for place in np.unique(np.linspace(0, len(line.x) - 1, 12).astype(int)) if len(line.x) else ():
-            interval = "–" if line.low is None else f"{_said(line.low[place])} to {_said(line.high[place])}"
+            interval = UNKNOWN if line.low is None else f"{_said(line.low[place])} to {_said(line.high[place])}"
             table.append((line.name, _said(line.x[place]), _said(line.y[place]), interval))
     return table
 
 
 def _said(value: float | None) -> str:
-    return "–" if value is None or not np.isfinite(value) else f"{value:.3g}"
+    return UNKNOWN if value is None or not np.isfinite(value) else f"{value:.3g}"
 
 
 def _figure(title, said, inside: str, height: float, table: list[tuple], lines: Sequence[Line]) -> str:

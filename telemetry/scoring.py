@@ -25,6 +25,7 @@ PARALLEL_FROM_SITES = 15_000  # below this, starting threads costs more than the
 
 HISTORY = [
     ("at", "M8[us]"),
+    ("site", "i8"),
     ("network", "i8"),
     ("charger_type", "i4"),
     ("power_output_kw", "f8"),
@@ -44,7 +45,7 @@ HISTORY = [
     ("status", "i2"),
 ]
 _HISTORY = """
-SELECT reading.at, site.operator_id,
+SELECT reading.at, reading.site_id, site.operator_id,
        coalesce(array_position(%(charger_types)s::text[], site.charger_type::text), 0), site.power_kw,
        reading.ports_total, reading.utilization::double precision, reading.wait_minutes::double precision,
        reading.session_minutes::double precision,
@@ -72,12 +73,12 @@ def train_risk(
     It is promoted unless the active model does better, by average precision, on readings that neither has seen.
     """
     progress(0, 4, "reading the history")
-    at_times, features, status = _history()
+    at_times, site, features, status = _history()
     if not len(status):
         raise NothingToLearn("There are no readings to learn from: import some first (manage.py import_readings).")
     progress(1, 4, f"training on {len(status):,} readings")
     try:
-        trained = classifier.train(features, status, seed)
+        trained = classifier.train(features, status, seed, site=site)
     except ValueError as error:
         raise NothingToLearn(f"Cannot train: {error}.") from None
     progress(3, 4, "storing the model")
@@ -106,18 +107,18 @@ def store(trained: classifier.Trained, rows: int, at: datetime) -> ModelVersion:
     )
 
 
-def _history() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Times, features and states of all measured readings, in order of time; read month by month."""
+def _history() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Times, sites, features and states of all measured readings, in order of time; read month by month."""
     measured = Reading.objects.filter(from_ticks=False).aggregate(first=Min("at"), last=Max("at"))
     months, start = [], measured["first"]
     while start is not None and start <= measured["last"]:
         months.append(_readings_between(start, start + ONE_READ))
         start += ONE_READ
-    empty = (np.zeros(0, "M8[us]"), np.zeros((0, len(FEATURES)), "f4"), np.zeros(0, "i2"))
+    empty = (np.zeros(0, "M8[us]"), np.zeros(0, "i8"), np.zeros((0, len(FEATURES)), "f4"), np.zeros(0, "i2"))
     return tuple(np.concatenate(parts) for parts in zip(*(months or [empty]), strict=True))
 
 
-def _readings_between(start: datetime, end: datetime) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _readings_between(start: datetime, end: datetime) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     import pandas as pd
 
     parameters = {
@@ -133,7 +134,7 @@ def _readings_between(start: datetime, end: datetime) -> tuple[np.ndarray, np.nd
     local = pd.DatetimeIndex(rows["at"], tz="UTC").tz_convert(settings.DATA_TIME_ZONE)
     columns = {name: rows[name] for name, _ in HISTORY}
     time = (local.hour.to_numpy(), local.day_of_week.to_numpy(), local.month.to_numpy())
-    return rows["at"].copy(), feature_matrix(columns, *time), rows["status"].copy()
+    return rows["at"].copy(), rows["site"].copy(), feature_matrix(columns, *time), rows["status"].copy()
 
 
 def _is_no_worse(trained: classifier.Trained, at: np.ndarray, features: np.ndarray, status: np.ndarray) -> bool:

@@ -89,10 +89,24 @@ def test_no_signal_is_said_loudly(operator, client):
 
 def test_the_state_classifier_says_why_it_is_only_a_baseline(operator, client):
     client.force_login(fleet.person("viewer", "viewer"))
-    metrics = {"importances": {"estimated_wait_time_mins": 0.62}, "average_precision": 0.9, "prevalence": 0.1}
+    metrics = {
+        "importances": {"estimated_wait_time_mins": 0.62, "hour_of_day": 0.1}, "prevalence": 0.1,
+        "importances_without_wait": {"hour_of_day": 0.33}, "average_precision": 0.9, "interval": [0.85, 0.95],
+        "without_wait": measured(0.4), "given_by_wait": measured(0.5),
+    }  # fmt: skip
     text = page(client, "change", stored(kind="state_classifier", level="site", horizon_hours=0, metrics=metrics).pk)
     assert "the wait is a child of the very status" in text
     assert "62.0 %" in text
+    assert "33.0 %" in text
+    assert "without it 0.400 (0.350 to 0.450)" in text
+    assert "What the wait gives away" in text
+
+
+def test_a_state_classifier_of_before_has_a_page_too(operator, client):
+    client.force_login(fleet.person("viewer", "viewer"))
+    metrics = {"importances": {"estimated_wait_time_mins": 0.62}, "average_precision": 0.9, "prevalence": 0.1}
+    text = page(client, "change", stored(kind="state_classifier", level="site", horizon_hours=0, metrics=metrics).pk)
+    assert "the wait is a child of the very status" in text
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,18 @@ def test_a_forest_learns_what_decides_and_reports_its_average_precision():
     assert trained.metrics["train_rows"] == 2400
 
 
+def test_the_same_forest_without_the_wait_shows_what_the_wait_gave_away():
+    features, _ = readings()
+    wait = features[:, FEATURES.index(classifier.WAIT)]
+    status, site = (wait > 0.8).astype("i2"), np.arange(len(wait)) % 40
+    metrics = classifier.train(features, status, site=site).metrics
+    assert metrics["average_precision"] > 0.9
+    assert metrics["without_wait"]["interval"][0] < metrics["prevalence"] < metrics["without_wait"]["interval"][1]
+    assert metrics["given_by_wait"]["interval"][0] > 0.5
+    assert classifier.WAIT not in metrics["importances_without_wait"]
+    assert len(metrics["importances_without_wait"]) == 20
+
+
 def test_scores_are_those_of_the_forest_with_one_job_and_with_several():
     features, status = readings()
     trained = classifier.train(features, status)
