@@ -2,7 +2,7 @@
 
 from django.utils.safestring import mark_safe
 
-from . import classifier_report, plots
+from . import alert_report, classifier_report, plots
 from .models import ModelVersion
 from .plots import UNKNOWN, Axis, Line, with_interval
 
@@ -31,7 +31,7 @@ def beats_persistence_in_words(model: ModelVersion) -> str:
 def context(model: ModelVersion) -> dict:
     """What the page's template needs of a model's report."""
     report = model.metrics
-    tables = (_models(report), _folds(report), _alerts(report), classifier_report.table(report))
+    tables = (_models(report), _folds(report), *alert_report.tables(report), classifier_report.table(report))
     signal = report.get("signal") or {}
     return {
         "sentence": report.get("verdict", ""),
@@ -81,18 +81,6 @@ def _folds(report: dict) -> dict | None:
             "head": ("Tested on", "Random forest", "Persistence", "Prevalence")}  # fmt: skip
 
 
-def _alerts(report: dict) -> dict | None:
-    if not report.get("alerts"):
-        return None
-    rows = [
-        (f"{one['alerts_a_day']} a day", f"{one['alerts_per_100_ports_a_day']:.2f}",
-         with_interval(one["precision"], 2), with_interval(one["recall"], 2), _hours(one["median_lead_hours"]))
-        for one in report["alerts"]
-    ]  # fmt: skip
-    return {"title": "Sending somebody to the riskiest", "said": "Once a day, to so many chargers.", "rows": rows,
-            "head": ("Alerts", "Per 100 ports a day", "Precision", "Recall", "Median lead time")}  # fmt: skip
-
-
 def _figures(report: dict) -> list[str]:
     figures = classifier_report.figures(report)
     if table := report.get("reliability"):
@@ -103,8 +91,7 @@ def _figures(report: dict) -> list[str]:
         said = "Each point is a threshold; further up and to the right is better."
         figures.append(plots.chart("Precision and recall", said, Axis("recall"), Axis("precision"),
                                    [Line("forecast", recall, precision), level]))  # fmt: skip
-    if table := report.get("alerts"):
-        figures.append(_budgets(table))
+    figures += alert_report.figures(report)
     if table := report.get("importance"):
         values = [(_words(one["feature"]), one["drop"], *one["interval"]) for one in table[:10]]
         figures.append(plots.rows("What it looks at", "Fall in average precision when a feature is shuffled.",
@@ -126,18 +113,6 @@ def _reliability(table: list[dict]) -> str:
     )
     said = "A forecast that can be taken at its word lies on the dashed line."
     return plots.chart("Reliability", said, *axis, [found, Line("as forecast", [0, most], [0, most], look="mark")])
-
-
-def _budgets(table: list[dict]) -> str:
-    x = [one["alerts_a_day"] for one in table]
-    lines = [
-        Line(name, x, [one[name]["value"] for one in table],
-             *zip(*(one[name]["interval"] for one in table), strict=True), look=look, dots=True)
-        for name, look in (("precision", "world"), ("recall", "loaded"))
-    ]  # fmt: skip
-    axis = Axis("alerts a day", min(x), max(x), "{:.0f}", logarithmic=True)
-    return plots.chart("Precision and recall by alerts a day", "More alerts find more, and are right less often.",
-                       axis, Axis("share"), lines)  # fmt: skip
 
 
 def _audits(model: ModelVersion, signal: dict) -> list[dict]:
@@ -163,10 +138,6 @@ def _facts(model: ModelVersion) -> list[tuple[str, str]]:
         ("code", model.code_version or UNKNOWN),
         ("scikit-learn", model.scikit_learn),
     ]
-
-
-def _hours(value: float | None) -> str:
-    return UNKNOWN if value is None else f"{value:.0f} h"
 
 
 def _words(name: str) -> str:

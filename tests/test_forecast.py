@@ -6,12 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telemetry.management.commands.evaluate_risk import lived, rows_with_oracle
+from telemetry.risk.alerts import Daily
 from telemetry.risk.charger_features import CHARGER_FEATURES, SOFT, WORDS, FeatureMaker, charger_features
 from telemetry.risk.forecast import Isotonic, Sigmoid, fit, logistic_line
 from telemetry.risk.measures import area_under_roc, average_precision, site_weights
 from telemetry.risk.observed import FAULT, PLANNED, UP, Log, Observed
 from telemetry.risk.report import evaluate
-from telemetry.risk.rows import charger_rows, hot_rows, rolling_origins, split
+from telemetry.risk.rows import Rows, charger_rows, hot_rows, joined, rolling_origins, split
 from telemetry.risk.target import Target
 
 HOUR = 3600
@@ -181,6 +182,29 @@ def test_the_forecast_beats_persistence_and_reaches_half_of_what_the_oracle_does
     assert len(report["folds"]) == 4
     assert forecast.risk(rows.features).max() <= 0.995
     assert len(report["alerts"]) == 4
+    assert len(report["thresholds"]) == 8
+    assert report["importance"][0]["interval"][0] > 0
+
+
+def test_alerts_are_counted_once_a_day_by_budget_threshold_and_lead_time():
+    second = np.repeat(np.arange(3) * 86_400, 100)
+    charger = np.tile(np.arange(100), 3)
+    y = charger < 10
+    lead = np.where(y, 1.0 + charger, np.inf)
+    rows = Rows(np.zeros((300, 1), "f4"), y, second, charger, charger // 4, lead)
+    later = Rows(rows.features, y, second + 3600, charger, rows.site, lead)
+    risk = np.where(charger < 5, 0.9, np.where(charger < 20, 0.5, 0.01))
+    daily = Daily(joined(rows, later), np.tile(risk, 2), np.tile(risk, 2))
+    assert len(daily.rows) == 300
+    five = daily.by_budget(100)[0]
+    assert (five["alerts_a_day"], five["alerts_per_100_ports_a_day"]) == (5, 5)
+    assert (five["precision"]["value"], five["recall"]["value"], five["median_lead_hours"]) == (1, 0.5, 3)
+    found = {one["risk"]: one for one in daily.by_threshold()}
+    assert found[0.45]["alerts_per_100_ports_a_day"]["value"] == pytest.approx(20)
+    assert found[0.45]["false_per_100_ports_a_day"]["value"] == pytest.approx(10)
+    assert found[0.8]["false_per_100_ports_a_day"]["value"] == 0
+    ahead = {one["hours"]: one["value"] for one in daily.lead_times(24, 5)["points"]}
+    assert (ahead[0.0], ahead[4.0], ahead[24.0]) == (0.5, pytest.approx(0.2), 0)
 
 
 def test_the_hotter_a_cabinet_the_more_likely_it_fails_and_the_forecast_knows(world):

@@ -32,8 +32,15 @@ def report() -> dict:
         {"alerts_a_day": count, "alerts_per_100_ports_a_day": count / 12, "precision": measured(0.5),
          "recall": measured(0.2), "median_lead_hours": 9.0} for count in (5, 10)
     ]  # fmt: skip
+    thresholds = [
+        {"risk": risk, "alerts_per_100_ports_a_day": measured(12.0), "false_per_100_ports_a_day": measured(4.0),
+         "precision": rare, "recall": measured(0.2)}
+        for risk, rare in ((0.45, measured(0.6)), (0.9, {"value": None, "interval": [None, None]}))
+    ]  # fmt: skip
+    leads = {"budget": 20, "points": [{"hours": hours, **measured(0.4 - hours / 100)} for hours in (0.0, 12.0, 24.0)]}
     return {
-        "models": models, "gain": measured(0.23), "verdict": "It beats persistence: +0.230.", "prevalence": 0.04,
+        "thresholds": thresholds, "lead_times": leads, "models": models,
+        "gain": measured(0.23), "verdict": "It beats persistence: +0.230.", "prevalence": 0.04,
         "rows": {"train": 10, "calibration": 4, "test": 4}, "chargers": 1200, "alerts": alerts,
         "reliability": [{"risk": r, "observed": r, "interval": [r - 0.01, r + 0.01], "rows": 9} for r in (0.1, 0.4)],
         "curve": [[0.1, 0.6], [0.5, 0.3], [1.0, 0.04]], "limits": ["It cannot see vandalism."],
@@ -76,7 +83,10 @@ def test_a_models_page_shows_the_sentence_the_table_the_plots_and_the_limits(ope
     for words in ("It beats persistence", "0.310 (0.260 to 0.360)", "persistence", "It cannot see vandalism.",
                   "Is there a signal at all?", "2026-01-01 to 2026-01-31", "soft trips"):  # fmt: skip
         assert words in text
-    assert text.count('<svg viewBox="0 0 360') == 4
+    assert text.count('<svg viewBox="0 0 360') == 6
+    for title in ("Lead time", "Alerts per 100 ports a day", "Precision and recall by alerts a day"):
+        assert f"<figcaption><b>{title}</b>" in text
+    assert "12.00 (11.95 to 12.05)" in text
     assert "Let this model score" not in text
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import numpy as np
 
 from .forecast import logistic_line, logit
-from .rows import Rows
 
 RESAMPLES = 200
 _BINS = 10
@@ -89,41 +88,6 @@ def precision_recall_curve(risk: np.ndarray, y: np.ndarray, points: int = 60) ->
     hits = np.cumsum(y[np.argsort(-risk, kind="stable")])
     at = np.unique(np.geomspace(1, len(y), points).astype(int)) - 1
     return [[float(hits[i] / hits[-1]), float(hits[i] / (i + 1))] for i in at] if hits[-1] else []
-
-
-def daily_alerts(rows: Rows, risk: np.ndarray, ports: int, budgets=(5, 10, 20, 40)) -> list[dict]:
-    """What comes of sending somebody to the k riskiest chargers once a day: precision, recall and lead time.
-
-    Every first moment of a day is looked at, so that an outage counts once.
-    """
-    day = rows.second // 86_400
-    _, first = np.unique(day, return_index=True)
-    daily = np.flatnonzero(np.isin(rows.second, rows.second[first]))
-    order = daily[np.lexsort((-risk[daily], rows.second[daily]))]
-    _, begins, counts = np.unique(rows.second[order], return_index=True, return_counts=True)
-    place = np.arange(len(order)) - np.repeat(begins, counts)
-    weights = site_weights(rows.site[order])
-    table = []
-    for budget in budgets:
-        chosen = place < budget
-        hits = rows.y[order]
-        lead = rows.hours_to_start[order][chosen & hits]
-        table.append(
-            {
-                "alerts_a_day": budget,
-                "alerts_per_100_ports_a_day": 100 * budget / ports,
-                "precision": measured(lambda w, c=chosen, h=hits: _share(h, c, w), weights),
-                "recall": measured(lambda w, c=chosen, h=hits: _share(c, h, w), weights),
-                "median_lead_hours": float(np.median(lead)) if len(lead) else None,
-            }
-        )
-    return table
-
-
-def _share(of: np.ndarray, among: np.ndarray, weight: np.ndarray | None) -> float:
-    weight = np.ones(len(of)) if weight is None else weight
-    total = (weight * among).sum()
-    return float((weight * of * among).sum() / total) if total else float("nan")
 
 
 def _frequency(y: np.ndarray, weights: np.ndarray) -> dict:

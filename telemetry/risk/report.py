@@ -6,7 +6,8 @@ Its layout (everything is a plain number, text, list or dict, so that it can be 
     models: [{name, average_precision, brier_skill, slope {value, interval}, auc, brier}]
     gain: {value, interval}             average precision of the main model minus that of persistence, paired
     verdict                             one sentence
-    reliability: [{risk, observed, interval, rows}], curve: [[recall, precision]], alerts: [{alerts_a_day, ...}]
+    reliability: [{risk, observed, interval, rows}], curve: [[recall, precision]]
+    alerts: [{alerts_a_day, ...}], thresholds: [{risk, ...}], lead_times {budget, points}       see alerts.Daily
     importance: [{feature, drop, interval}], folds: [{from, to, rows, prevalence, <model>: average precision}]
     unseen_sites: {average_precision, persistence, prevalence}
     oracle: {average_precision, share {value, interval}, rows}      on simulated data only
@@ -16,13 +17,13 @@ from collections.abc import Callable
 
 import numpy as np
 
+from .alerts import Daily
 from .charger_features import CHARGER_FEATURES
 from .forecast import BASELINE, MAIN, MODELS, Forecast, fit
 from .measures import (
     area_under_roc,
     average_precision,
     brier_skill_measure,
-    daily_alerts,
     interval,
     measured,
     precision_measure,
@@ -70,7 +71,9 @@ def evaluate(
     report["verdict"] = verdict(report["gain"], report["models"])
     report["reliability"] = reliability(risks[MAIN], test.y, weights)
     report["curve"] = precision_recall_curve(raws[MAIN], test.y)
-    report["alerts"] = daily_alerts(test, raws[MAIN], len(np.unique(rows.charger)))
+    daily = Daily(test, raws[MAIN], risks[MAIN])
+    report["alerts"] = daily.by_budget(len(np.unique(rows.charger)))
+    report |= {"thresholds": daily.by_threshold(), "lead_times": daily.lead_times(horizon_hours)}
     progress(len(MODELS) + 1, len(MODELS) + 3, "what it looks at")
     report["importance"] = importance(fitted[MAIN], test, seed)
     progress(len(MODELS) + 2, len(MODELS) + 3, "other times and other sites")
