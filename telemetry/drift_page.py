@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from stations.admin_display import moment
 
-from . import charger_pasts
+from . import charger_pasts, kept_forecasts
 from .models import ChargerRisk, ModelVersion, Outage
 from .risk import drift
 
@@ -20,11 +20,13 @@ def context() -> dict:
     """The features of all chargers now beside those of the training, and forecast beside observed failures."""
     model = ModelVersion.objects.active("forecast")
     at, features = charger_pasts.features_now()
+    kept = kept_forecasts.context(timezone.now())
     if model is None or not model.metrics.get("reference"):
-        return {"drift_model": model, "rows": []}
+        return {"drift_model": model, "rows": [], **kept}
     rows = drift.drift(model.metrics["reference"], features) if len(features) else []
     rows.sort(key=lambda row: -(row["psi"] or 0))
     return {
+        **kept,
         "drift_model": model,
         "rows": [{**row, "name": row["name"].replace("_", " "), "look": LOOKS[row["verdict"]]} for row in rows],
         "made": moment(at) if at else "",

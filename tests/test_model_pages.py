@@ -1,14 +1,17 @@
 """The registry's pages: who may look, who may decide, and what a report looks like."""
 
+from datetime import timedelta
 from functools import cache
 
+import numpy as np
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from stations.access import sync_roles
 from stations.models import Job, Operator
-from telemetry import charger_pasts, model_registry, plots
-from telemetry.models import ModelVersion, PastOfChargers
+from telemetry import charger_pasts, kept_forecasts, model_registry, plots
+from telemetry.models import ModelVersion, Outage, PastOfChargers, Risk, StatusReport
 from telemetry.plots import Axis, Line
 from telemetry.risk import drift
 from telemetry.risk.charger_features import CHARGER_FEATURES
@@ -184,3 +187,63 @@ def test_plots_say_in_words_what_they_show_and_escape_names():
     assert "a &amp; b" in drawn
     assert "<b>" not in drawn.replace("<b>&lt;b&gt;</b>", "")
     assert "<table" in plots.rows("t", "s", "unit", [("one", 0.5, None, None)])
+
+
+def kept_risk(charger, hours_ago: float, probability: float, model: ModelVersion) -> Risk:
+    at = timezone.now().replace(minute=0, second=2, microsecond=0) - timedelta(hours=hours_ago)
+    return Risk.objects.create(
+        site=charger.site, charger=charger, at=at, probability=probability, level="watch", reason="hot", model=model
+    )
+
+
+def test_kept_forecasts_stand_beside_what_came_of_them(operator, client):
+    client.force_login(fleet.person("viewer", "viewer"))
+    assert "No forecast has been kept" in page(client, "drift")
+    model = stored()
+    for number in range(20):
+        port = fleet.charger(fleet.site(operator, number))
+        for hours_ago in (240, 239, 30):
+            told = kept_risk(port, hours_ago, 0.55 if number < 10 else 0.15, model)
+        if number < 5:
+            ended = told.at + timedelta(hours=3)
+            Outage.objects.create(
+                charger=port, started_at=told.at + timedelta(hours=1), ended_at=ended, status="FAULTED"
+            )
+    found = kept_forecasts.context(timezone.now())
+    assert found["kept_all"]["forecasts"] == 60
+    (_, weeks), (_, bands) = found["kept_tables"]
+    assert [(one["forecasts"], one["observed"][:4]) for one in weeks] == [(40, "0.00"), (20, "0.25")]
+    assert [(one["name"], one["predicted"], one["observed"][:4]) for one in bands] == [
+        ("10 to 20 %", "0.15", "0.00"), ("50 to 60 %", "0.55", "0.17"),
+    ]  # fmt: skip
+    assert {one["verdict"] for one in bands} == {"forecast too high"}
+    assert "Forecast and what came of it" in page(client, "drift")
+
+
+def test_of_kept_forecasts_only_those_count_that_could_come_true(operator):
+    port, model, soon = fleet.charger(fleet.site(operator, 1)), stored(), timedelta(minutes=10)
+    short, planned = kept_risk(port, 200, 0.5, model), kept_risk(port, 100, 0.5, model)
+    Outage.objects.create(
+        charger=port, started_at=short.at + soon, ended_at=short.at + 2 * soon, status="FAULTED"
+    )  # too short
+    StatusReport.objects.create(charger=port, reported_at=planned.at + soon, status="UNAVAILABLE")
+    kept_risk(port, 20, 0.5, model)  # nobody knows yet
+    kept_risk(port, 60, 1.0, model)  # every charger was lost: no forecast
+    level_change = kept_risk(port, 150, 0.5, model)
+    Risk.objects.filter(pk=level_change.pk).update(at=level_change.at + soon)
+    found = kept_forecasts.context(timezone.now())
+    assert found["kept_all"]["forecasts"] == 1
+    assert found["kept_all"]["observed"] == "0.00"
+    assert found["kept_all"]["verdict"] == "too few sites to tell"
+
+
+def test_the_interval_of_a_calibration_comes_from_whole_sites():
+    rng = np.random.default_rng(1)
+    site, counts = np.arange(200), np.full(200, 10)
+    lucky = rng.random(200) < 0.3
+    found = drift.calibration(site, np.full(200, 3.0), 10 * lucky, counts)
+    low, high = found["observed"]["interval"]
+    assert found["predicted"] == pytest.approx(0.3)
+    assert low < 0.3 < high
+    assert high - low == pytest.approx(2 * 1.96 * (0.3 * 0.7 / 200) ** 0.5, rel=0.2)
+    assert drift.calibration(site[:0], counts[:0], counts[:0], counts[:0]) is None

@@ -6,6 +6,7 @@ import numpy as np
 
 WATCH, ACT = 0.1, 0.25  # population stability index; a convention, not a test
 BINS = 10
+LEAST_SITES, RESAMPLES = 5, 500  # of an interval
 _LEAST = 1e-4  # share given to a bin that nobody is in, so that its logarithm exists
 
 
@@ -45,25 +46,35 @@ def verdict(index: float | None) -> str:
     return "act" if index > ACT else "watch" if index > WATCH else "steady"
 
 
-def calibration(expected: np.ndarray, observed: np.ndarray, counts: np.ndarray) -> dict | None:
-    """Calibration in the large of forecasts of n times: mean risk against the share that failed, with a 95 % interval.
+def calibration(site: np.ndarray, expected: np.ndarray, observed: np.ndarray, counts: np.ndarray) -> dict | None:
+    """Calibration in the large: the mean of forecast risks against the share that came true.
 
-    `expected` are sums of risks, `observed` the failures that followed, `counts` the chargers, each of shape (n,). The
-    interval of the observed share is Wilson's, as if forecasts were independent, which overlapping ones are not: it is
-    too narrow rather than too wide. None without a forecast.
+    Of n groups of forecasts, each of one site: `site` (n,), `expected` the sum of their risks, `observed` how many came
+    true, `counts` how many they are. {forecasts, sites, predicted, observed {value, interval}, gap {value, interval}},
+    where gap is predicted - observed; the 95 % intervals come from drawing whole sites, because forecasts of one site
+    for hours that overlap have their outcome in common. With fewer than 5 sites they are None; None without a forecast.
     """
     total = float(counts.sum())
     if total == 0:
         return None
-    share, z = float(observed.sum()) / total, 1.96
-    middle = (share + z**2 / (2 * total)) / (1 + z**2 / total)
-    half = z / (1 + z**2 / total) * np.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
+    names, place = np.unique(site, return_inverse=True)
+    sums = np.stack([np.bincount(place, values, len(names)) for values in (expected, observed, counts)])
+    drawn = np.zeros((3, 0))
+    if len(names) >= LEAST_SITES:
+        draws = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLES)
+        drawn = sums @ draws.T
+    predicted, came_true = float(expected.sum()) / total, float(observed.sum()) / total
     return {
-        "predicted": float(expected.sum()) / total,
-        "observed": share,
-        "low": float(middle - half),
-        "high": float(middle + half),
+        "forecasts": int(total),
+        "sites": len(names),
+        "predicted": predicted,
+        "observed": {"value": came_true, "interval": _interval(drawn[1] / drawn[2])},
+        "gap": {"value": predicted - came_true, "interval": _interval((drawn[0] - drawn[1]) / drawn[2])},
     }
+
+
+def _interval(values: np.ndarray) -> list[float | None]:
+    return [float(value) for value in np.quantile(values, [0.025, 0.975])] if len(values) else [None, None]
 
 
 def _column(values: np.ndarray, name: str) -> dict:
