@@ -6,13 +6,11 @@ Everything comes from rows at or before the moment: deleting what came later cha
 import numpy as np
 
 from .observed import FAULT, Observed
+from .outage_past import HOURS, OutagePast, running_sums
 
 SOFT = ("missed_heartbeats", "soft_trips", "power_dips", "reboots", "retries")
 SOFT_WORDS = ("missed heartbeats", "soft trips", "power dips", "reboots", "retries")
-HOURS = (6, 24, 168)
 _PRIOR_STARTS, _PRIOR_FAILED = 20.0, 0.04  # what a charger without sessions is taken for
-_PRIOR_HOURS, _PRIOR_RATE = 500.0, 0.002  # outages per hour of one that nobody has watched
-_LONG = 2000.0  # hours: longer ago says no more
 _HEAT_IS_OLD = 6.0  # hours after which a temperature says nothing of the cabinet now
 
 CHARGER_FEATURES = (
@@ -65,23 +63,18 @@ WORDS = {
 }  # fmt: skip
 
 
-class FeatureMaker:
+class FeatureMaker(OutagePast):
     """Prepares sums over what was observed once, so that each moment costs a few searches for the whole network."""
 
     def __init__(self, observed: Observed):
-        self.observed = observed
-        self.chargers = np.arange(len(observed.site))
-        self.outages = observed.outages()
-        self._down_so_far = self._cumulative_down()
-        self._soft_sums = np.stack([_sums(observed.soft[name]) for name in SOFT])
-        self._failed = _sums(~observed.sessions["success"].astype(bool))
+        super().__init__(observed)
+        self._soft_sums = np.stack([running_sums(observed.soft[name]) for name in SOFT])
+        self._failed = running_sums(~observed.sessions["success"].astype(bool))
         heat = np.nan_to_num(observed.reports["temperature_c"], nan=-100.0)
-        self._hot, self._near = _sums(heat > _HOT_C), _sums(heat > _NEAR_LIMIT_C)
+        self._hot, self._near = running_sums(heat > _HOT_C), running_sums(heat > _NEAR_LIMIT_C)
         self._told_heat = _last_place(~np.isnan(observed.reports["temperature_c"]))
-        self._load = _sums(observed.readings["load"])
+        self._load = running_sums(observed.readings["load"])
         self._ports = np.bincount(observed.site).clip(1)
-        self._first_report = observed.reports.first_of(self.chargers)
-        self._first_outage = self.outages.first_of(self.chargers)
 
     def at(self, second: int, now: dict[str, np.ndarray] | None = None) -> np.ndarray:
         """Features (chargers, len(CHARGER_FEATURES)) float32 at a moment, in the order of CHARGER_FEATURES.
@@ -97,47 +90,6 @@ class FeatureMaker:
         values["hour"] = np.full(len(self.chargers), second // 3600 % 24)
         values |= {"kind": self.observed.kind, "power_kw": self.observed.power_kw}
         return np.column_stack([values[name] for name in CHARGER_FEATURES]).astype("f4")
-
-    def states(self, second: int) -> np.ndarray:
-        """What each charger said last (UP, FAULT, PLANNED); -1 for one that has said nothing yet."""
-        reports = self.observed.reports
-        last = reports.count_until(self.chargers, second) - 1
-        return np.where(last >= self._first_report, reports.at("state", last, -1), -1)
-
-    def _cumulative_down(self) -> np.ndarray:
-        """Seconds out of order from a charger's first report up to each report."""
-        reports = self.observed.reports
-        gap = np.diff(reports.second, prepend=0)
-        was_down = np.roll(reports["state"] == FAULT, 1) & (np.diff(reports.owner, prepend=-1) == 0)
-        return np.cumsum(np.where(was_down, gap, 0))
-
-    def _down_until(self, second: int) -> np.ndarray:
-        reports = self.observed.reports
-        last = reports.count_until(self.chargers, second) - 1
-        known = last >= self._first_report
-        if not known.any():
-            return np.zeros(len(last))
-        last, first = np.where(known, last, 0), np.where(known, self._first_report, 0)
-        since = (second - reports.second[last]) * (reports["state"][last] == FAULT)
-        return np.where(known, self._down_so_far[last] - self._down_so_far[first] + since, 0)
-
-    def _outage_features(self, second: int) -> dict[str, np.ndarray]:
-        outages, chargers, values = self.outages, self.chargers, {}
-        until = outages.count_until(chargers, second)
-        down = self._down_until(second)
-        for hours in HOURS:
-            begin = second - 3600 * hours
-            values[f"outages_{hours}h"] = until - outages.count_until(chargers, begin)
-            values[f"hours_down_{hours}h"] = (down - self._down_until(begin)) / 3600
-        heard = self.observed.reports.at("second", self._first_report, second)
-        watched = np.where(self.states(second) < 0, 0, (second - heard) / 3600)
-        count = until - self._first_outage
-        values["outage_rate"] = (count + _PRIOR_HOURS * _PRIOR_RATE) / (watched + _PRIOR_HOURS)
-        start, end = outages.at("second", until - 1, 0), outages.at("end", until - 1, -1)
-        values["hours_since_outage"] = np.where(count > 0, np.minimum((second - start) / 3600, _LONG), _LONG)
-        over = (count > 0) & (end >= 0) & (end <= second)
-        values["hours_since_repair"] = np.where(over, np.minimum((second - end) / 3600, _LONG), _LONG)
-        return values
 
     def _soft_features(self, second: int) -> dict[str, np.ndarray]:
         soft = self.observed.soft
@@ -215,11 +167,6 @@ def charger_features(observed: Observed, seconds: np.ndarray) -> np.ndarray:
     """Features (len(seconds), chargers, len(CHARGER_FEATURES)) float32 at several moments."""
     maker = FeatureMaker(observed)
     return np.stack([maker.at(int(second)) for second in seconds])
-
-
-def _sums(values: np.ndarray) -> np.ndarray:
-    """Running sums with a zero in front: sums[b] - sums[a] is the sum of values[a:b]."""
-    return np.concatenate([[0], np.cumsum(values, dtype="f8")])
 
 
 def _last_place(is_told: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The forecast: the probability that a working charger starts an outage within the horizon.
+"""The forecast: the probability that a working charger starts an outage within the horizon; or a site, by its readings.
 
 scikit-learn takes seconds to import: only who fits or loads a forecast waits for it.
 """
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .charger_features import CHARGER_FEATURES
 from .rows import Rows, Split, joined
 
 ISOTONIC_FROM = 1_000  # positives in the calibration block; with fewer, isotonic steps made ranking and Brier worse
@@ -64,7 +63,8 @@ class Isotonic:
 class Climatology:
     """The mean of the kind of charger and the hour of the day, and nothing else."""
 
-    def __init__(self, features: np.ndarray, y: np.ndarray):
+    def __init__(self, features: np.ndarray, y: np.ndarray, names: tuple[str, ...]):
+        self.places = [names.index(name) for name in ("kind", "hour")]
         key = self._key(features)
         count, hits = np.bincount(key, minlength=24 * 8), np.bincount(key, y, minlength=24 * 8)
         self.mean = (hits + 50 * y.mean()) / (count + 50)
@@ -72,17 +72,16 @@ class Climatology:
     def __call__(self, features: np.ndarray) -> np.ndarray:
         return self.mean[self._key(features)]
 
-    @staticmethod
-    def _key(features: np.ndarray) -> np.ndarray:
-        kind, hour = (features[:, CHARGER_FEATURES.index(name)].astype(int) for name in ("kind", "hour"))
+    def _key(self, features: np.ndarray) -> np.ndarray:
+        kind, hour = (features[:, place].astype(int) for place in self.places)
         return kind.clip(0, 7) * 24 + hour
 
 
 class Column:
     """One feature as it is: what persistence and the shrunken rate of a charger come to."""
 
-    def __init__(self, name: str, scale: float = 1.0):
-        self.place, self.scale = CHARGER_FEATURES.index(name), scale
+    def __init__(self, place: int, scale: float = 1.0):
+        self.place, self.scale = place, scale
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
         return 1 - np.exp(-self.scale * features[:, self.place].astype("f8"))
@@ -102,12 +101,12 @@ def fit(name: str, rows: Rows, cut: Split, horizon_hours: float, seed: int = 0, 
     if not 0 < train.y.sum() < len(train):
         raise ValueError("the training rows hold no outage, or nothing but outages")
     model = MODELS[name](train, horizon_hours, seed)
-    forecast = Forecast(name, horizon_hours, CHARGER_FEATURES, model)
+    forecast = Forecast(name, horizon_hours, rows.names, model)
     block = rows.where(cut.calibration)
     if not calibrated or name == "climatology" or not 0 < block.y.sum() < len(block):
         return forecast
     kind = Isotonic if block.y.sum() >= ISOTONIC_FROM else Sigmoid
-    return Forecast(name, horizon_hours, CHARGER_FEATURES, model, kind(forecast.raw(block.features), block.y))
+    return Forecast(name, horizon_hours, rows.names, model, kind(forecast.raw(block.features), block.y))
 
 
 def _random_forest(rows: Rows, horizon_hours: float, seed: int):
@@ -150,9 +149,9 @@ MODELS = {
     "random_forest": _random_forest,
     "boosting": _boosting,
     "logistic": _logistic,
-    "shrunken_rate": lambda rows, horizon, seed: Column("outage_rate", horizon),
-    "persistence": lambda rows, horizon, seed: Column("outages_24h"),
-    "climatology": lambda rows, horizon, seed: Climatology(rows.features, rows.y),
+    "shrunken_rate": lambda rows, horizon, seed: Column(rows.names.index("outage_rate"), horizon),
+    "persistence": lambda rows, horizon, seed: Column(rows.names.index("outages_24h")),
+    "climatology": lambda rows, horizon, seed: Climatology(rows.features, rows.y, rows.names),
 }
 MAIN, BASELINE = "random_forest", "persistence"
 

@@ -18,7 +18,6 @@ from collections.abc import Callable
 import numpy as np
 
 from .alerts import Daily
-from .charger_features import CHARGER_FEATURES
 from .forecast import BASELINE, MAIN, MODELS, Forecast, fit
 from .measures import (
     area_under_roc,
@@ -114,7 +113,7 @@ def importance(forecast: Forecast, test: Rows, seed: int = 0) -> list[dict]:
         return []
     whole = average_precision(forecast.raw(some.features), some.y)
     table = []
-    for group, places in _groups().items():
+    for group, places in _groups(test.names).items():
         drops = []
         for _ in range(_SHUFFLES):
             shuffled = some.features.copy()
@@ -149,7 +148,7 @@ def _head(rows: Rows, cut: Split, horizon_hours: float) -> dict:
     ranges = {name: _span(rows.second[getattr(cut, name)]) for name in ("train", "calibration", "test")}
     y = rows.y[cut.test]
     return {
-        "level": "charger",
+        "level": rows.level,
         "horizon_hours": horizon_hours,
         "rows": {name: int(getattr(cut, name).sum()) for name in ("train", "calibration", "test")},
         "sites": len(np.unique(rows.site)),
@@ -185,9 +184,9 @@ def _fold(rows: Rows, train: np.ndarray, test: np.ndarray, horizon_hours: float,
     return line
 
 
-def _groups() -> dict[str, list[int]]:
+def _groups(names: tuple[str, ...]) -> dict[str, list[int]]:
     groups: dict[str, list[int]] = {}
-    for place, name in enumerate(CHARGER_FEATURES):
+    for place, name in enumerate(names):
         group = name.removesuffix("_6h").removesuffix("_24h").removesuffix("_168h").replace("_", " ")
         groups.setdefault(group, []).append(place)
     return groups

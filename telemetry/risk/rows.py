@@ -1,12 +1,14 @@
-"""Moments of chargers as rows: what was known, and what came of it; and how they are split in time."""
+"""Moments of chargers, or of sites, as rows: what was known, and what came of it; and how they are split in time."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 
 import numpy as np
 
 from .charger_features import CHARGER_FEATURES, FeatureMaker
 from .observed import Observed
+from .outage_past import OutagePast
+from .site_features import SITE_FEATURES, SiteFeatureMaker
 from .target import Target
 
 MEMORY_DAYS = 14  # before the first row, so that every window of a feature is filled
@@ -17,7 +19,10 @@ EVERY_HOURS = 7  # between moments: coprime to the day, so that all hours come u
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows in order of time; `hours_to_start` is infinite where no outage followed."""
+    """Rows in order of time; `hours_to_start` is infinite where no outage followed.
+
+    `level` is "charger", or "site" where what counts as a charger is a whole site; `names` those of the features.
+    """
 
     features: np.ndarray  # (n, k) float32
     y: np.ndarray  # an outage starts within the horizon
@@ -25,13 +30,22 @@ class Rows:
     charger: np.ndarray
     site: np.ndarray
     hours_to_start: np.ndarray
+    level: str = "charger"
 
     def __len__(self) -> int:
         return len(self.y)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        return NAMES[self.level]
+
     def where(self, chosen: np.ndarray) -> "Rows":
         """Some of the rows, by a mask or by places."""
-        return Rows(**{one.name: getattr(self, one.name)[chosen] for one in fields(self)})
+        return replace(self, **{name: getattr(self, name)[chosen] for name in _COLUMNS})
+
+
+NAMES = {"charger": CHARGER_FEATURES, "site": SITE_FEATURES}
+_COLUMNS = tuple(one.name for one in fields(Rows) if one.name != "level")
 
 
 def charger_rows(observed: Observed, horizon_hours: float, every_hours: float = EVERY_HOURS, moments=None) -> Rows:
@@ -41,7 +55,14 @@ def charger_rows(observed: Observed, horizon_hours: float, every_hours: float = 
     """
     if moments is None:
         moments = np.arange(_first_moment(observed), _last_moment(observed, horizon_hours), int(3600 * every_hours))
-    return _rows_at(observed, horizon_hours, moments)
+    return _rows_at(FeatureMaker(observed), horizon_hours, moments)
+
+
+def site_rows(observed: Observed, horizon_hours: float, every_hours: float = EVERY_HOURS, moments=None) -> Rows:
+    """The same of sites, of which only readings are known: `observed` as of site_features.observed_sites."""
+    if moments is None:
+        moments = np.arange(_first_moment(observed), _last_moment(observed, horizon_hours), int(3600 * every_hours))
+    return replace(_rows_at(SiteFeatureMaker(observed), horizon_hours, moments), level="site")
 
 
 def hot_rows(observed: Observed, horizon_hours: float) -> Rows:
@@ -54,17 +75,21 @@ def hot_rows(observed: Observed, horizon_hours: float) -> Rows:
     reports = observed.reports
     told = np.unique(-(-reports.second[reports["temperature_c"] >= HOT_FROM_C] // 3600)) * 3600
     heat = CHARGER_FEATURES.index("cabinet_c")
-    return _rows_at(observed, horizon_hours, np.intersect1d(moments, told), lambda f: f[:, heat] >= HOT_FROM_C)
+    return _rows_at(
+        FeatureMaker(observed), horizon_hours, np.intersect1d(moments, told), lambda f: f[:, heat] >= HOT_FROM_C
+    )
 
 
 def joined(*parts: Rows) -> Rows:
     """All rows in order of time."""
-    whole = Rows(**{one.name: np.concatenate([getattr(p, one.name) for p in parts]) for one in fields(Rows)})
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS}
+    whole = Rows(**columns, level=parts[-1].level)
     return whole.where(np.argsort(whole.second, kind="stable"))
 
 
-def _rows_at(observed: Observed, horizon_hours: float, moments, wanted=None) -> Rows:
-    maker, target, pieces = FeatureMaker(observed), Target(observed), []
+def _rows_at(maker: OutagePast, horizon_hours: float, moments, wanted=None) -> Rows:
+    observed, pieces = maker.observed, []
+    target = Target(observed)
     for second in np.asarray(moments, "i8").tolist():
         y, known = target.at(maker.states(second), second, horizon_hours)
         features = maker.at(second)
@@ -77,7 +102,7 @@ def _rows_at(observed: Observed, horizon_hours: float, moments, wanted=None) -> 
         raise ValueError(
             f"the history is too short: at least {MEMORY_DAYS} days and {horizon_hours:g} hours are needed"
         )
-    return joined(_NO_ROWS, *pieces)
+    return joined(*(pieces or [_NO_ROWS]))
 
 
 def _first_moment(observed: Observed) -> int:

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .charger_features import WORDS
+from .charger_features import WORDS as CHARGER_WORDS
 from .forecast import Forecast
+from .site_features import SITE_WORDS
 
+WORDS = CHARGER_WORDS | SITE_WORDS
 MOST_REASONS = 3
 LEAST_SHARE = 0.05  # of a risk that a feature must move to be named
 

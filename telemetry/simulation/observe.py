@@ -6,6 +6,7 @@ import numpy as np
 
 from .journal import FAULTED, OFFLINE, UNAVAILABLE
 from .reports import opening_reports
+from .station import OPERATIONAL, UNDER_MAINTENANCE, station_rows
 from .world import World
 
 UP, FAULT, PLANNED = 0, 1, 2  # as in telemetry.risk.observed
@@ -29,6 +30,29 @@ def live(world: World, steps: int, each: Callable[[World], None] = lambda world:
     second = (sessions["end"] * 60).astype("i8")
     told["sessions"].append({"owner": sessions["charger"], "second": second, "success": sessions["success"] > 0})
     return {name: {key: np.concatenate([p[key] for p in pieces]) for key in pieces[0]} for name, pieces in told.items()}
+
+
+def live_by_readings(world: World, steps: int, each: Callable[[World], None] = lambda world: None) -> dict:
+    """The same of sites, of which only the readings of the data set are known: columns (second, owner, ...).
+
+    A half-hour's reading is known when the half-hour is over; wet is what has precipitation.
+    """
+    pieces = []
+    for _ in range(steps):
+        world.advance()
+        row = station_rows(world)
+        status = row["station_status"]
+        state = np.where(status == OPERATIONAL, UP, np.where(status == UNDER_MAINTENANCE, PLANNED, FAULT))
+        pieces.append({
+            "owner": row["site"], "second": np.full(len(state), world.step * 1800), "state": state,
+            "ports": world.network.ports, "ports_out": row["ports_out_of_service"], "load": row["utilization_rate"],
+            "wait_minutes": row["estimated_wait_time_mins"], "session_minutes": row["avg_session_duration_mins"],
+            "price": row["current_price"], "ambient_c": (row["temperature_f"] - 32) / 1.8,
+            "is_wet": row["precipitation_mm"] > 0, "traffic": row["traffic_congestion_index"],
+            "is_event": row["local_event"] > 0,
+        })  # fmt: skip
+        each(world)
+    return {name: np.concatenate([np.asarray(piece[name]) for piece in pieces]) for name in pieces[0]}
 
 
 def _note_reports(told: dict, reports: dict) -> None:

@@ -11,10 +11,11 @@ from rich.table import Table
 from stations.progress import ConsoleProgress
 from telemetry.risk.observed import Log, Observed
 from telemetry.risk.report import evaluate
-from telemetry.risk.rows import EVERY_HOURS, MEMORY_DAYS, Rows, charger_rows, hot_rows
+from telemetry.risk.rows import EVERY_HOURS, MEMORY_DAYS, Rows, charger_rows, hot_rows, site_rows
+from telemetry.risk.site_features import observed_sites
 from telemetry.risk.target import HORIZONS
 from telemetry.simulation.network import network
-from telemetry.simulation.observe import live
+from telemetry.simulation.observe import live, live_by_readings
 from telemetry.simulation.parameters import SCENARIOS
 from telemetry.simulation.streams import STEPS_PER_DAY
 from telemetry.simulation.world_files import settled_world
@@ -33,20 +34,26 @@ class Command(BaseCommand):
         parser.add_argument("--sites", type=int, default=150)
         parser.add_argument("--days", type=int, default=150)
         parser.add_argument("--seed", type=int, default=7)
+        parser.add_argument(
+            "--level", choices=["charger", "site"], default="charger",
+            help="site: whole sites, from the 33 columns of their readings alone (default charger)",
+        )  # fmt: skip
         parser.add_argument("--horizon", type=int, choices=HORIZONS, default=24, help="hours")
         parser.add_argument("--json", type=Path, help="write the whole report to this file")
 
-    def handle(self, *args, world, sites, days, seed, horizon, **options):
+    def handle(self, *args, world, sites, days, seed, horizon, level, **options):
         if days < 2 * MEMORY_DAYS:
             raise CommandError(
                 f"--days must be {2 * MEMORY_DAYS} at least, because features look {MEMORY_DAYS} days back."
             )
         with ConsoleProgress("Living in the world") as progress:
-            observed, oracle = lived(world, sites, days, seed, horizon, progress)
+            living = lived if level == "charger" else lived_by_readings
+            observed, oracle = living(world, sites, days, seed, horizon, progress)
         with ConsoleProgress("Comparing") as progress:
-            rows, risk = rows_with_oracle(observed, oracle, horizon)
+            rows, risk = rows_with_oracle(observed, oracle, horizon, charger_rows if level == "charger" else site_rows)
+            hot = hot_rows(observed, horizon) if level == "charger" else None
             try:
-                _, report = evaluate(rows, horizon, seed, risk, hot_rows(observed, horizon), progress)
+                _, report = evaluate(rows, horizon, seed, risk, hot, progress)
             except ValueError as error:
                 raise CommandError(f"Nothing can be measured: {error}.") from None
         if options["json"]:
@@ -57,27 +64,53 @@ class Command(BaseCommand):
 def lived(scenario: str, sites: int, days: int, seed: int, horizon: int, progress) -> tuple[Observed, dict]:
     """What was observed of a world, and the oracle's risks (n,) by the second at which it was asked."""
     world, _ = settled_world(network(sites, seed), BEGIN, seed, SCENARIOS[scenario])
-    begin, steps, oracle = world.step, days * STEPS_PER_DAY, {}
-    ask_from = begin + int(steps * TEST_FROM)
-    ask_until = begin + steps - 2 * horizon
+    oracle, steps = {}, days * STEPS_PER_DAY
+    told = live(world, steps, _asking(world, steps, horizon, progress, oracle))
+    logs = {name: Log.sorted(c.pop("owner"), c.pop("second"), **c) for name, c in told.items()}
+    chargers = world.chargers
+    asked = {(step - 1) * 1800: risk for step, risk in oracle.items()}
+    return Observed(chargers.site, chargers.kind, chargers.power_kw, **logs), asked
+
+
+def lived_by_readings(scenario: str, sites: int, days: int, seed: int, horizon: int, progress) -> tuple[Observed, dict]:
+    """The same of whole sites by their readings; their risk is the oracle's that any of their chargers fails.
+
+    It takes the chargers of a site for independent, which those behind one supply are not.
+    """
+    world, _ = settled_world(network(sites, seed), BEGIN, seed, SCENARIOS[scenario])
+    oracle, steps = {}, days * STEPS_PER_DAY
+    told = live_by_readings(world, steps, _asking(world, steps, horizon, progress, oracle))
+    readings = Log.sorted(told.pop("owner"), told.pop("second"), **told)
+    chargers = world.chargers
+    first = np.searchsorted(chargers.site, np.arange(sites))
+    asked = {}
+    for step, risk in oracle.items():
+        none_fails = np.bincount(chargers.site, np.log1p(-np.clip(risk, 0, 1 - 1e-9)), sites)
+        asked[step * 1800] = -np.expm1(none_fails)
+    return observed_sites(chargers.kind[first], chargers.power_kw[first], readings), asked
+
+
+def _asking(world, steps: int, horizon: int, progress, oracle: dict):
+    """Called after each half-hour: tells how far it is, and keeps the oracle's answers by the world's step."""
+    begin = world.step
+    ask_from, ask_until = begin + int(steps * TEST_FROM), begin + steps - 2 * horizon
 
     def each(world) -> None:
         if (world.step - begin) % STEPS_PER_DAY == 0:
             progress(world.step - begin, steps)
         if ask_from <= world.step < ask_until and (world.step - ask_from) % ORACLE_EVERY_STEPS == 0:
-            oracle[(world.step - 1) * 1800] = oracle_risk(world, horizon)
+            oracle[world.step] = oracle_risk(world, horizon)
 
-    told = live(world, steps, each)
-    logs = {name: Log.sorted(c.pop("owner"), c.pop("second"), **c) for name, c in told.items()}
-    chargers = world.chargers
-    return Observed(chargers.site, chargers.kind, chargers.power_kw, **logs), oracle
+    return each
 
 
-def rows_with_oracle(observed: Observed, oracle: dict[int, np.ndarray], horizon: int) -> tuple[Rows, np.ndarray]:
+def rows_with_oracle(
+    observed: Observed, oracle: dict[int, np.ndarray], horizon: int, make_rows=charger_rows
+) -> tuple[Rows, np.ndarray]:
     """Rows at regular moments and at those at which the oracle was asked, with its risk, NaN elsewhere."""
     first = int(observed.readings.second.min()) + MEMORY_DAYS * 86_400
     regular = np.arange(first, observed.end - 3600 * horizon, EVERY_HOURS * 3600)
-    rows = charger_rows(observed, horizon, moments=np.union1d(regular, np.array(sorted(oracle), "i8")))
+    rows = make_rows(observed, horizon, moments=np.union1d(regular, np.array(sorted(oracle), "i8")))
     risk = np.full(len(rows), np.nan)
     for second, values in oracle.items():
         here = rows.second == second
@@ -89,7 +122,7 @@ def show(report: dict) -> None:
     """The table of models and the sentence, on the terminal."""
     console = Console()
     title = (
-        f"Outage of a charger within {report['horizon_hours']:g} h: {report['rows']['test']:,} rows tested, "
+        f"Outage of a {report['level']} within {report['horizon_hours']:g} h: {report['rows']['test']:,} rows tested, "
         f"{report['sites']} sites, prevalence {report['prevalence']:.3f}"
     )
     table = Table("model", "average precision", "Brier skill", "calibration slope", "AUC", title=title)
