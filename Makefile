@@ -13,9 +13,11 @@ run: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-# The same with ten times as many simulated worlds whose truth must be found again: about ten minutes.
+# The same with ten times as many simulated worlds whose truth must be found again, and 10,000 networks with their
+# prices: about ten minutes.
 deep: $(READY)
-	RECOVERY_SEEDS=200 $(BIN)/python -m pytest --timeout=3600 tests/test_world_truth.py
+	RECOVERY_SEEDS=200 PRICE_EXAMPLES=10000 $(BIN)/python -m pytest --timeout=3600 tests/test_world_truth.py \
+		tests/test_pricing_properties.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

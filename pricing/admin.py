@@ -26,7 +26,7 @@ class AppliedFilter(QuestionFilter):
 @admin.register(PriceChange)
 class PriceChangeAdmin(HistoryAdmin):
     list_display = ["site", "kind_badge", "prices", "starts", "ends", "applied", "reason", "policy", "by"]
-    list_select_related = ["site__operator", "by"]
+    list_select_related = ["site__operator", "by", "policy"]
     list_filter = [AppliedFilter, ("kind", admin.ChoicesFieldListFilter), operator_filter("site__operator")]
     search_fields = ["site__name", "site__external_id"]
     kind_badge = staticmethod(badge_column("kind", "kind", PriceChange.Kind))

@@ -1,58 +1,70 @@
-"""Prices, decided for the whole network at once: arrays and Decimals in, the same out."""
+"""Prices, decided for the whole network at once: arrays and Decimals in, the same out. No clock, no database."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 
 import numpy as np
 
+from .periods import Day, period_end
+from .policy import Policy, discounted_prices, money, surge_prices
+
 EARTH_KM = 6371.0
 NEIGHBOURS_ASKED = 16  # if the nearest sixteen are all taken, the load stays where it is
-PRICE_STEP = Decimal("0.0001")
-
-
-@dataclass(frozen=True)
-class Policy:
-    """The numbers of a surge policy; these are the original ones, bounded in time and never compounding."""
-
-    name: str = "original"
-    multiplier: Decimal = Decimal("1.75")
-    discount: Decimal = Decimal("0.70")
-    surge_above: float = 0.60  # risk at which a site enters critical stress
-    calm_below: float = 0.40  # risk at which a surge ends
-    neighbour_below: float = 0.60  # utilization that leaves room for more cars
-    radius_km: float = 25.0
-    shortest_seconds: int = 60
-    longest_seconds: int = 1800
+SURGE, REROUTE, LIMIT = "surge", "reroute", "limit"
+CALM, NOT_ENOUGH = "calmed down", "limiting power was not enough"
 
 
 @dataclass(frozen=True)
 class Sites:
-    """What the policy looks at, one element a site. `entering` marks sites that have just become critical."""
+    """What policies look at, one element a site. Unknown numbers are NaN."""
 
     site: np.ndarray  # ids
-    latitude: np.ndarray  # degrees, nan where unknown
+    policy: np.ndarray  # index into the policies; -1: hands off (switched off, emergency, no policy)
+    operator: np.ndarray  # ids
+    latitude: np.ndarray  # degrees
     longitude: np.ndarray
     kind: np.ndarray  # connector class; only like takes over from like
+    power_kw: np.ndarray  # per port
+    ports: np.ndarray  # that work
     utilization: np.ndarray  # 0-1
     risk: np.ndarray  # 0-1
-    entering: np.ndarray  # bool
-    priced: np.ndarray  # bool: not free, has a base price above zero
-    changed: np.ndarray  # bool: a price change is in force
+    cabinet_c: np.ndarray  # °C in the hottest cabinet
+    derated: np.ndarray  # share of rated power lost to heat
+    base: np.ndarray  # base price, ten-thousandths
+    fixed: np.ndarray  # bool: free or regulated, never touched
+    changed: np.ndarray  # bool: a change is in force, announced or proposed
+    not_enough: np.ndarray  # bool: its power was limited until now, and that was not enough
+    rested_seconds: np.ndarray  # since the end of its last surge or limit; inf: none
+    changes_today: np.ndarray
+    surged_today: np.ndarray  # seconds
+
+    def at(self, places: np.ndarray) -> "Sites":
+        """The sites at these places, in this order."""
+        return Sites(**{each.name: getattr(self, each.name)[places] for each in fields(self)})
 
 
 @dataclass(frozen=True)
 class Opening:
-    """A price change to be opened; `surge_site` is the site whose load a reroute takes, None for a surge."""
+    """A change to be opened; `surge_site` is the site whose load a discount takes, None for a surge or a limit."""
 
     site: int
     kind: str
     surge_site: int | None
+    policy: Policy
+    old_price: Decimal
+    new_price: Decimal
+    power_share: Decimal
+    starts_at: datetime
+    ends_at: datetime
+    needs_approval: bool
+    cost: Decimal  # estimate of what a discount costs over its period
 
 
 @dataclass(frozen=True)
 class Applied:
-    """A price change that holds its site's price now; `surge` is the id of the surge that a reroute belongs to."""
+    """A change that is announced or in force; `surge` is the id of the surge that a discount belongs to."""
 
     id: int
     site: int
@@ -60,94 +72,246 @@ class Applied:
     starts_at: datetime
     ends_at: datetime
     surge: int | None
+    policy: Policy
 
 
-def due_to_end(changes: list[Applied], risk_of: dict[int, float], at: datetime, policy: Policy) -> dict[int, str]:
+def stress(sites: Sites, policy: Policy) -> tuple[np.ndarray, np.ndarray]:
+    """(stressed, calm) of each site by a policy's trigger; between the two thresholds, or unknown, it is neither."""
+    risk = sites.risk > policy.risk_on, sites.risk < policy.risk_off
+    if policy.trigger == "load":
+        return sites.utilization > policy.load_on, sites.utilization < policy.load_off
+    if policy.trigger == "risk":
+        return risk
+    no_heat, no_derating = np.isnan(sites.cabinet_c), np.isnan(sites.derated)
+    stressed = (sites.cabinet_c > policy.heat_on_c) | (sites.derated > policy.derated_on)
+    calm = (no_heat | (sites.cabinet_c < policy.heat_off_c)) & (no_derating | (sites.derated < policy.derated_off))
+    unknown = no_heat & no_derating
+    return np.where(unknown, risk[0], stressed), np.where(unknown, risk[1], calm)
+
+
+def due_to_end(changes: Sequence[Applied], sites: Sites, at: datetime) -> dict[int, str]:
     """Ids of the changes to end at `at`, each with why.
 
-    A change ends with its period, a surge when its site has calmed down, a reroute with its surge or when its own site
-    becomes critical. A surge lasts the shortest time at least, so that prices do not flicker; a site whose risk is not
-    known ends with its period only.
+    A change ends with its period; a surge or limit when its site has calmed down, though not before its shortest time,
+    so that prices do not flicker; a limit also when it was tried for long enough and the site is not calm; a discount
+    with its surge or when its own site is stressed. A site that is not among `sites` ends with its period only.
     """
-    old_enough = at - timedelta(seconds=policy.shortest_seconds)
-    surges = [change for change in changes if change.kind == "surge" and change.starts_at <= old_enough]
-    ended = {change.id: "calmed down" for change in surges if risk_of.get(change.site, 1.0) < policy.calm_below}
-    ended |= {
-        change.id: "critical itself"
-        for change in changes
-        if change.kind == "reroute" and risk_of.get(change.site, 0.0) > policy.surge_above
-    }
-    ended |= {change.id: "its period ended" for change in changes if change.ends_at <= at}
+    order = np.argsort(sites.site, kind="stable")
+    known = {policy: stress(sites, policy) for policy in {change.policy for change in changes}}
+    ended = {}
+    for change in changes:
+        place = _place_of(change.site, sites, order)
+        stressed, calm = (bool(state[place]) for state in known[change.policy]) if place >= 0 else (False, False)
+        if why := _why_over(change, stressed, calm, at):
+            ended[change.id] = why
     return {change.id: "its surge ended" for change in changes if change.surge in ended} | ended
 
 
-def surges_and_reroutes(sites: Sites, policy: Policy) -> list[Opening]:
-    """Which sites to surge, and which neighbour to make cheaper for each; a surge before its reroute.
+def _place_of(site: int, sites: Sites, order: np.ndarray) -> int:
+    found = int(np.searchsorted(sites.site, site, sorter=order))
+    return int(order[found]) if found < len(order) and sites.site[order[found]] == site else -1
 
-    A site is surged as it enters critical stress, unless it is free or its price already differs. Its neighbour is
-    the nearest site, by Euclidean distance in metres, that has room, a like connector, a price, and no trouble of its
-    own; each takes over from one site only.
+
+def _why_over(change: Applied, stressed: bool, calm: bool, at: datetime) -> str:
+    age, policy = at - change.starts_at, change.policy
+    if change.ends_at <= at:
+        return "its period ended"
+    if change.kind == REROUTE:
+        return "stressed itself" if stressed else ""
+    if calm and (age >= timedelta(seconds=policy.shortest_seconds) or age < timedelta(0)):
+        return CALM
+    tried = change.kind == LIMIT and age >= timedelta(seconds=policy.price_after_seconds)
+    return NOT_ENOUGH if tried and not calm else ""
+
+
+def decide(sites: Sites, policies: Sequence[Policy], at: datetime, day: Day) -> list[Opening]:
+    """The changes to open at `at`: each surge before the discount that takes its load. Any order of sites, same result.
+
+    A stressed site is surged, or its power limited where the policy tries that first, unless its tariff is fixed, a
+    change holds it, it has not rested, or its day is used up. Its neighbour is the nearest site, by Euclidean distance
+    in metres, that works, has room, a like connector, enough power and no trouble of its own; each takes over from one.
     """
-    surged = np.flatnonzero(sites.entering & sites.priced & ~sites.changed)
-    free = (
-        sites.priced & ~sites.changed & (sites.utilization < policy.neighbour_below) & (sites.risk < policy.calm_below)
-    )
-    free[surged] = False
-    openings = []
-    for place, neighbour in zip(surged, _neighbours(sites, surged, free, policy.radius_km), strict=True):
-        openings.append(Opening(int(sites.site[place]), "surge", None))
-        if neighbour >= 0:
-            openings.append(Opening(int(sites.site[neighbour]), "reroute", int(sites.site[place])))
-    return openings
+    if not len(sites.site):
+        return []
+    sites = sites.at(np.argsort(sites.site, kind="stable"))
+    stressed = _by_policy(sites, [stress(sites, policy)[0] for policy in policies])
+    helpers = _helpers(sites, policies, stressed)
+    touchable = stressed & ~sites.fixed & (sites.base > 0) & ~sites.changed
+    limits_first = _by_policy(sites, [np.full(len(sites.site), policy.limits_first) for policy in policies])
+    surged = _most_stressed_first(sites, touchable & _may_surge(sites, policies) & (~limits_first | sites.not_enough))
+    surges = _surges(sites, surged, nearest(sites, surged, helpers), policies, at, day)
+    dearer = [opening.site for opening in surges if opening.kind == SURGE]
+    limited = np.flatnonzero(touchable & limits_first & ~np.isin(sites.site, dearer))
+    return [_limit(sites, place, policies[sites.policy[place]], at) for place in limited.tolist()] + surges
 
 
-def price_for(kind: str, base_price: Decimal, policy: Policy) -> Decimal:
-    """The price of a surge or reroute: always from the base price, so that changes never compound.
+def _most_stressed_first(sites: Sites, which: np.ndarray) -> np.ndarray:
+    """Places of `which`, the most at risk first, then the hottest, then by id."""
+    places = np.flatnonzero(which)
+    heat, risk = (np.nan_to_num(column[places], nan=-1.0) for column in (sites.cabinet_c, sites.risk))
+    return places[np.lexsort((sites.site[places], -heat, -risk))]
 
-    >>> price_for("surge", Decimal("0.40"), Policy())
-    Decimal('0.7000')
-    """
-    factor = policy.multiplier if kind == "surge" else policy.discount
-    return (base_price * factor).quantize(PRICE_STEP, ROUND_HALF_EVEN)
+
+def _by_policy(sites: Sites, columns: Sequence[np.ndarray]) -> np.ndarray:
+    """Of each site the element of its policy's column; False where it has none."""
+    chosen = np.zeros(len(sites.site), bool)
+    for number, column in enumerate(columns):
+        mine = sites.policy == number
+        chosen[mine] = column[mine]
+    return chosen
+
+
+def _may_surge(sites: Sites, policies: Sequence[Policy]) -> np.ndarray:
+    """Sites whose price may rise now, as far as rest and the day's limits go."""
+    columns = []
+    for policy in policies:
+        may = sites.rested_seconds >= policy.cool_down_seconds
+        if policy.changes_per_day is not None:
+            may = may & (sites.changes_today < policy.changes_per_day)
+        if policy.surge_seconds_per_day is not None:
+            may = may & (policy.surge_seconds_per_day - sites.surged_today >= max(policy.shortest_seconds, 1))
+        columns.append(may)
+    return _by_policy(sites, columns)
+
+
+def _helpers(sites: Sites, policies: Sequence[Policy], stressed: np.ndarray) -> np.ndarray:
+    """Sites that could take more cars: they work, are placed, have room and are at low risk, by their own policy."""
+    columns = [
+        (sites.utilization < policy.neighbour_below)
+        & (sites.utilization * (1 + policy.neighbour_rise) < policy.neighbour_full)
+        & ~(sites.risk >= policy.neighbour_risk_below)
+        for policy in policies
+    ]
+    placed = np.isfinite(sites.latitude) & np.isfinite(sites.longitude)
+    return _by_policy(sites, columns) & placed & ~stressed & ~sites.changed & (sites.ports > 0)
 
 
 def metres(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
     """Points (n,) in degrees as (n, 3) metres from the centre of a spherical Earth of 6,371 km.
 
     Euclidean distance between two of these is the chord, which within 25 km differs from the distance over ground by
-    less than a millimetre; at 47.6° N a degree of longitude comes out as 75.0 km, one of latitude as 111.2 km.
+    less than two centimetres; at 47.6° N a degree of longitude comes out as 75.0 km, one of latitude as 111.2 km.
     """
     lat, lon = np.radians(latitude), np.radians(longitude)
     unit = np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
     return EARTH_KM * 1000 * unit
 
 
-def _neighbours(sites: Sites, surged: np.ndarray, free: np.ndarray, radius_km: float) -> np.ndarray:
-    """For each surged place, the place of the neighbour that takes its load, or -1; the most at risk choose first."""
+def nearest(sites: Sites, surged: np.ndarray, helpers: np.ndarray) -> list[list[tuple[int, float]]]:
+    """For each surged place its helpers of like connector, nearest first, as (place, km); at most sixteen."""
     from scipy.spatial import cKDTree  # here, because it takes longer to import than all else that a command needs
 
-    chosen = np.full(len(surged), -1)
-    located = np.isfinite(sites.latitude) & np.isfinite(sites.longitude)
+    found: list[list[tuple[int, float]]] = [[] for _ in surged]
+    placed = np.isfinite(sites.latitude[surged]) & np.isfinite(sites.longitude[surged])
     for kind in np.unique(sites.kind[surged]):
-        candidates = np.flatnonzero(free & located & (sites.kind == kind))
-        asking = np.flatnonzero((sites.kind[surged] == kind) & located[surged])
-        if not len(candidates) or not len(asking):
+        candidates = np.flatnonzero(helpers & (sites.kind == kind))
+        rows = np.flatnonzero((sites.kind[surged] == kind) & placed)
+        if not len(candidates) or not len(rows):
             continue
-        asking = asking[np.argsort(-sites.risk[surged[asking]], kind="stable")]
         tree = cKDTree(metres(sites.latitude[candidates], sites.longitude[candidates]))
-        here = surged[asking]
-        count = min(len(candidates), NEIGHBOURS_ASKED)
-        near, order = tree.query(
-            metres(sites.latitude[here], sites.longitude[here]),
-            k=range(1, count + 1),
-            distance_upper_bound=radius_km * 1000,
-        )
-        taken: set[int] = set()
-        for row, distances, places in zip(asking, near, order, strict=True):
-            nearest = next(
-                (int(p) for d, p in zip(distances, places, strict=True) if d < np.inf and p not in taken), None
-            )
-            if nearest is not None:
-                taken.add(nearest)
-                chosen[row] = candidates[nearest]
-    return chosen
+        here = metres(sites.latitude[surged[rows]], sites.longitude[surged[rows]])
+        far, which = tree.query(here, k=range(1, min(len(candidates), NEIGHBOURS_ASKED) + 1))
+        columns = (rows.tolist(), (far / 1000).tolist(), candidates[which].tolist())
+        for row, distances, places in zip(*columns, strict=True):
+            found[row] = list(zip(places, distances, strict=True))
+    return found
+
+
+def _surges(sites: Sites, surged, near, policies, at: datetime, day: Day) -> list[Opening]:
+    openings, taken, spent = [], set(), dict(day.spent)
+    for place, offered in zip(surged.tolist(), near, strict=True):
+        policy = policies[sites.policy[place]]
+        able = [
+            other
+            for other, km in offered
+            if km <= policy.radius_km and other not in taken and _takes(sites, place, other, policies)
+        ]
+        if policy.needs_alternative and not able:
+            continue
+        surge = _surge(sites, place, policy, at, day)
+        if surge.new_price == surge.old_price:
+            continue
+        openings.append(surge)
+        for other in able:
+            discount = _discount(sites, other, surge, policies[sites.policy[other]])
+            if _affordable(sites, other, discount, spent):
+                taken.add(other)
+                openings.append(discount)
+                break
+    return openings
+
+
+def _takes(sites: Sites, place: int, other: int, policies) -> bool:
+    """Whether the site at `other` may take the cars of `place`: the power suffices, and so does whose it is."""
+    own, its = (policies[sites.policy[each]] for each in (place, other))
+    is_same = sites.operator[place] == sites.operator[other]
+    if (own.same_operator or its.same_operator) and not is_same:
+        return False
+    return bool(sites.power_kw[other] >= own.neighbour_power * sites.power_kw[place])
+
+
+def _surge(sites: Sites, place: int, policy: Policy, at: datetime, day: Day) -> Opening:
+    base = sites.base[place : place + 1]
+    new = int(surge_prices(base, policy)[0])
+    starts_at = at + timedelta(seconds=policy.notice_seconds)
+    rise = Decimal(new) / Decimal(int(base[0])) - 1
+    return Opening(
+        site=int(sites.site[place]),
+        kind=SURGE,
+        surge_site=None,
+        policy=policy,
+        old_price=money(base[0]),
+        new_price=money(new),
+        power_share=policy.power_share,
+        starts_at=starts_at,
+        ends_at=period_end(starts_at, policy, float(sites.surged_today[place]), day),
+        needs_approval=_needs_approval(policy, rise),
+        cost=Decimal(0),
+    )
+
+
+def _needs_approval(policy: Policy, rise: Decimal) -> bool:
+    return policy.mode == "advisory" or (policy.approval_above is not None and rise > policy.approval_above)
+
+
+def _limit(sites: Sites, place: int, policy: Policy, at: datetime) -> Opening:
+    """Less power at once and the same price: nobody has to be told before, and nothing waits for approval."""
+    price, ends_at = money(sites.base[place]), at + timedelta(seconds=policy.longest_seconds)
+    return Opening(
+        int(sites.site[place]), LIMIT, None, policy, price, price, policy.power_share, at, ends_at, False, Decimal(0)
+    )
+
+
+def _discount(sites: Sites, place: int, surge: Opening, policy: Policy) -> Opening:
+    """A lower price next door, as long as the surge if its own policy lets it; it costs what is not earned there."""
+    base = sites.base[place : place + 1]
+    new = int(discounted_prices(base, policy)[0])
+    ends_at = min(surge.ends_at, surge.starts_at + timedelta(seconds=policy.longest_seconds))
+    hours = (ends_at - surge.starts_at).total_seconds() / 3600
+    load = min(sites.utilization[place] * (1 + policy.neighbour_rise), 1.0)
+    energy_kwh = Decimal(round(float(sites.power_kw[place] * sites.ports[place] * load * hours), 3))
+    return Opening(
+        site=int(sites.site[place]),
+        kind=REROUTE,
+        surge_site=surge.site,
+        policy=policy,
+        old_price=money(base[0]),
+        new_price=money(new),
+        power_share=Decimal(1),
+        starts_at=surge.starts_at,
+        ends_at=ends_at,
+        needs_approval=surge.needs_approval or policy.mode == "advisory",
+        cost=(money(base[0] - new) * energy_kwh).quantize(Decimal("0.01")),
+    )
+
+
+def _affordable(sites: Sites, place: int, discount: Opening, spent: dict[int, Decimal]) -> bool:
+    """Whether a discount may be given: the tariff may be touched, it is one, and the operator's day can pay for it."""
+    if sites.fixed[place] or discount.new_price == discount.old_price:
+        return False
+    operator, budget = int(sites.operator[place]), discount.policy.discount_budget
+    total = spent.get(operator, Decimal(0)) + discount.cost
+    if budget is not None and total > budget:
+        return False
+    spent[operator] = total
+    return True

@@ -9,7 +9,6 @@ from functools import cached_property
 import numpy as np
 from django.conf import settings
 
-from pricing.models import PriceChange
 from stations.models import FleetEvent
 from telemetry.live_risk import Scores
 from telemetry.models import ModelVersion, Risk, RiskLevel
@@ -35,6 +34,7 @@ class Beat:
     events: list[FleetEvent] = field(default_factory=list)
     new_prices: dict[int, Decimal] = field(default_factory=dict)  # of the sites whose price this beat has changed
     milliseconds: dict[str, float] = field(default_factory=dict)
+    power_share: np.ndarray | None = None  # of its rated power that each site may give
 
     @property
     def risk(self) -> np.ndarray:
@@ -110,13 +110,6 @@ class Beat:
     def place_of(self) -> dict[int, int]:
         """Site id -> its place in the arrays."""
         return {site: place for place, site in enumerate(self.network["site"].tolist())}
-
-    def tell_price(self, what: str, change: PriceChange, old_price: Decimal, new_price: Decimal, why: str) -> None:
-        """Add an event of a price change, and remember the price for the push."""
-        if change.site_id in self.place_of:
-            self.new_prices[change.site_id] = new_price
-            kind = f"{change.kind.upper()}_{what}"
-            self.tell(kind, self.place_of[change.site_id], why, old_price=old_price, new_price=new_price)
 
     def tell(self, kind: str, place: int, text: str, **more) -> None:
         """Add an event of the site at `place` in the network."""

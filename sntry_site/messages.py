@@ -61,17 +61,6 @@ def expected_loss(beat) -> np.ndarray:
     )
 
 
-def decision_inputs(beat, place: int) -> dict:
-    """What a price decision was made from, to be kept beside it."""
-    return {
-        "risk": round(float(beat.risk[place]), 4),
-        "utilization": round(float(beat.measured.utilization[place]), 4),
-        "temperature_f": round(float(beat.measured.temperature_f[place]), 1),
-        "wait_minutes": round(float(beat.measured.wait_minutes[place]), 1),
-        "scorer": beat.scorer,
-    }
-
-
 def tick_message(beat, version: int, previous: int) -> dict:
     """What browsers are told: the sites that look different now, as parallel lists."""
     return {

@@ -2,7 +2,6 @@
 
 import logging
 from datetime import UTC, datetime
-from decimal import Decimal
 
 import numpy as np
 from celery import shared_task
@@ -13,13 +12,11 @@ from django.utils import timezone
 
 from maintenance.models import Incident, Technician, WorkOrder
 from maintenance.models.work_orders import Wanted
-from pricing.engine import Policy, Sites, due_to_end, surges_and_reroutes
-from pricing.models import PriceChange
 from stations import live, outbox
 from stations.models import Charger, FleetEvent, Job
 from telemetry import charger_pasts, live_history, live_risk, retention
 from telemetry.live_fleet import LiveFleet
-from telemetry.models import ChargerState, ModelVersion, Risk, SiteState, StatusReport, Tick, WorldState
+from telemetry.models import ChargerState, ModelVersion, Risk, StatusReport, Tick, WorldState
 from telemetry.models.ticks import SLOT_SECONDS, slot_of
 from telemetry.network import next_version, read_network, write_readings, write_states
 from telemetry.risk.reasons import probable_causes
@@ -27,9 +24,9 @@ from telemetry.simulation.live import Measured, Memory, Options, Usual, step
 
 from . import messages
 from .beat import Beat, Clock
+from .prices import reprice
 
 logger = logging.getLogger(__name__)
-POLICY = Policy(surge_above=settings.RISK_CRITICAL, calm_below=settings.RISK_WATCH)
 
 
 def tick(at: datetime) -> Tick | None:
@@ -119,52 +116,6 @@ def note_surges_and_risks(beat: Beat) -> None:
         beat.tell("RISK_RAISED", place, f"risk {beat.risk[place]:.0%}: {beat.reasons[place]}")
 
 
-def reprice(beat: Beat) -> None:
-    """End the price changes that are due, then surge the sites that have become critical and reroute their load."""
-    applied = PriceChange.objects.for_engine()
-    risk_of = {
-        change.site: float(beat.risk[beat.place_of[change.site]]) for change in applied if change.site in beat.place_of
-    }
-    due = due_to_end(applied, risk_of, beat.at, POLICY)
-    for change in PriceChange.objects.filter(pk__in=due).close(beat.at) if due else []:
-        beat.tell_price("CLOSED", change, change.new_price, change.site.base_price, due[change.pk])
-    follow_base_prices(beat, {change.site for change in applied})
-    if not beat.entering.any():
-        return
-    openings = surges_and_reroutes(pricing_view(beat, [c.site for c in applied if c.id not in due]), POLICY)
-    inputs = {o.site: messages.decision_inputs(beat, beat.place_of[o.site]) for o in openings}
-    for change in PriceChange.objects.open(openings, inputs, beat.at, POLICY):
-        beat.tell_price("OPENED", change, change.old_price, change.new_price, change.reason)
-
-
-def follow_base_prices(beat: Beat, changed: set[int]) -> None:
-    """Let a base price that somebody has edited or imported take effect where no price change holds the site's."""
-    network = beat.network
-    stale = (network["price"] != network["base_price"]) & ~np.isin(network["site"], list(changed))
-    prices = {
-        site: Decimal(price).scaleb(-4)
-        for site, price in zip(network["site"][stale].tolist(), network["base_price"][stale].tolist(), strict=True)
-    }
-    SiteState.objects.set_prices(prices)
-    beat.new_prices.update(prices)
-
-
-def pricing_view(beat: Beat, changed: list[int]) -> Sites:
-    """What the pricing policy may look at."""
-    network = beat.network
-    return Sites(
-        site=network["site"],
-        latitude=network["latitude"],
-        longitude=network["longitude"],
-        kind=network["charger_type"],
-        utilization=beat.measured.utilization,
-        risk=beat.risk,
-        entering=beat.entering,
-        priced=network["base_price"] > 0,
-        changed=np.isin(network["site"], changed),
-    )
-
-
 def dispatch(beat: Beat, fleet: LiveFleet) -> None:
     """Open an order for each site above the threshold and each charger that somebody has to repair; move crews on.
 
@@ -230,7 +181,7 @@ def repair_chargers(places: list[tuple[int, int | None]], at: datetime) -> int:
 
 def use_chargers(beat: Beat, fleet: LiveFleet, seconds: float, rng) -> None:
     """Cars charge, chargers age, some fail and some come back after something was done from afar; all of it is told."""
-    happened = fleet.step(beat.measured, seconds, rng)
+    happened = fleet.step(beat.measured, seconds, rng, beat.power_share)
     told = fleet.record(happened, rng)
     spoken_of = fleet.ids[np.concatenate([happened.failed, happened.healed])].tolist()
     names = dict(Charger.objects.filter(pk__in=spoken_of).values_list("pk", "external_id")) if spoken_of else {}

@@ -94,8 +94,8 @@ class LiveFleet:
             ignore_conflicts=True,
         )  # fmt: skip
 
-    def step(self, measured, seconds: float, rng: np.random.Generator) -> Happened:
-        """What all chargers do at this tick; sites and prices as the network says."""
+    def step(self, measured, seconds: float, rng: np.random.Generator, power_share: np.ndarray) -> Happened:
+        """What all chargers do at this tick; sites and prices as the network says, with this share of their power."""
         local, sites = local_time(self.at), self.sites
         around = Around(
             at=self.second,
@@ -107,6 +107,7 @@ class LiveFleet:
             wanted=measured.wanted[sites],
             is_held=self.network["stressed"][sites],
             speed=measured.speed[sites],
+            power_share=power_share[sites],
         )
         return self.fleet.step(around, seconds, rng)
 

@@ -28,6 +28,7 @@ NETWORK = [
     ("ports_out_of_service", "i2"),
     ("ports_faulted", "i2"),
     ("base_price", "i8"),
+    ("price_is_regulated", "?"),
     ("price", "i8"),
     ("old_out_of_service", "i2"),
     ("old_utilization", "f8"),
@@ -51,7 +52,7 @@ SELECT site.id, site.operator_id, coalesce(site.latitude, 'nan'), coalesce(site.
        site.power_kw, site.session_minutes, site.ports_total::smallint,
        least(coalesce(out.ports, 0), site.ports_total)::smallint,
        least(coalesce(out.faulted, 0), site.ports_total)::smallint,
-       (site.base_price * 10000)::bigint, (state.price * 10000)::bigint,
+       (site.base_price * 10000)::bigint, site.price_is_regulated, (state.price * 10000)::bigint,
        state.ports_out_of_service, state.utilization, state.risk, state.is_stressed,
        stress.site_id IS NOT NULL, state.usual_utilization, usual.utilization, usual.temperature_f,
        usual.precipitation_mm, usual.weather, usual.gas_price, usual.traffic_index

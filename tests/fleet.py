@@ -6,7 +6,7 @@ from decimal import Decimal
 from django.contrib.auth.models import Group, User
 
 from maintenance.models import Incident, ServiceCentre, Technician, WorkOrder, WorkOrderChange
-from pricing.models import PriceChange
+from pricing.models import PriceChange, PriceProposal, PricingStop, SurgePolicy
 from stations.models import Charger, FleetEvent, Job, Membership, Operator, Outbox, Site
 from telemetry.models import (
     ChargerRisk,
@@ -73,11 +73,37 @@ def work_order(at: Site, **fields) -> WorkOrder:
     return WorkOrder.objects.create(incident=incident, site=at, **values)
 
 
+def surge_policy(name: str = "trial", **fields) -> SurgePolicy:
+    """A first version of a policy that is for nobody."""
+    return SurgePolicy.objects.create(name=name, **fields)
+
+
+def shipped(name: str) -> SurgePolicy:
+    """One of the policies that Sntry ships."""
+    SurgePolicy.objects.ensure_shipped()
+    return SurgePolicy.objects.get(name=name, operator=None, version=1)
+
+
 def price_change(at: Site, **fields) -> PriceChange:
     """One surge of an hour."""
     period = {"starts_at": NOW, "ends_at": NOW + timedelta(hours=1)}
     values = {"kind": "surge", "old_price": "0.40", "new_price": "0.60", "reason": "91 % in use", **period, **fields}
+    values = {"policy": shipped("original"), "announced_at": values["starts_at"], **values}
     return PriceChange.objects.create(site=at, **values)
+
+
+def price_proposal(at: Site, **fields) -> PriceProposal:
+    """A rise of a quarter that waits."""
+    values = {
+        "base_price": "0.4000",
+        "new_price": "0.5000",
+        "reason": "hot",
+        "minutes": 60,
+        "created_at": NOW,
+        **fields,
+    }
+    values = {"policy": shipped("guarded"), "expires_at": NOW + timedelta(minutes=30), **values}
+    return PriceProposal.objects.create(site=at, **values)
 
 
 def fill(operator: Operator, count: int = 60) -> None:
@@ -109,6 +135,9 @@ def _fill_one(operator: Operator, number: int, centre: ServiceCentre, model: Mod
     order = work_order(here, charger=port, technician=technician)
     WorkOrderChange.objects.create(order=order, at=at, new_state="new", by=someone)
     price_change(here, by=someone)
+    price_proposal(here)
+    surge_policy(f"own-{number}", operator=operator)
+    PricingStop.objects.create(operator=operator, starts_at=at, ends_at=NOW, by=someone)
     FleetEvent.objects.create(at=at, kind="SURGE_OPENED", operator=operator, site=here, message="m", actor=someone)
     Job.objects.create(kind="train_risk", created_by=someone)
     Outbox.objects.create(kind="email", idempotency_key=f"{operator.pk}-{number}", due_at=at)

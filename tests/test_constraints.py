@@ -136,6 +136,12 @@ REFUSED = {
         fleet.price_change(w.site),
         fleet.price_change(w.site, starts_at=NOW + HOUR, ends_at=NOW + 2 * HOUR),
     ),
+    "price_change_power_0_to_1": lambda w: fleet.price_change(w.site, power_share="1.1"),
+    "price_proposal_prices_not_negative": lambda w: fleet.price_proposal(w.site, new_price=-1),
+    "price_proposal_one_waiting_per_site": lambda w: (fleet.price_proposal(w.site), fleet.price_proposal(w.site)),
+    "surge_policy_version_once": lambda w: fleet.surge_policy(fleet.surge_policy().name),
+    "surge_policy_operator_where_it_is_for_one": lambda w: fleet.surge_policy(applies_to="operator"),
+    "surge_policy_ends_below_where_it_begins": lambda w: fleet.surge_policy(heat_off_c=59, heat_on_c=58),
     "price_change_no_overlap_per_site": lambda w: (
         fleet.price_change(w.site, applied=False),
         fleet.price_change(w.site, starts_at=NOW + HOUR / 2),

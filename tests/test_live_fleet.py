@@ -37,6 +37,7 @@ def around(tick: int, sites: int = SITES, **more) -> Around:
         "wanted": 0.35 * ones,
         "is_held": ones < 0,
         "speed": ones,
+        "power_share": ones,
     }
     return Around(**{**values, **more})
 

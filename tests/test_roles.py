@@ -5,6 +5,7 @@ from django.apps import apps
 from django.contrib.auth.models import AnonymousUser, Group, Permission
 from django.core.management import call_command
 
+from pricing.models import SurgePolicy
 from stations.access import APPS, ROLES, operator_ids, sync_roles
 from stations.models import Operator
 
@@ -80,6 +81,8 @@ def test_owner_and_colleague_see_the_rows_and_a_stranger_sees_none(model):
     rows = model._default_manager.all()
     if model is Operator:
         rows = rows.filter(pk=mine.pk)
+    if model is SurgePolicy:
+        rows = rows.filter(operator=mine)  # those of nobody in particular are seen by every member
     assert rows.exists()
     for user, expected in ((owner, True), (colleague, True), (stranger, False), (outsider, False)):
         seen = rows.visible_to(user)

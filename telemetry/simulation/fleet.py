@@ -44,6 +44,7 @@ class Around:
     wanted: np.ndarray  # share of working ports that cars want
     is_held: np.ndarray  # under stress: every working port at this load
     speed: np.ndarray  # how many times faster its time runs than the clock
+    power_share: np.ndarray  # of the rated power that is allowed
 
 
 @dataclass
@@ -140,7 +141,7 @@ class Fleet:
         site, ambient = c.site[rows], around.ambient_c[c.site[rows]]
         works = m["down"][rows] == UP
         load = np.where(around.is_held[site], around.wanted[site], (m["session_from"][rows] > 0) * heat.power_share)
-        load = load * works
+        load = load * works * around.power_share[site]
         target = settled_c(ambient, load, m["fouling"][rows], c.rise_k[rows])
         cabinet = approach(m["cabinet_c"][rows], target, hours, c.hours_constant[rows])
         m["cabinet_c"][rows] = cabinet
@@ -302,7 +303,7 @@ class Fleet:
         view.inlet_c = view.connector_c = ambient
         draws = {"car": rng.random(len(chosen)), "charge": rng.random(len(chosen))}
         power = sessions.mean_kilowatts(view, np.arange(len(chosen)), c, draws)
-        m["kilowatts"][chosen] = np.where(fails, 0, power)
+        m["kilowatts"][chosen] = np.where(fails, 0, power * around.power_share[c.site])
         minutes = sessions.lasts(rng.random(len(chosen)), c.session_minutes, fails)
         m["session_from"][chosen] = around.at
         m["session_until"][chosen] = around.at + np.ceil(60 * minutes)
