@@ -11,7 +11,9 @@ class Migration(migrations.Migration):
             model_name="site",
             name="price_is_regulated",
             field=models.BooleanField(
-                default=False, help_text="The tariff is set by law or contract: no policy ever touches it."
+                default=False,
+                db_default=False,
+                help_text="The tariff is set by law or contract: no policy ever touches it.",
             ),
         ),
     ]

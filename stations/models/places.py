@@ -105,7 +105,7 @@ class Site(models.Model):
         max_digits=8, decimal_places=4, default=0, help_text="Price without any change in force, per kWh or minute."
     )
     price_is_regulated = models.BooleanField(
-        default=False, help_text="The tariff is set by law or contract: no policy ever touches it."
+        default=False, db_default=False, help_text="The tariff is set by law or contract: no policy ever touches it."
     )
     session_minutes = models.FloatField("usual session (min)", default=35)
 
