@@ -213,7 +213,7 @@ def advance_now() -> None:
 @shared_task(name="sntry_site.renew_pasts")
 def renew_pasts_task() -> None:
     """Make the past of every charger anew, on which ticks lay the moment; only where a forecast uses it."""
-    if ModelVersion.objects.active("forecast"):
+    if ModelVersion.objects.active("forecast", "charger"):
         charger_pasts.refresh(timezone.now())
 
 

@@ -18,7 +18,7 @@ _ORDER = list(LOOKS)
 
 def context() -> dict:
     """The features of all chargers now beside those of the training, and forecast beside observed failures."""
-    model = ModelVersion.objects.active("forecast")
+    model = ModelVersion.objects.active("forecast", "charger")
     at, features = charger_pasts.features_now()
     kept = kept_forecasts.context(timezone.now())
     if model is None or not model.metrics.get("reference"):

@@ -10,45 +10,66 @@ from django.db.models import Max, Min
 from . import model_registry, promotion
 from .models import ModelVersion, Reading, StatusReport
 from .observed_history import read_observed
+from .observed_sites import read_sites, sites_with_readings_only
 from .risk import drift
-from .risk.charger_features import CHARGER_FEATURES
 from .risk.forecast import MAIN
 from .risk.measures import site_weights
 from .risk.report import evaluate, gain
-from .risk.rows import Rows, charger_rows, hot_rows, split
+from .risk.rows import Rows, charger_rows, hot_rows, site_rows, split
 from .risk.scorer import Scorer
 from .risk.signal_audit import audit
 from .scoring import NothingToLearn
 
 HORIZON_HOURS = 24
 LONGEST = timedelta(days=200)  # of history that is learnt from, the latest
-LIMITS = (
-    "It tells outages of half an hour or more that start within 24 h, not how long they last or what they cost.",
+_COMMON_LIMITS = (
     "Reasons are associations: changing what is named need not change the risk.",
     "Lost supplies, vandalism and most lost connections come without warning; nothing here sees them coming.",
-    "A fault that a charger does not report is learnt from only once somebody has found it.",
     "It has learnt from this network's past: other hardware, firmware or seasons are outside what it was tested on.",
-    "Counts of past events may be five minutes old; states, heat and load are those of the tick.",
 )
+LIMITS = {
+    "charger": (
+        "It tells outages of half an hour or more that start within 24 h, not how long they last or what they cost.",
+        *_COMMON_LIMITS,
+        "A fault that a charger does not report is learnt from only once somebody has found it.",
+        "Counts of past events may be five minutes old; states, heat and load are those of the tick.",
+    ),
+    "site": (
+        "It tells that a port of a site breaks for half an hour or more within 24 h, not which, how many or how long.",
+        *_COMMON_LIMITS,
+        "A site is not asked while one of its ports is broken: large sites are asked seldom.",
+        "It knows half-hourly readings alone: no heat inside a cabinet, no soft events, no single charger.",
+    ),
+}
 
 
-def train_forecast(at: datetime, seed: int = 0, progress=lambda done, total=None, message="": None):
-    """Train the 24 h forecast of chargers on what was observed; (the version, whether it scores now).
+def train_sites(at: datetime, seed: int = 0, progress=lambda done, total=None, message="": None):
+    """Train the 24 h forecast of whole sites on their readings alone; as train_forecast."""
+    return train_forecast(at, seed, progress, "site")
+
+
+def forecasts_to_train() -> dict:
+    """What to train by name: chargers always; sites where there are some of which only readings are known."""
+    sites = {"forecast of sites": train_sites} if sites_with_readings_only().exists() else {}
+    return {"forecast": train_forecast} | sites
+
+
+def train_forecast(
+    at: datetime, seed: int = 0, progress=lambda done, total=None, message="": None, level: str = "charger"
+):
+    """Train the 24 h forecast of chargers (or of sites) on what was observed; (the version, whether it scores now).
 
     Raises NothingToLearn with a sentence where the history does not allow it.
     """
-    start, end = learnable_range(at)
-    history = read_observed(start, end, progress=lambda done, total, message: progress(done, 10, message))
-    progress(4, 10, "making features")
+    rows, besides = _rows(level, at, lambda done, total, message: progress(done, 10, message))
+    progress(5, 10, "looking for a signal")
     try:
-        rows = charger_rows(history.observed, HORIZON_HOURS)
-        progress(5, 10, "looking for a signal")
         signal = audit(rows, HORIZON_HOURS, seed)
         forecast, report = evaluate(
             rows,
             HORIZON_HOURS,
             seed,
-            besides=hot_rows(history.observed, HORIZON_HOURS),
+            besides=besides,
             progress=lambda done, total, message: progress(5 + 4 * done // total, 10, message),
         )
     except ValueError as error:
@@ -56,13 +77,14 @@ def train_forecast(at: datetime, seed: int = 0, progress=lambda done, total=None
     progress(9, 10, "storing the model")
     cut = split(rows.second, HORIZON_HOURS)
     learnt = rows.features[cut.train]
-    report |= {"signal": signal, "reference": drift.reference(learnt, CHARGER_FEATURES), "limits": list(LIMITS)}
+    reference = drift.reference(learnt, rows.names)
+    report |= {"signal": signal, "reference": reference, "limits": list(LIMITS[level])}
     version = model_registry.store(
         Scorer.of(forecast, learnt),
         kind="forecast",
-        level="charger",
+        level=level,
         horizon_hours=HORIZON_HOURS,
-        features=CHARGER_FEATURES,
+        features=rows.names,
         at=at,
         rows=int(cut.train.sum()),
         metrics=without_nan(report),
@@ -81,7 +103,7 @@ def learnable_range(at: datetime) -> tuple[datetime, datetime]:
     Raises NothingToLearn where there are no status reports or no readings.
     """
     reports = StatusReport.objects.aggregate(first=Min("reported_at"))["first"]
-    readings = Reading.objects.filter(from_ticks=False).aggregate(last=Max("at"))["last"]
+    readings = _measured()["last"]
     if reports is None or readings is None:
         raise NothingToLearn(
             "There is nothing to forecast chargers from: import status reports (manage.py import_status) and readings."
@@ -90,13 +112,47 @@ def learnable_range(at: datetime) -> tuple[datetime, datetime]:
     return max(reports, end - LONGEST), end
 
 
-def signal_of_history(at: datetime, seed: int = 0) -> dict:
-    """Whether failures in the history that is loaded can be forecast at all; see risk.signal_audit."""
-    history = read_observed(*learnable_range(at))
+def _measured() -> dict[str, datetime | None]:
+    """The first and the last reading that no tick made."""
+    return Reading.objects.filter(from_ticks=False).aggregate(first=Min("at"), last=Max("at"))
+
+
+def _rows(level: str, at: datetime, progress=lambda done, total, message: None) -> tuple[Rows, Rows | None]:
+    """Rows to learn from and be measured by, and rows to learn from only."""
     try:
-        return audit(charger_rows(history.observed, HORIZON_HOURS), HORIZON_HOURS, seed)
+        if level == "site":
+            return _site_rows(at, progress), None
+        history = read_observed(*learnable_range(at), progress=progress)
+        progress(4, 10, "making features")
+        return charger_rows(history.observed, HORIZON_HOURS), hot_rows(history.observed, HORIZON_HOURS)
     except ValueError as error:
-        raise NothingToLearn(f"Nothing can be said: {error}.") from None
+        raise NothingToLearn(f"Nothing can be learnt of {level}s: {error}.") from None
+
+
+def _site_rows(at: datetime, progress) -> Rows:
+    measured = _measured()
+    if measured["last"] is None:
+        raise NothingToLearn("There is nothing to forecast sites from: import readings (manage.py import_readings).")
+    end = min(measured["last"] + timedelta(minutes=30), at)
+    progress(0, 10, "reading the readings")
+    observed, _ = read_sites(max(measured["first"], end - LONGEST), end)
+    progress(4, 10, "making features")
+    return site_rows(observed, HORIZON_HOURS)
+
+
+def signal_of_history(at: datetime, seed: int = 0) -> dict:
+    """Whether failures in the history that is loaded can be forecast at all; see risk.signal_audit.
+
+    Of chargers; where they have told too little, of whole sites by their readings. `level` says of which.
+    """
+    try:
+        rows, level = _rows("charger", at)[0], "charger"
+    except NothingToLearn as chargers:
+        try:
+            rows, level = _rows("site", at)[0], "site"
+        except NothingToLearn as sites:
+            raise NothingToLearn(f"{chargers} {sites}") from None
+    return audit(rows, HORIZON_HOURS, seed) | {"level": level}
 
 
 def data_hash(rows: Rows) -> str:
@@ -118,7 +174,7 @@ def without_nan(value):
 
 def _put_to_the_gate(version: ModelVersion, forecast, report: dict, rows: Rows, cut, at: datetime) -> bool:
     against = None
-    found = model_registry.in_use("forecast", "charger", HORIZON_HOURS, CHARGER_FEATURES)
+    found = model_registry.in_use("forecast", rows.level, HORIZON_HOURS, rows.names)
     if found:
         test = rows.where(cut.test & (rows.second > _learnt_until(found.version)))
         if not test.y.any():

@@ -10,7 +10,7 @@ from django.utils import timezone
 from stations.jobs import JobRefused, job_kind
 
 from . import scoring
-from .forecast_training import train_forecast
+from .forecast_training import forecasts_to_train
 from .importers import (
     ImportRefused,
     ImportReport,
@@ -23,10 +23,10 @@ from .importers import (
 
 @job_kind("train_risk")
 def train_risk(job, progress) -> dict:
-    """Train the forecast of chargers and, beside it, the state classifier; the gates decide which of them score."""
+    """Train the forecasts and, beside them, the state classifier; the gates decide which of them score."""
     result, refused = {}, []
     # The forecast first, because the classifier would score by itself until it is there.
-    for name, train in (("forecast", train_forecast), ("state classifier", scoring.train_risk)):
+    for name, train in (forecasts_to_train() | {"state classifier": scoring.train_risk}).items():
         try:
             model, promoted = train(timezone.now(), progress=progress)
         except scoring.NothingToLearn as error:

@@ -83,7 +83,7 @@ def score(at: datetime, network: np.ndarray, measured) -> Scores:
     found = model_registry.in_use("forecast", "charger", HORIZON_HOURS, CHARGER_FEATURES)
     if found is None:
         risk, version = scoring.score_network(live_features(network, measured, at), measured)
-        missing = model_registry.trouble() if ModelVersion.objects.active("forecast") else ""
+        missing = model_registry.trouble() if ModelVersion.objects.active("forecast", "charger") else ""
         nobody, nowhere = np.full(len(network), np.nan), np.zeros(len(network), bool)
         return Scores(risk, nobody, nowhere, version, f"not forecast, because {missing}" if missing else "")
     chargers = _chargers(at)

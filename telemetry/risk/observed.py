@@ -83,8 +83,8 @@ class Observed:
 
     @property
     def end(self) -> int:
-        """The last second that anything was heard of."""
-        return max(int(log.second.max()) for log in (self.reports, self.readings, self.soft) if len(log))
+        """The last second that anything was heard of; 0 without anything."""
+        return max((int(log.second.max()) for log in (self.reports, self.readings, self.soft) if len(log)), default=0)
 
     def outages(self) -> Log:
         """Outages by charger at their starts; `end` is that of the spell, or -1 while it goes on."""

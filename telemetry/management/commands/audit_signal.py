@@ -10,6 +10,9 @@ class Command(BaseCommand):
 
     def handle(self, *args, **options):
         try:
-            self.stdout.write(signal_of_history(timezone.now())["sentence"])
+            found = signal_of_history(timezone.now())
         except NothingToLearn as error:
             raise CommandError(str(error)) from None
+        if found["level"] == "site":
+            self.stdout.write("Chargers have told too little, so this is of whole sites, by their readings alone.")
+        self.stdout.write(found["sentence"])

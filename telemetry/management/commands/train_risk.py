@@ -3,7 +3,7 @@ from django.utils import timezone
 
 from stations.jobs import ConsoleProgress
 from telemetry import model_report, scoring
-from telemetry.forecast_training import train_forecast
+from telemetry.forecast_training import forecasts_to_train
 
 
 class Command(BaseCommand):
@@ -13,8 +13,8 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=0, help="seed of the random forests (default 0)")
 
     def handle(self, *args, seed, **options):
-        refused = []
-        for train in (train_forecast, scoring.train_risk):
+        refused, trainings = [], [*forecasts_to_train().values(), scoring.train_risk]
+        for train in trainings:
             try:
                 with ConsoleProgress("Training") as progress:
                     model, promoted = train(timezone.now(), seed, progress)
@@ -28,5 +28,5 @@ class Command(BaseCommand):
             )
         for sentence in refused:
             self.stderr.write(sentence)
-        if len(refused) == 2:
+        if len(refused) == len(trainings):
             raise CommandError("Nothing was trained.")
