@@ -8,21 +8,21 @@ from .plots import UNKNOWN, Axis, Line, with_interval
 
 def tables(report: dict) -> list[dict]:
     """By alerts a day, and by the risk from which somebody is alerted."""
-    found = []
+    found, (unit, asked) = [], _units(report)
     if table := report.get("alerts"):
         rows = [
             (f"{one['alerts_a_day']} a day", f"{one['alerts_per_100_ports_a_day']:.2f}",
              with_interval(one["precision"], 2), with_interval(one["recall"], 2), _hours(one["median_lead_hours"]))
             for one in table
         ]  # fmt: skip
-        head = ("Alerts", "Per 100 ports a day", "Precision", "Recall", "Median lead time")
-        said = "Once a day, to so many chargers."
+        head = ("Alerts", f"Per 100 {unit} a day", "Precision", "Recall", "Median lead time")
+        said = f"Once a day, to so many {asked}."
         found.append({"title": "Sending somebody to the riskiest", "said": said, "rows": rows, "head": head})
     if table := report.get("thresholds"):
         measures = ("alerts_per_100_ports_a_day", "false_per_100_ports_a_day", "precision", "recall")
         rows = [(f"{100 * one['risk']:.0f} %", *(with_interval(one[name], 2) for name in measures)) for one in table]
-        head = ("Risk from", "Alerts per 100 ports a day", "False ones", "Precision", "Recall")
-        said = "Once a day, to all chargers whose risk is at least so high."
+        head = ("Risk from", f"Alerts per 100 {unit} a day", "False ones", "Precision", "Recall")
+        said = f"Once a day, to all {asked} whose risk is at least so high."
         found.append({"title": "Sending somebody from a risk on", "said": said, "rows": rows, "head": head})
     return found
 
@@ -38,20 +38,28 @@ def figures(report: dict) -> list[str]:
         said = "More alerts find more, and are right less often."
         found.append(plots.chart("Precision and recall by alerts a day", said, *axes, lines))
     if table := report.get("thresholds"):
-        found.append(_by_threshold(table))
+        found.append(_by_threshold(table, _units(report)[0]))
     if lead := report.get("lead_times"):
         found.append(_lead_times(lead))
     return found
 
 
-def _by_threshold(table: list[dict]) -> str:
+def _units(report: dict) -> tuple[str, str]:
+    """What alerts are counted by, and who is asked."""
+    return ("sites", "sites") if report.get("level") == "site" else ("ports", "chargers")
+
+
+def _by_threshold(table: list[dict], unit: str) -> str:
     x = [one["risk"] for one in table]
     lines = [_line(word, x, [one[f"{name}_per_100_ports_a_day"] for one in table], look)
              for word, name, look in (("alerts", "alerts", "world"), ("of them false", "false", "loaded"))]  # fmt: skip
     most = max(one["alerts_per_100_ports_a_day"]["value"] or 0 for one in table)
-    said = "What a threshold costs: alerts for every 100 working ports on a day."
-    axes = Axis("risk from which somebody is alerted", min(x), max(x)), Axis("alerts per 100 ports a day", 0, most or 1)
-    return plots.chart("Alerts per 100 ports a day", said, *axes, lines)
+    said = f"What a threshold costs: alerts for every 100 working {unit} on a day."
+    axes = (
+        Axis("risk from which somebody is alerted", min(x), max(x)),
+        Axis(f"alerts per 100 {unit} a day", 0, most or 1),
+    )
+    return plots.chart(f"Alerts per 100 {unit} a day", said, *axes, lines)
 
 
 def _lead_times(lead: dict) -> str:

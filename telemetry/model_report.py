@@ -9,7 +9,8 @@ from .plots import UNKNOWN, Axis, Line, with_interval
 
 def title(model: ModelVersion) -> str:
     ahead = f", {model.horizon_hours} h" if model.horizon_hours else ""
-    return f"{model.get_kind_display()}{ahead}"
+    of = " of sites" if model.kind == ModelVersion.Kind.FORECAST and model.level == ModelVersion.Level.SITE else ""
+    return f"{model.get_kind_display()}{of}{ahead}"
 
 
 def headline(model: ModelVersion) -> str:
@@ -59,7 +60,7 @@ def _models(report: dict) -> dict | None:
         rows.append(("oracle (the simulated truth)", with_interval(best["average_precision"]), UNKNOWN, UNKNOWN))
     tested, unseen = report["rows"]["test"], report.get("unseen_sites")
     said = (
-        f"On {tested:,} moments of {report['chargers']:,} chargers that no model had seen;"
+        f"On {tested:,} moments of {report['chargers']:,} {report.get('level', 'charger')}s that no model had seen;"
         f" {100 * report['prevalence']:.1f} % of them were followed by an outage, which is the average precision of"
         " guessing. 95 % intervals by bootstrap over sites."
     )

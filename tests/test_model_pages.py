@@ -93,6 +93,14 @@ def test_a_models_page_shows_the_sentence_the_table_the_plots_and_the_limits(ope
     assert "Let this model score" not in text
 
 
+def test_the_page_of_a_forecast_of_sites_counts_sites(operator, client):
+    client.force_login(fleet.person("viewer", "viewer"))
+    text = page(client, "change", stored(level="site", metrics={**report(), "level": "site"}).pk)
+    for words in ("Forecast of sites, 24 h", "moments of 1,200 sites", "Alerts per 100 sites a day"):
+        assert words in text
+    assert "chargers" not in text[text.index("All models") : text.index("What it was made of")]
+
+
 def test_no_signal_is_said_loudly(operator, client):
     client.force_login(fleet.person("viewer", "viewer"))
     silent = {**report(), "signal": {"has_signal": False, "sentence": "There is no signal: luck.", "auc": None}}
