@@ -99,6 +99,16 @@ def test_features_count_what_they_say():
     assert all(words.format(0.0) for words in WORDS.values())
 
 
+def test_features_of_chargers_at_moments_of_their_own_are_those_of_the_network_then(world):
+    known, _ = world
+    maker, rng = FeatureMaker(known), np.random.default_rng(4)
+    moments = rng.integers(known.readings.second.min(), known.end, 12)
+    chargers = rng.integers(0, len(known.site), 12)
+    of = maker.of(chargers, moments)
+    for row, (charger, second) in enumerate(zip(chargers, moments.tolist(), strict=True)):
+        np.testing.assert_array_equal(of[row], maker.at(second)[charger])
+
+
 def test_the_target_is_the_start_of_an_outage_of_half_an_hour_at_least():
     known = observed([
         (0, 0, UP, 20.0), (0, 10 * HOUR, FAULT, 20.0), (0, 10 * HOUR + 1799, UP, 20.0),  # too short

@@ -82,27 +82,45 @@ class FeatureMaker(OutagePast):
         `now` may bring newer values of single features (by name, one per charger) than the logs have, such as a
         site's load at this very tick.
         """
-        values = {**self._outage_features(second), **self._soft_features(second), **self._start_features(second)}
-        values |= self._site_features(second)
-        values |= self._heat_features(second, values, now or {})
-        values |= now or {}
+        site, down = self.observed.site, self.states(second) == FAULT
+        others = (np.bincount(site, down, len(self._ports))[site] - down) / np.maximum(self._ports[site] - 1, 1)
+        return self._features(self.chargers, second, others, now or {})
+
+    def of(self, chargers: np.ndarray, seconds: np.ndarray) -> np.ndarray:
+        """The same (n, len(CHARGER_FEATURES)) of n chargers, each at a moment of its own."""
+        site = self.observed.site[chargers]
+        ports = self._ports[site]
+        event = np.repeat(np.arange(len(chargers)), ports)
+        begins = np.cumsum(ports) - ports
+        sibling = np.searchsorted(self.observed.site, site)[event] + np.arange(len(event)) - begins[event]
+        down = (self._states(sibling, np.asarray(seconds)[event]) == FAULT) & (sibling != np.asarray(chargers)[event])
+        others = np.bincount(event, down, len(chargers)) / np.maximum(ports - 1, 1)
+        return self._features(np.asarray(chargers), np.asarray(seconds), others, {})
+
+    def _features(self, chargers, second, siblings_down, now: dict[str, np.ndarray]) -> np.ndarray:
+        """Features (n, k) of `chargers`, all at a `second` or each at its own (n,)."""
+        values = {**self._outage_features(chargers, second), **self._soft_features(chargers, second)}
+        values |= self._start_features(chargers, second)
+        values |= self._site_features(chargers, second) | {"siblings_down_share": siblings_down}
+        values |= self._heat_features(chargers, second, values, now)
+        values |= now
         values["cabinet_over_model_k"] = values["cabinet_c"] - values["ambient_c"] - _RISE_K * values["site_load"]
-        values["hour"] = np.full(len(self.chargers), second // 3600 % 24)
-        values |= {"kind": self.observed.kind, "power_kw": self.observed.power_kw}
+        values["hour"] = np.zeros(len(chargers)) + second // 3600 % 24
+        values |= {"kind": self.observed.kind[chargers], "power_kw": self.observed.power_kw[chargers]}
         return np.column_stack([values[name] for name in CHARGER_FEATURES]).astype("f4")
 
-    def _soft_features(self, second: int) -> dict[str, np.ndarray]:
+    def _soft_features(self, chargers, second) -> dict[str, np.ndarray]:
         soft = self.observed.soft
-        until = self._soft_sums[:, soft.count_until(self.chargers, second)]
+        until = self._soft_sums[:, soft.count_until(chargers, second)]
         values = {}
         for hours in HOURS:
-            before = self._soft_sums[:, soft.count_until(self.chargers, second - 3600 * hours)]
+            before = self._soft_sums[:, soft.count_until(chargers, second - 3600 * hours)]
             values |= {f"{name}_{hours}h": row for name, row in zip(SOFT, until - before, strict=True)}
         return values
 
-    def _start_features(self, second: int) -> dict[str, np.ndarray]:
+    def _start_features(self, chargers, second) -> dict[str, np.ndarray]:
         sessions = self.observed.sessions
-        now, day, week = (sessions.count_until(self.chargers, second - 3600 * hours) for hours in (0, 24, 168))
+        now, day, week = (sessions.count_until(chargers, second - 3600 * hours) for hours in (0, 24, 168))
         failed = self._failed[now] - self._failed[week]
         return {
             "starts_24h": now - day,
@@ -110,32 +128,27 @@ class FeatureMaker(OutagePast):
             "failed_start_share": (failed + _PRIOR_STARTS * _PRIOR_FAILED) / (now - week + _PRIOR_STARTS),
         }
 
-    def _site_features(self, second: int) -> dict[str, np.ndarray]:
-        site, readings = self.observed.site, self.observed.readings
-        sites = np.arange(len(self._ports))
-        until = readings.count_until(sites, second)
-        last = np.where(until > readings.first_of(sites), until - 1, -1)
-        day = readings.count_until(sites, second - 24 * 3600)
-        mean = (self._load[until] - self._load[day]) / np.maximum(until - day, 1)
-        down = self.states(second) == FAULT
-        others = (np.bincount(site, down, len(sites))[site] - down) / np.maximum(self._ports[site] - 1, 1)
+    def _site_features(self, chargers, second) -> dict[str, np.ndarray]:
+        site, readings = self.observed.site[chargers], self.observed.readings
+        until = readings.count_until(site, second)
+        last = np.where(until > readings.first_of(site), until - 1, -1)
+        day = readings.count_until(site, second - 24 * 3600)
         return {
-            "siblings_down_share": others,
-            "site_load": readings.at("load", last, 0.3)[site],
-            "site_load_24h": mean[site],
-            "ambient_c": readings.at("ambient_c", last, 20.0)[site],
-            "is_wet": readings.at("is_wet", last, False)[site],
+            "site_load": readings.at("load", last, 0.3),
+            "site_load_24h": (self._load[until] - self._load[day]) / np.maximum(until - day, 1),
+            "ambient_c": readings.at("ambient_c", last, 20.0),
+            "is_wet": readings.at("is_wet", last, False),
         }
 
-    def _heat_features(self, second: int, values, now) -> dict[str, np.ndarray]:
+    def _heat_features(self, chargers, second, values, now) -> dict[str, np.ndarray]:
         """The last temperature that a charger told; where it is old, what its site's load would make of it."""
         reports = self.observed.reports
-        until = reports.count_until(self.chargers, second)
-        day = reports.count_until(self.chargers, second - 24 * 3600)
+        until = reports.count_until(chargers, second)
+        day = reports.count_until(chargers, second - 24 * 3600)
         place = self._told_heat[until]
         age = (second - reports.at("second", place, 0)) / 3600
         load, ambient = now.get("site_load", values["site_load"]), now.get("ambient_c", values["ambient_c"])
-        fresh = (place >= self._first_report) & (age <= _HEAT_IS_OLD)
+        fresh = (place >= self._first_report[chargers]) & (age <= _HEAT_IS_OLD)
         return {
             "cabinet_c": np.where(fresh, reports.at("temperature_c", place, np.nan), ambient + _RISE_K * load),
             "hot_reports_24h": self._hot[until] - self._hot[day],

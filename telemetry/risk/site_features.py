@@ -89,7 +89,7 @@ class SiteFeatureMaker(OutagePast):
 
     def at(self, second: int) -> np.ndarray:
         """Features (sites, len(SITE_FEATURES)) float32 at a moment, in the order of SITE_FEATURES."""
-        values = self._outage_features(second)
+        values = self._outage_features(self.chargers, second)
         readings, sites = self.observed.readings, self.chargers
         until = readings.count_until(sites, second)
         last = np.where(until > readings.first_of(sites), until - 1, -1)

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from telemetry.risk.taxonomy import REPAIR_OF
+
 HOURS_PER_YEAR = 8766.0
 
 
 @dataclass(frozen=True)
 class Cause:
-    """One row of the table of causes; `group` is the field study's word for what a visit was about."""
+    """One row of the table of causes; what a visit takes is told by telemetry.risk.taxonomy."""
 
     name: str
     dc_per_year: float  # failures per port and year
@@ -26,41 +28,53 @@ class Cause:
     vendor_code: str  # MREC of INL's ChargeX consortium, where there is one
     remote_share: float  # of failures that somebody can clear from afar
     is_silent: bool  # nothing alarms: found by failed starts
-    onsite_minutes: float
-    part: str
-    skill: str
-    group: str
     source: str
+
+    @property
+    def onsite_minutes(self) -> float:
+        return REPAIR_OF[self.name].onsite_minutes
+
+    @property
+    def part(self) -> str:
+        return REPAIR_OF[self.name].part
+
+    @property
+    def skill(self) -> str:
+        return REPAIR_OF[self.name].skill
+
+    @property
+    def group(self) -> str:
+        return REPAIR_OF[self.name].group
 
 
 # fmt: off
 CAUSES = (
-    Cause("comms_backhaul", 12, 15, 0.5, 0.0, "OFFLINE", "WeakSignal", "CX007", 0.955, False, 45,
-          "modem", "it", "comms", "rate: SFU 14.7; remote share: calibrated"),
-    Cause("firmware_hang", 3, 2.4, 0.5, 0.3, "FAULTED", "InternalError", "", 0.88, False, 60,
-          "controller board", "electronics", "comms", "rate: SFU; remote share: calibrated (.85 before)"),
-    Cause("payment_auth", 3.0, 1.9, 1.0, 0.7, "FAULTED", "ReaderFailure", "", 0.60, True, 50,
-          "card reader", "electronics", "payment", "rate: calibrated (1.2 / .5 before)"),
-    Cause("hmi_display", 0.45, 0.15, 0.5, 0.5, "FAULTED", "OtherError", "", 0.30, True, 75,
-          "screen", "electronics", "hardware", "rate: calibrated (.35 / .10 before)"),
-    Cause("ground_gfci", 0.5, 0.5, 5.0, 0.6, "FAULTED", "GroundFailure", "CX002", 0.40, False, 90,
-          "GFCI board", "hv", "charging failure", "rate: SFU 3.6 raw, heaped on few ports"),
-    Cause("connector_cable", 0.35, 0.15, 0.5, 0.7, "FAULTED", "HighTemperature", "CX018", 0.05, False, 120,
-          "cable assembly", "hv", "charging failure", "assumption"),
-    Cause("connector_lock", 0.30, 0.24, 0.5, 0.7, "FAULTED", "ConnectorLockFailure", "CX001", 0.35, True, 60,
-          "latch actuator", "mechanical", "charging failure", "rate: calibrated (.15 / .10 before)"),
-    Cause("contactor_weld", 0.12, 0.08, 0.5, 0.5, "FAULTED", "PowerSwitchFailure", "CX017", 0.05, False, 110,
-          "contactor", "hv", "charging failure", "rate: SFU relay .19"),
-    Cause("power_module", 2.0, 0.0, 1.0, 0.7, "FAULTED", "OverCurrentFailure", "CX004", 0.10, False, 90,
-          "rectifier module", "hv", "power supply", "rate: calibrated (.40 before)"),
-    Cause("cooling_thermal", 0.30, 0.05, 0.5, 0.6, "FAULTED", "HighTemperature", "CX003", 0.15, False, 75,
-          "fan and filter", "mechanical", "hardware", "rate: calibrated (.40 / .05 before)"),
-    Cause("grid_supply", 0.5, 0.5, 0.5, 0.0, "OFFLINE", "UnderVoltage", "CX006", 0.50, False, 90,
-          "breaker", "hv", "power supply", "per site; assumption"),
-    Cause("vandal_impact", 0.12, 0.06, 0.5, 0.0, "FAULTED", "OtherError", "CX026", 0.0, False, 150,
-          "cable assembly", "hv", "hardware", "assumption"),
-    Cause("meter_fault", 0.06, 0.04, 0.5, 0.5, "FAULTED", "PowerMeterFailure", "", 0.25, True, 100,
-          "meter", "certified", "hardware", "assumption"),
+    Cause("comms_backhaul", 12, 15, 0.5, 0.0, "OFFLINE", "WeakSignal", "CX007", 0.955, False,
+          "rate: SFU 14.7; remote share: calibrated"),
+    Cause("firmware_hang", 3, 2.4, 0.5, 0.3, "FAULTED", "InternalError", "", 0.88, False,
+          "rate: SFU; remote share: calibrated (.85 before)"),
+    Cause("payment_auth", 3.0, 1.9, 1.0, 0.7, "FAULTED", "ReaderFailure", "", 0.60, True,
+          "rate: calibrated (1.2 / .5 before)"),
+    Cause("hmi_display", 0.45, 0.15, 0.5, 0.5, "FAULTED", "OtherError", "", 0.30, True,
+          "rate: calibrated (.35 / .10 before)"),
+    Cause("ground_gfci", 0.5, 0.5, 5.0, 0.6, "FAULTED", "GroundFailure", "CX002", 0.40, False,
+          "rate: SFU 3.6 raw, heaped on few ports"),
+    Cause("connector_cable", 0.35, 0.15, 0.5, 0.7, "FAULTED", "HighTemperature", "CX018", 0.05, False,
+          "assumption"),
+    Cause("connector_lock", 0.30, 0.24, 0.5, 0.7, "FAULTED", "ConnectorLockFailure", "CX001", 0.35, True,
+          "rate: calibrated (.15 / .10 before)"),
+    Cause("contactor_weld", 0.12, 0.08, 0.5, 0.5, "FAULTED", "PowerSwitchFailure", "CX017", 0.05, False,
+          "rate: SFU relay .19"),
+    Cause("power_module", 2.0, 0.0, 1.0, 0.7, "FAULTED", "OverCurrentFailure", "CX004", 0.10, False,
+          "rate: calibrated (.40 before)"),
+    Cause("cooling_thermal", 0.30, 0.05, 0.5, 0.6, "FAULTED", "HighTemperature", "CX003", 0.15, False,
+          "rate: calibrated (.40 / .05 before)"),
+    Cause("grid_supply", 0.5, 0.5, 0.5, 0.0, "OFFLINE", "UnderVoltage", "CX006", 0.50, False,
+          "per site; assumption"),
+    Cause("vandal_impact", 0.12, 0.06, 0.5, 0.0, "FAULTED", "OtherError", "CX026", 0.0, False,
+          "assumption"),
+    Cause("meter_fault", 0.06, 0.04, 0.5, 0.5, "FAULTED", "PowerMeterFailure", "", 0.25, True,
+          "assumption"),
 )
 # fmt: on
 NAMES = tuple(cause.name for cause in CAUSES)

@@ -18,6 +18,11 @@ def live(world: World, steps: int, each: Callable[[World], None] = lambda world:
 
     `each` is called after every half-hour.
     """
+    return live_and_know(world, steps, each)[0]
+
+
+def live_and_know(world: World, steps: int, each: Callable[[World], None] = lambda world: None) -> tuple[dict, dict]:
+    """The same, and the outages as they really were, columns as in journal.OUTAGE."""
     told = {name: [] for name in ("reports", "soft", "sessions", "readings")}
     _note_reports(told, opening_reports(world))
     for _ in range(steps):
@@ -29,7 +34,10 @@ def live(world: World, steps: int, each: Callable[[World], None] = lambda world:
     sessions = happened["sessions"]
     second = (sessions["end"] * 60).astype("i8")
     told["sessions"].append({"owner": sessions["charger"], "second": second, "success": sessions["success"] > 0})
-    return {name: {key: np.concatenate([p[key] for p in pieces]) for key in pieces[0]} for name, pieces in told.items()}
+    columns = {
+        name: {key: np.concatenate([p[key] for p in pieces]) for key in pieces[0]} for name, pieces in told.items()
+    }
+    return columns, happened["outages"]
 
 
 def live_by_readings(world: World, steps: int, each: Callable[[World], None] = lambda world: None) -> dict:
