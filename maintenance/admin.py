@@ -8,6 +8,7 @@ from django.utils import timezone
 from stations.admin_display import badge_column, moment, moment_column, quantity, quantity_column
 from stations.admin_filters import open_filter, operator_filter
 from stations.admin_site import BaseAdmin, HistoryAdmin, ReadOnlyInline
+from telemetry.cause_pages import repair_in_words
 
 from .models import Incident, ServiceCentre, Technician, WorkOrder, WorkOrderChange
 
@@ -39,7 +40,7 @@ class IncidentAdmin(BaseAdmin):
     search_fields = ["site__name", "site__external_id", "summary"]
     autocomplete_fields = ["site", "charger"]
     form = IncidentForm
-    readonly_fields = ["source", "risk", "closed_at"]
+    readonly_fields = ["source", "risk", "diagnosis", "closed_at"]
     risk_percent = staticmethod(quantity_column("risk", "risk when opened", "%", scale=100))
     opened = staticmethod(moment_column("opened_at", "opened"))
 
@@ -90,6 +91,8 @@ class WorkOrderAdmin(BaseAdmin):
         "site",
         "charger",
         "cause",
+        "takes",
+        "evidence",
         "state_badge",
         "opened_at",
         "changed_at",
@@ -97,7 +100,7 @@ class WorkOrderAdmin(BaseAdmin):
     ]
     fieldsets = [
         (None, {"fields": [("number", "state_badge"), "title", ("site", "charger"), "incident"]}),
-        ("Plan", {"fields": [("priority", "technician"), ("cause", "found_cause")]}),
+        ("Plan", {"fields": [("priority", "technician"), ("cause", "found_cause"), "takes", "evidence"]}),
         ("Times", {"fields": [("opened_at", "closed_at"), "changed_at"]}),
     ]
     state_badge = staticmethod(badge_column("state", "state", WorkOrder.State))
@@ -136,6 +139,15 @@ class WorkOrderAdmin(BaseAdmin):
     @admin.action(description="Cancel, with its incident", permissions=["change"])
     def cancel(self, request, queryset):
         self._move(request, queryset, WorkOrder.State.CANCELLED)
+
+    @admin.display(description="what it takes")
+    def takes(self, order):
+        return repair_in_words(order.repair)
+
+    @admin.display(description="why this cause")
+    def evidence(self, order):
+        diagnosis = order.incident.diagnosis
+        return f"{diagnosis}: {diagnosis.evidence}" if diagnosis else None
 
     @admin.display(description="technician", ordering="technician")
     def who(self, order):

@@ -51,6 +51,8 @@ NAVIGATION = [
         _link("Sessions", "bolt", "telemetry_chargingsession_changelist"),
         _link("Soft events", "graphic_eq", "telemetry_softevents_changelist"),
         _link("Risks", "trending_up", "telemetry_risk_changelist"),
+        _link("Root causes", "troubleshoot", "telemetry_diagnosis_changelist"),
+        _link("Cause groups", "workspaces", "telemetry_causegroup_changelist"),
         _link("Risk by charger", "monitoring", "telemetry_chargerrisk_changelist"),
         _link("Models", "model_training", "telemetry_modelversion_changelist"),
     ),

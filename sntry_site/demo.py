@@ -88,4 +88,4 @@ def queue_learning() -> None:
     """Queue the rest of the history and then (by that job) the first training; they go on while the board moves."""
     if not Job.objects.filter(kind="extend_history").exists():
         history = {"days": FULL_HISTORY_DAYS, "seed": SEED, "scenario": SCENARIO}
-        jobs.enqueue("extend_history", history | {"then": "train_risk"})
+        jobs.enqueue("extend_history", history | {"then": "train_risk", "and_then": "train_causes"})

@@ -10,13 +10,13 @@ from maintenance.models.work_orders import Wanted
 from pricing.models import PriceChange
 from stations.broker import tell
 from stations.models import FleetEvent, Site
-from telemetry.models import SiteOverride, SiteState
+from telemetry.models import Cause, Diagnosis, SiteOverride, SiteState
 from telemetry.models.ticks import SLOT_SECONDS, slot_start
-from telemetry.risk.reasons import probable_causes
 
 from .tasks import advance_now, one_at_a_time, open_orders, repair_chargers
 
 STRESS_LASTS = timedelta(minutes=30)
+STILL_TRUE = timedelta(hours=6)  # a diagnosis of a charger of the site
 
 
 @transaction.atomic
@@ -49,9 +49,17 @@ def dispatch_site(site: Site, by, at: datetime) -> WorkOrder:
     if existing:
         return existing
     state = _live_row(site)
-    cause = str(probable_causes(np.array([state.utilization]), np.array([state.temperature_f]))[0])
-    title = state.reason or "asked for from the board"
-    wanted = Wanted(site.pk, None, cause, Incident.Source.PERSON, state.risk, title, urgent=state.level == "critical")
+    latest = Diagnosis.objects.filter(charger__site=site, at__gte=at - STILL_TRUE).order_by("-confidence").first()
+    wanted = Wanted(
+        site.pk,
+        None,
+        latest.cause if latest else Cause.UNKNOWN,
+        Incident.Source.PERSON,
+        state.risk,
+        state.reason or "asked for from the board",
+        urgent=state.level == "critical",
+        diagnosis_id=latest.pk if latest else None,
+    )
     place = {"latitude": np.array([site.latitude], float), "longitude": np.array([site.longitude], float)}
     order = open_orders([wanted], place, {site.pk: 0}, at, by)[0]
     _log("WORK_ORDER_OPENED", site, by, at, f"{order.number}: {order.title}")

@@ -6,9 +6,12 @@ from pathlib import Path
 import numpy as np
 from django.utils import timezone
 
+from maintenance.models import WorkOrder
 from stations.jobs import JobRefused, enqueue, job_kind
 from stations.models import Site
+from telemetry.cause_training import Found, train_causes
 from telemetry.models import Reading
+from telemetry.scoring import NothingToLearn
 from telemetry.simulation.check import sample
 from telemetry.simulation.check_report import check_report
 from telemetry.simulation.network import network
@@ -25,10 +28,12 @@ CHECKED_SITES, CHECKED_DAYS, CHECKED_SEED, CHECKED_FROM = 150, 183, 1, np.dateti
 def extend_history(job, progress) -> dict:
     """Put in front of a generated network's history what is missing of its `days`, then queue the job `then`.
 
+    `and_then` is the kind of job that follows that one.
+
     A `scenario`'s world is lived again from where the longer history begins, so that there is no seam. What is loaded
     already is in its files again and changes nothing; what an interrupted first start left out comes in.
     """
-    parameters = {"scenario": PLAIN, "then": ""} | job.parameters
+    parameters = {"scenario": PLAIN, "then": "", "and_then": ""} | job.parameters
     sites = Site.objects.filter(operator__is_simulated=True).count()  # of the start that came through
     readings = Reading.objects.filter(site__operator__is_simulated=True, from_ticks=False)
     if not readings.exists():
@@ -46,8 +51,18 @@ def extend_history(job, progress) -> dict:
             write_files(path, wanted, progress)
             load_files(path, kinds, progress, timezone.now())
     if parameters["then"]:
-        enqueue(parameters["then"])
+        enqueue(parameters["then"], {"then": parameters["and_then"]})
     return {"days": _steps(start, first) // STEPS_PER_DAY}
+
+
+@job_kind("train_causes")
+def learn_causes(job, progress) -> dict:
+    """Learn root causes from what technicians found in closed orders; the gate decides whether they are used."""
+    try:
+        model, promoted = train_causes(timezone.now(), Found(*WorkOrder.objects.found_causes()), progress=progress)
+    except NothingToLearn as error:
+        raise JobRefused(str(error)) from None
+    return {"model": model.pk, "promoted": promoted, "rows": model.rows, "why": model.reason}
 
 
 @job_kind("check_world")

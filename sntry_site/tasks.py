@@ -14,12 +14,21 @@ from maintenance.models import Incident, Technician, WorkOrder
 from maintenance.models.work_orders import Wanted
 from stations import live, outbox
 from stations.models import Charger, FleetEvent, Job
-from telemetry import charger_pasts, live_history, live_risk, retention
+from telemetry import charger_pasts, live_causes, live_history, live_risk, retention
 from telemetry.live_fleet import LiveFleet
-from telemetry.models import ChargerState, ModelVersion, Risk, StatusReport, Tick, WorldState
+from telemetry.models import (
+    Cause,
+    ChargerState,
+    Diagnosis,
+    ModelVersion,
+    Risk,
+    StatusReport,
+    Tick,
+    WorldState,
+)
 from telemetry.models.ticks import SLOT_SECONDS, slot_of
 from telemetry.network import next_version, read_network, write_readings, write_states
-from telemetry.risk.reasons import probable_causes
+from telemetry.risk.cause_rules import expected_by_rules
 from telemetry.simulation.live import Measured, Memory, Options, Usual, step
 
 from . import messages
@@ -61,6 +70,8 @@ def advance(at: datetime, seconds: float) -> tuple[Beat, int]:
     clock.lap("readings")
     scores = live_risk.score(at, network, measured)
     clock.lap("risk")
+    live_causes.diagnose_new(at, scores.now)
+    clock.lap("root cause")
     beat = Beat(at, network, measured, scores, is_tick=seconds > 0)
     note_surges_and_risks(beat)
     reprice(beat)
@@ -121,26 +132,7 @@ def dispatch(beat: Beat, fleet: LiveFleet) -> None:
 
     A charger that does not work waits first for what is tried from afar.
     """
-    waiting = set(fleet.ids[fleet.fleet.waits_for_somebody(fleet.second)].tolist())
-    places = np.flatnonzero(beat.needs_work)
-    causes = probable_causes(beat.measured.utilization[places], beat.measured.temperature_f[places])
-    wanted = [
-        Wanted(
-            int(beat.network["site"][p]),
-            None,
-            str(cause),
-            Incident.Source.PREDICTION,
-            float(beat.risk[p]),
-            beat.reasons[p],
-            urgent=bool(beat.critical[p]),
-        )
-        for p, cause in zip(places, causes, strict=True)
-    ]
-    wanted += [
-        Wanted(site, charger, "unknown", Incident.Source.STATUS, None, f"{external_id} reports {status.lower()}")
-        for charger, site, external_id, status in ChargerState.objects.faulted_and_simulated()
-        if charger in waiting
-    ]
+    wanted = [*wanted_before_failures(beat), *wanted_for_outages(fleet)]
     for order in open_orders(wanted, beat.network, beat.place_of, beat.at):
         beat.tell("WORK_ORDER_OPENED", beat.place_of[order.site_id], f"{order.number}: {order.title}")
     closed = WorkOrder.objects.advance_simulated_crews(beat.at)
@@ -151,10 +143,60 @@ def dispatch(beat: Beat, fleet: LiveFleet) -> None:
             beat.tell("WORK_ORDER_CLOSED", beat.place_of[order.site_id], f"{order.number}: {order.title}")
 
 
+def wanted_before_failures(beat: Beat) -> list[Wanted]:
+    """An order for each site above the threshold that has none as a whole, with the cause that is expected."""
+    served = set(WorkOrder.objects.open().filter(charger=None).values_list("site_id", flat=True))
+    places = [p for p in np.flatnonzero(beat.needs_work).tolist() if int(beat.network["site"][p]) not in served]
+    riskiest = beat.scores.chargers
+    expected = live_causes.foresee(beat.at, beat.scores.now, [riskiest[p] for p in places if p in riskiest])
+    by_rules = expected_by_rules(beat.measured.utilization[places], (beat.measured.temperature_f[places] - 32) / 1.8)
+    return [
+        Wanted(
+            int(beat.network["site"][p]),
+            None,
+            expected[riskiest[p]].cause if riskiest.get(p) in expected else str(rule),
+            Incident.Source.PREDICTION,
+            float(beat.risk[p]),
+            beat.reasons[p],
+            urgent=bool(beat.critical[p]),
+            diagnosis_id=_id(expected.get(riskiest.get(p))),
+        )
+        for p, rule in zip(places, by_rules, strict=True)
+    ]
+
+
+def wanted_for_outages(fleet: LiveFleet) -> list[Wanted]:
+    """An order for each charger that does not work and that somebody has to see, with the cause of its outage."""
+    waiting = set(fleet.ids[fleet.fleet.waits_for_somebody(fleet.second)].tolist())
+    out = [row for row in ChargerState.objects.faulted_and_simulated() if row[0] in waiting]
+    causes = Diagnosis.objects.of_outages({charger: since for charger, *_, since in out if since}) if out else {}
+    return [
+        Wanted(
+            site,
+            charger,
+            _cause(causes.get(charger)),
+            Incident.Source.STATUS,
+            None,
+            f"{external_id} reports {status.lower()}",
+            diagnosis_id=_id(causes.get(charger)),
+        )
+        for charger, site, external_id, status, since in out
+    ]
+
+
+def _cause(diagnosis: Diagnosis | None) -> str:
+    return diagnosis.cause if diagnosis else Cause.UNKNOWN
+
+
+def _id(diagnosis: Diagnosis | None) -> int | None:
+    return diagnosis.pk if diagnosis else None
+
+
 def open_orders(wanted: list[Wanted], network: np.ndarray, place_of: dict[int, int], at: datetime, by=None):
     """Send the nearest technician to each of `wanted` that has no open order yet; returns the new orders."""
-    taken = set(WorkOrder.objects.open().values_list("site_id", "charger_id", "cause"))
-    wanted = [w for w in wanted if (w.site_id, w.charger_id, w.cause) not in taken]
+    # Whatever the cause: it may look different by now, and nobody is sent twice for one failure.
+    taken = set(WorkOrder.objects.open().values_list("site_id", "charger_id"))
+    wanted = [w for w in wanted if (w.site_id, w.charger_id) not in taken]
     if not wanted:
         return []
     places = [place_of[w.site_id] for w in wanted]

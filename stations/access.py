@@ -17,6 +17,7 @@ HISTORY = {
     "telemetry.tick": SEE,
     "telemetry.risk": SEE,
     "telemetry.chargerrisk": SEE,
+    "telemetry.diagnosis": SEE,
     "pricing.pricechange": SEE,
     "maintenance.workorderchange": SEE,
 }
@@ -31,6 +32,7 @@ ROLES: dict[str, dict[str, list[str]]] = {
         "telemetry": SEE,
         "telemetry.outage": ["view", "change"],
         "telemetry.modelversion": ["view", "promote"],
+        "telemetry.causegroup": ["view", "change"],
         "telemetry.siteoverride": ["view", "add"],  # stress and heal
         "maintenance": KEEP,
         "pricing": KEEP,

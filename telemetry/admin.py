@@ -8,7 +8,7 @@ from stations.admin_display import badge_column, moment, moment_column, quantity
 from stations.admin_filters import PlaceFilter, QuestionFilter, SilentFilter, open_filter, operator_filter
 from stations.admin_site import BaseAdmin, BigTableAdmin, HistoryAdmin
 
-from . import model_pages  # noqa: F401  (registers its pages)
+from . import cause_pages, model_pages  # noqa: F401  (they register their pages)
 from .models import (
     ChargerRisk,
     ChargerState,

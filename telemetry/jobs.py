@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.files import File
 from django.utils import timezone
 
-from stations.jobs import JobRefused, job_kind
+from stations.jobs import JobRefused, enqueue, job_kind
 
 from . import scoring
 from .forecast_training import forecasts_to_train
@@ -23,7 +23,10 @@ from .importers import (
 
 @job_kind("train_risk")
 def train_risk(job, progress) -> dict:
-    """Train the forecasts and, beside them, the state classifier; the gates decide which of them score."""
+    """Train the forecasts and, beside them, the state classifier; the gates decide which of them score.
+
+    Parameter `then` (optional): the kind of job that follows.
+    """
     result, refused = {}, []
     # The forecast first, because the classifier would score by itself until it is there.
     for name, train in (forecasts_to_train() | {"state classifier": scoring.train_risk}).items():
@@ -33,6 +36,8 @@ def train_risk(job, progress) -> dict:
             refused.append(str(error))
         else:
             result[name] = {"model": model.pk, "promoted": promoted, "rows": model.rows, "why": model.reason}
+    if job.parameters.get("then"):
+        enqueue(job.parameters["then"], created_by=job.created_by)
     if not result:
         raise JobRefused(" ".join(refused))
     return result | ({"not trained": " ".join(refused)} if refused else {})

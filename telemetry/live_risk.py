@@ -11,6 +11,7 @@ from django.db import connection
 from stations.arrays import copy_in, fetch_arrays
 
 from . import charger_pasts, model_registry, scoring
+from .live_causes import Now
 from .models import ModelVersion
 from .models.status import FAULT_STATES
 from .network import live_features
@@ -72,6 +73,7 @@ class Scores:
     reasons: dict[int, str] = field(default_factory=dict)
     chargers: dict[int, int] = field(default_factory=dict)
     hashes: dict[int, str] = field(default_factory=dict)
+    now: Now | None = None  # what was scored
 
 
 def score(at: datetime, network: np.ndarray, measured) -> Scores:
@@ -177,6 +179,7 @@ def _scores(sites: _Sites, explained, chargers, features, network, found) -> Sco
         reasons={here: explained.get(int(place[here]), "") for here in at_risk},
         chargers={here: int(chargers["charger"][top]) for here, top in tops.items()},
         hashes={here: hashlib.sha256(features[top].tobytes()).hexdigest()[:16] for here, top in tops.items()},
+        now=Now(chargers["charger"], chargers["site"], features),
     )
 
 

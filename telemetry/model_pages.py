@@ -55,7 +55,7 @@ class ModelVersionAdmin(HistoryAdmin):
     def name(self, model):
         return f"{model_report.title(model)} #{model.pk}"
 
-    @admin.display(description="average precision (95 % interval)")
+    @admin.display(description="average precision, or share right (95 % interval)")
     def headline(self, model):
         return model_report.headline(model)
 
@@ -134,7 +134,7 @@ class ModelVersionAdmin(HistoryAdmin):
         if request.method != "POST":
             return redirect("admin:telemetry_modelversion_changelist")
         waiting = Job.objects.filter(kind="train_risk", state__in=[Job.State.QUEUED, Job.State.RUNNING]).first()
-        job = waiting or enqueue("train_risk", created_by=request.user)
+        job = waiting or enqueue("train_risk", {"then": "train_causes"}, created_by=request.user)
         return redirect(reverse("admin:stations_job_change", args=[job.pk]))
 
     def drift(self, request):

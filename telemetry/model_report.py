@@ -2,7 +2,7 @@
 
 from django.utils.safestring import mark_safe
 
-from . import alert_report, classifier_report, plots
+from . import alert_report, cause_model_report, classifier_report, plots
 from .models import ModelVersion
 from .plots import UNKNOWN, Axis, Line, with_interval
 
@@ -15,6 +15,8 @@ def title(model: ModelVersion) -> str:
 
 def headline(model: ModelVersion) -> str:
     """Average precision with its interval, as far as it was measured."""
+    if model.kind == ModelVersion.Kind.CAUSES:
+        return cause_model_report.headline(model)
     main = _main(model.metrics)
     if main:
         return with_interval(main["average_precision"])
@@ -32,6 +34,8 @@ def beats_persistence_in_words(model: ModelVersion) -> str:
 def context(model: ModelVersion) -> dict:
     """What the page's template needs of a model's report."""
     report = model.metrics
+    if model.kind == ModelVersion.Kind.CAUSES:
+        return _of_causes(model)
     tables = (_models(report), _folds(report), *alert_report.tables(report), classifier_report.table(report))
     signal = report.get("signal") or {}
     return {
@@ -40,6 +44,17 @@ def context(model: ModelVersion) -> dict:
         "tables": [table for table in tables if table],
         "figures": [mark_safe(figure) for figure in _figures(report)],  # noqa: S308  (numbers and our own words)
         "audits": _audits(model, signal),
+        "limits": report.get("limits", []),
+        "facts": _facts(model),
+    }
+
+
+def _of_causes(model: ModelVersion) -> dict:
+    report = model.metrics
+    return {
+        "sentence": cause_model_report.sentence(report),
+        "tables": cause_model_report.tables(report),
+        "figures": [mark_safe(figure) for figure in cause_model_report.figures(report)],  # noqa: S308  (our own words)
         "limits": report.get("limits", []),
         "facts": _facts(model),
     }

@@ -85,6 +85,25 @@ def with_interval(measured: dict, decimals: int = 3) -> str:
     return f"{value:.{decimals}f} ({low:.{decimals}f} to {high:.{decimals}f})"
 
 
+def matrix(title: str, said: str, names: Sequence[str], counts: Sequence[Sequence[int]], last: str) -> str:
+    """Counts of what was (rows) and what was said (columns, and one more named `last`), darker for more of a row."""
+    cell, left, top = 20, 118, 104
+    inside = ""
+    for column, name in enumerate((*names, last)):
+        at = left + cell * column + 14
+        inside += f'<text transform="translate({at},{top - 6}) rotate(-60)">{escape(name)}</text>'
+    for row, (name, line) in enumerate(zip(names, counts, strict=True)):
+        up, whole = top + cell * row, max(sum(line), 1)
+        inside += f'<text x="{left - 6}" y="{up + 14}" text-anchor="end">{escape(name)}</text>'
+        for column, count in enumerate(line):
+            box = f'x="{left + cell * column}" y="{up}" width="{cell - 1}" height="{cell - 1}"'
+            inside += f'<rect class="cell" {box} fill-opacity="{max(count / whole, 0.03 if count else 0):.2f}">'
+            inside += f"<title>{escape(name)}, said {escape((*names, last)[column])}: {count}</title></rect>"
+    table = [("", *names, last), *((name, *map(str, line)) for name, line in zip(names, counts, strict=True))]
+    width, height = left + cell * (len(names) + 1) + 40, top + cell * len(names) + 8
+    return _figure(title, said, inside, height, table, (), width)
+
+
 _LEFT_OF_ROWS = 12.0
 _ROW_WIDTH = _WIDTH - _LEFT_OF_ROWS - _RIGHT
 
@@ -166,7 +185,9 @@ def _said(value: float | None) -> str:
     return UNKNOWN if value is None or not np.isfinite(value) else f"{value:.3g}"
 
 
-def _figure(title, said, inside: str, height: float, table: list[tuple], lines: Sequence[Line]) -> str:
+def _figure(
+    title, said, inside: str, height: float, table: list[tuple], lines: Sequence[Line], width: float = _WIDTH
+) -> str:
     keys = "".join(
         f'<li><svg viewBox="0 0 28 10" aria-hidden="true"><path class="{line.look}" d="M0,5 H28"/></svg>'
         f" {escape(line.name)}</li>"
@@ -177,7 +198,7 @@ def _figure(title, said, inside: str, height: float, table: list[tuple], lines: 
     heads = "".join(f'<th scope="col">{escape(word)}</th>' for word in head)
     return (
         f'<figure class="plot"><figcaption><b>{escape(title)}</b><span>{escape(said)}</span></figcaption>'
-        f'<svg viewBox="0 0 {_WIDTH} {height:.0f}" role="img" aria-label="{escape(title)}: {escape(said)}">'
+        f'<svg viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="{escape(title)}: {escape(said)}">'
         f"{inside}</svg>"
         f"{f'<ul class=keys>{keys}</ul>' if keys else ''}"
         f'<details><summary>Figures</summary><div class="scroll"><table class="plain"><thead><tr>{heads}</tr></thead>'

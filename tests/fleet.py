@@ -9,10 +9,12 @@ from maintenance.models import Incident, ServiceCentre, Technician, WorkOrder, W
 from pricing.models import PriceChange, PriceProposal, PricingStop, SurgePolicy
 from stations.models import Charger, FleetEvent, Job, Membership, Operator, Outbox, Site
 from telemetry.models import (
+    CauseGroup,
     ChargerRisk,
     ChargerState,
     ChargingSession,
     Climatology,
+    Diagnosis,
     ModelVersion,
     Outage,
     Reading,
@@ -129,6 +131,9 @@ def _fill_one(operator: Operator, number: int, centre: ServiceCentre, model: Mod
     StatusReport.objects.create(charger=port, reported_at=at, status="FAULTED", error_code="E1")
     ChargingSession.objects.create(charger=port, started_at=at, price="0.4")
     SoftEvents.objects.create(charger=port, at=at, retries=1)
+    about = {"cause": "cooling_thermal", "confidence": 0.9, "others": [["cooling_thermal", 0.9]], "evidence": "hot"}
+    Diagnosis.objects.create(charger=port, kind="happened", at=at, model=model, **about)
+    CauseGroup.objects.create(model=model, number=number + 100 * operator.pk, size=9, name="code CX003")
     Outage.objects.create(charger=port, started_at=at, status="FAULTED")
     Risk.objects.create(site=here, at=at, probability=0.5, level="watch", reason="busy", model=model)
     SiteOverride.objects.create(site=here, starts_at=at, ends_at=NOW, by=someone)

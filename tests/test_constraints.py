@@ -14,8 +14,10 @@ from stations.access import APPS
 from stations.characters import CONTROLS
 from stations.models import Charger, Membership, Operator, Site
 from telemetry.models import (
+    CauseGroup,
     ChargerRisk,
     ChargingSession,
+    Diagnosis,
     ModelVersion,
     Outage,
     Risk,
@@ -58,6 +60,17 @@ def report(world):
 
 def soft_events(world, **fields):
     SoftEvents.objects.create(charger=world.charger, at=NOW, **fields)
+
+
+def diagnosis(world, **fields):
+    about = {"kind": "happened", "at": NOW, "cause": "unknown", "confidence": 0.4, "evidence": "a code"}
+    Diagnosis.objects.create(charger=world.charger, **{**about, **fields})
+
+
+def group_of_model(world):
+    model = ModelVersion.objects.create(file_name="a", sha256="0" * 64, scikit_learn="1.9", trained_at=NOW)
+    for _ in range(2):
+        CauseGroup.objects.create(model=model, number=1, size=1, name="code CX003")
 
 
 def active_model():
@@ -123,6 +136,9 @@ REFUSED = {
     "charger_risk_0_to_1": lambda w: ChargerRisk.objects.create(
         charger=w.charger, at=NOW, probability=1.01, model=active_model()
     ),
+    "diagnosis_once_per_charger_kind_and_time": lambda w: twice(diagnosis, w),
+    "diagnosis_confidence_0_to_1": lambda w: diagnosis(w, confidence=1.01),
+    "cause_group_once_per_model": group_of_model,
     "model_version_one_active_per_kind_level_and_horizon": lambda w: twice(active_model),
     "override_ends_after_start": lambda w: SiteOverride.objects.create(site=w.site, starts_at=NOW, ends_at=NOW - HOUR),
     "incident_one_open_per_site_charger_cause": lambda w: twice(incident, w),

@@ -11,7 +11,7 @@ from telemetry import model_registry, scoring
 from telemetry.models import ModelVersion, Reading
 from telemetry.risk import classifier, loss
 from telemetry.risk.features import FEATURES, feature_matrix
-from telemetry.risk.reasons import probable_causes, reasons
+from telemetry.risk.reasons import reasons
 from telemetry.risk.rule import rule_score
 
 from . import fleet
@@ -62,7 +62,6 @@ def test_reasons_name_what_is_out_of_the_ordinary_with_its_unit():
     words = reasons(np.array([0.98, 0.3]), np.array([0.41, 0.3]), np.array([105.0, 70]), np.array([45.0, 0]))
     assert words[0] == "98% of working ports in use, usually 41%; 105 °F; 45 min wait"
     assert words[1].startswith("the mix of")
-    assert probable_causes(np.array([0.98, 0.98]), np.array([105.0, 70])).tolist() == ["cooling_thermal", "unknown"]
 
 
 def test_a_forest_learns_what_decides_and_reports_its_average_precision():

@@ -1,4 +1,5 @@
-from .causes import Cause
+from telemetry.models import Cause
+
 from .incidents import Incident
 from .people import ServiceCentre, Technician
 from .work_orders import WorkOrder, WorkOrderChange

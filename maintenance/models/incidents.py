@@ -2,8 +2,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from stations.access import ScopedQuerySet
-
-from .causes import Cause
+from telemetry.models import Cause
 
 
 class IncidentQuerySet(ScopedQuerySet):
@@ -24,6 +23,10 @@ class Incident(models.Model):
     cause = models.CharField(max_length=20, choices=Cause, default=Cause.UNKNOWN)
     source = models.CharField(max_length=12, choices=Source)
     risk = models.FloatField("risk when opened", null=True, blank=True)
+    diagnosis = models.ForeignKey(
+        "telemetry.Diagnosis", models.SET_NULL, null=True, blank=True, related_name="incidents",
+        help_text="How sure the cause is, told from what, and what else it may be.",
+    )  # fmt: skip
     summary = models.CharField(max_length=200)
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)

@@ -4,13 +4,15 @@ from datetime import datetime, timedelta
 from functools import reduce
 from operator import or_
 
+import numpy as np
 from django.conf import settings
 from django.db import connection, models, transaction
 from django.db.models import F, Q
 
 from stations.access import ScopedQuerySet
+from telemetry.models import Cause
+from telemetry.risk.taxonomy import REPAIR_OF, Repair
 
-from .causes import Cause
 from .closed_orders import record_closed
 
 # One statement: an incident, its order and the order's first step are there together or not at all. An incident that
@@ -18,11 +20,12 @@ from .closed_orders import record_closed
 _OPEN = """
 WITH wanted AS (
     SELECT * FROM unnest(%(sites)s::bigint[], %(chargers)s::bigint[], %(causes)s::text[], %(sources)s::text[],
-                         %(risks)s::float8[], %(titles)s::text[], %(priorities)s::text[], %(technicians)s::bigint[])
-        AS w (site_id, charger_id, cause, source, risk, title, priority, technician_id)
+                         %(risks)s::float8[], %(titles)s::text[], %(priorities)s::text[], %(technicians)s::bigint[],
+                         %(diagnoses)s::bigint[])
+        AS w (site_id, charger_id, cause, source, risk, title, priority, technician_id, diagnosis_id)
 ), incident AS (
-    INSERT INTO maintenance_incident (site_id, charger_id, cause, source, risk, summary, opened_at)
-    SELECT site_id, charger_id, cause, source, risk, title, %(at)s FROM wanted
+    INSERT INTO maintenance_incident (site_id, charger_id, cause, source, risk, summary, opened_at, diagnosis_id)
+    SELECT site_id, charger_id, cause, source, risk, title, %(at)s, diagnosis_id FROM wanted
     ON CONFLICT (site_id, charger_id, cause) WHERE closed_at IS NULL DO NOTHING
     RETURNING id, site_id, charger_id, cause
 ), work_order AS (
@@ -72,6 +75,7 @@ class Wanted:
     title: str
     urgent: bool = False
     technician_id: int | None = None
+    diagnosis_id: int | None = None
 
     def sent(self, technician_id: int | None) -> "Wanted":
         """The same order with a technician."""
@@ -96,6 +100,7 @@ class WorkOrderQuerySet(ScopedQuerySet):
             "titles": [w.title[:200] for w in wanted],
             "priorities": [WorkOrder.Priority.URGENT if w.urgent else WorkOrder.Priority.NORMAL for w in wanted],
             "technicians": [w.technician_id for w in wanted],
+            "diagnoses": [w.diagnosis_id for w in wanted],
         }
         with connection.cursor() as cursor:
             cursor.execute(_OPEN, {**columns, "at": at, "by": by and by.pk})
@@ -126,6 +131,14 @@ class WorkOrderQuerySet(ScopedQuerySet):
         """
         with transaction.atomic():
             return record_closed(cursor, table)
+
+    def found_causes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Charger ids, when opened (seconds since 1970) and causes that technicians found and wrote down."""
+        found = self.exclude(found_cause="").exclude(charger=None).order_by("opened_at")
+        rows = list(found.values_list("charger_id", "opened_at", "found_cause"))
+        charger, opened, cause = zip(*rows, strict=True) if rows else ((), (), ())
+        seconds = [int(moment.timestamp()) for moment in opened]
+        return np.array(charger, "i8"), np.array(seconds, "i8"), np.array(cause, "U20")
 
     def note_found_causes(self, causes: dict[int, str]) -> None:
         """Write down what was found, by order."""
@@ -238,6 +251,12 @@ class WorkOrder(models.Model):
     @property
     def number(self) -> str:
         return f"WO-{1000 + self.pk}"
+
+    @property
+    def repair(self) -> Repair | None:
+        """The part, skill and minutes that its cause takes, or the likeliest one's; None where nothing is known."""
+        diagnosis = self.incident.diagnosis
+        return REPAIR_OF.get(self.cause) or (diagnosis.repair if diagnosis else None)
 
 
 class WorkOrderChange(models.Model):

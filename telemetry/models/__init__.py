@@ -1,3 +1,5 @@
+from .causes import Cause
+from .diagnoses import CauseGroup, Diagnosis
 from .model_versions import ModelVersion
 from .outages import Outage
 from .readings import Climatology, LiveReading, LocalEvent, Reading, SiteStatus, Weather
@@ -9,11 +11,14 @@ from .status import ChargerState, ChargerStatus, StatusReport
 from .ticks import SiteOverride, Tick, WorldState
 
 __all__ = [
+    "Cause",
+    "CauseGroup",
     "ChargerRisk",
     "ChargerState",
     "ChargerStatus",
     "ChargingSession",
     "Climatology",
+    "Diagnosis",
     "LiveReading",
     "LocalEvent",
     "ModelVersion",

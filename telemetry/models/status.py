@@ -1,5 +1,7 @@
 """What chargers say of themselves: each report a row, and the current state beside the charger."""
 
+from datetime import datetime
+
 from django.db import connection, models
 from django.db.models import Q
 
@@ -108,10 +110,10 @@ class ChargerStateQuerySet(ScopedQuerySet):
         """Chargers that cannot be used because something is wrong."""
         return self.filter(status__in=FAULT_STATES)
 
-    def faulted_and_simulated(self) -> list[tuple[int, int, str, str]]:
-        """(charger, site, external id, status) of the faulted chargers of simulated operators."""
+    def faulted_and_simulated(self) -> list[tuple[int, int, str, str, datetime | None]]:
+        """(charger, site, external id, status, since when) of the faulted chargers of simulated operators."""
         faulted = self.faulted().filter(charger__site__operator__is_simulated=True).order_by("charger")
-        return list(faulted.values_list("charger_id", "charger__site_id", "charger__external_id", "status"))
+        return list(faulted.values_list("charger_id", "charger__site_id", "charger__external_id", "status", "since"))
 
     def pick_working(self, counts: dict[int, int], seed: int) -> list[tuple[int, int, str]]:
         """(charger, site, external id) of as many working chargers of each site as `counts` (site -> number) says."""

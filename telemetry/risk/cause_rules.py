@@ -3,9 +3,10 @@
 import numpy as np
 
 from .cause_evidence import Failures
-from .taxonomy import CAUSE_OF_ERROR_CODE, CAUSE_OF_VENDOR_CODE
+from .taxonomy import CAUSE_OF_ERROR_CODE, CAUSE_OF_VENDOR_CODE, UNKNOWN
 
 MOST_OF_SITE = 0.75  # share of the other ports that stop with it
+HOT_C, BUSY = 35.0, 0.6  # outside, and the share of ports in use: heat under load
 NO_RULE = ""
 
 
@@ -35,6 +36,11 @@ def by_rules(failures: Failures) -> tuple[np.ndarray, np.ndarray]:
         cause[rows] = which[rows] if isinstance(which, np.ndarray) else which
         said[rows] = why[rows]
     return cause, said
+
+
+def expected_by_rules(load: np.ndarray, ambient_c: np.ndarray) -> np.ndarray:
+    """Cause (n,) that is expected at sites at risk while no model tells: cooling where heat meets load."""
+    return np.where((ambient_c >= HOT_C) & (load >= BUSY), "cooling_thermal", UNKNOWN)
 
 
 def _looked_up(codes: np.ndarray, table: dict[str, str]) -> np.ndarray:

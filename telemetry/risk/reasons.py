@@ -13,11 +13,6 @@ def reasons(
     return [_reason(*map(float, row)) for row in rows]
 
 
-def probable_causes(utilization: np.ndarray, temperature_f: np.ndarray) -> np.ndarray:
-    """The likelier root cause of n sites at risk: heat under load points to cooling; nothing else shows yet."""
-    return np.where((temperature_f >= HOT_F) & (utilization >= 0.6), "cooling_thermal", "unknown")
-
-
 def _reason(utilization: float, usual: float, temperature_f: float, wait_minutes: float) -> str:
     parts = []
     if utilization >= usual + 0.15:

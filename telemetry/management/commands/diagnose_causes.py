@@ -105,10 +105,8 @@ def show(report: dict) -> None:
         f"stability {groups['stability']:.2f})."
     )
     for name, agreed in groups["agreement"].items():
-        cause = "–" if agreed["cause"] is None else f"{agreed['cause']:.3f}"
-        console.print(
-            f"{name.replace('_', ' ')}: adjusted Rand index {cause} with cause, {agreed['kind']:.3f} with kind"
-        )
+        cause, kind = ("–" if agreed[one] is None else _with_interval(agreed[one]) for one in ("cause", "kind"))
+        console.print(f"{name.replace('_', ' ')}: adjusted Rand index {cause} with cause, {kind} with kind of charger")
 
 
 def _with_interval(measured: dict) -> str:

@@ -2,7 +2,7 @@ from django.db import models
 
 
 class Cause(models.TextChoices):
-    """Root causes of a failure."""
+    """Root causes of a failure, as risk.taxonomy has them, and what they are called."""
 
     COMMS_BACKHAUL = "comms_backhaul", "communication"
     FIRMWARE_HANG = "firmware_hang", "firmware hang"
