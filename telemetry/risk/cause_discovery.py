@@ -51,8 +51,11 @@ def discover(failures: Failures, seed: int = 0) -> Groups:
     if len(failures) < 10 * max(NUMBERS):
         raise ValueError(f"at least {10 * max(NUMBERS)} failures are needed to look for groups")
     points = event_space(failures)
+    numbers = [count for count in NUMBERS if count <= len(np.unique(points, axis=0))]
+    if not numbers:
+        raise ValueError("the failures are too much alike to look for groups")
     rng = np.random.default_rng(seed)
-    tried = [_tried(points, count, rng, seed) for count in NUMBERS]
+    tried = [_tried(points, count, rng, seed) for count in numbers]
     stable = [line for line in tried if line["stability"] >= STABLE_FROM] or tried
     best = max(stable, key=lambda line: line["silhouette"])
     of = _k_means(points, best["count"], seed).labels_
@@ -95,7 +98,8 @@ def _tried(points: np.ndarray, count: int, rng, seed: int) -> dict:
     labels = _k_means(points, count, seed).labels_
     rows = rng.choice(len(points), min(len(points), _SILHOUETTE_ROWS), replace=False)
     many = len(np.unique(labels[rows])) > 1
-    fits = [_k_means(points[rng.integers(0, len(points), len(points))], count, seed + n) for n in range(_RESAMPLES)]
+    drawn = [points[rng.integers(0, len(points), len(points))] for _ in range(_RESAMPLES)]
+    fits = [_k_means(one, count, seed + number) for number, one in enumerate(drawn)]
     groups = [fit.predict(points) for fit in fits]
     agreed = [agreement(groups[a], groups[b]) for a in range(_RESAMPLES) for b in range(a)]
     width = float(silhouette_score(points[rows], labels[rows])) if many else -1.0
