@@ -16,8 +16,9 @@ from .models import PastOfChargers
 from .observed_history import CHARGERS, KIND_PARAMETERS, QUERY_CHARGERS, read_observed_of
 from .risk.charger_features import CHARGER_FEATURES, FeatureMaker
 from .risk.observed import FAULT
+from .risk.outage_past import REMEMBERED_HOURS
 
-LOOK_BACK = timedelta(days=60)  # what the rate of outages is taken over; windows are a week at most
+LOOK_BACK = timedelta(hours=REMEMBERED_HOURS + 48)  # what features remember, and the report before it
 RENEW_AFTER = timedelta(minutes=5)
 AT_ONCE = 600  # chargers whose past a tick makes anew; the rest waits for the next minutes
 HOT_C = 60.0

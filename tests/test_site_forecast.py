@@ -31,7 +31,7 @@ def sites(rows, count: int = 1) -> Observed:
 
 readings = st.lists(
     st.tuples(
-        st.integers(0, 2), st.integers(0, 300 * HOUR), st.sampled_from([UP, FAULT, PLANNED]), st.floats(0, 1)
+        st.integers(0, 2), st.integers(0, 300 * HOUR), st.sampled_from([UP, FAULT, PLANNED]), st.integers(0, 64).map(lambda part: part / 64)
     ),
     max_size=60,
     unique_by=lambda row: row[:2],
