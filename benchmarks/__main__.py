@@ -1,4 +1,4 @@
-"""Run the benchmarks named on the command line, or all: `python -m benchmarks [tick] [import_readings]`."""
+"""Run the benchmarks named on the command line, or all: `python -m benchmarks [tick] [import_readings] [risk]`."""
 
 import importlib
 import os

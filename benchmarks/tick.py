@@ -117,9 +117,6 @@ def store_forecast() -> None:
     about = {"kind": "forecast", "level": "charger", "horizon_hours": 24}
     stored = model_registry.store(scorer, features=CHARGER_FEATURES, at=timezone.now(), **about)
     stored.activate(timezone.now())
-    begun = time.perf_counter()
-    scorer.risk(features[:15_000])
-    print(f"forecast of 15,000 chargers: {1000 * (time.perf_counter() - begun):.0f} ms", flush=True)
     charger_pasts.forget()
 
 
