@@ -53,7 +53,7 @@ def _by_threshold(table: list[dict], unit: str) -> str:
     x = [one["risk"] for one in table]
     lines = [_line(word, x, [one[f"{name}_per_100_ports_a_day"] for one in table], look)
              for word, name, look in (("alerts", "alerts", "world"), ("of them false", "false", "loaded"))]  # fmt: skip
-    most = max(one["alerts_per_100_ports_a_day"]["value"] or 0 for one in table)
+    most = max(one["alerts_per_100_ports_a_day"]["interval"][1] or 0 for one in table)
     said = f"What a threshold costs: alerts for every 100 working {unit} on a day."
     axes = (
         Axis("risk from which somebody is alerted", min(x), max(x)),
