@@ -38,7 +38,7 @@ LIMITS = {
         "It tells that a port of a site breaks for half an hour or more within 24 h, not which, how many or how long.",
         *_COMMON_LIMITS,
         "A site is not asked while one of its ports is broken: large sites are asked seldom.",
-        "No tick scores by it: the chance that any port fails is high by itself at large sites; thresholds are for chargers.",
+        "No tick scores by it: the chance that any port fails is high at large sites, and thresholds are for chargers.",
         "It knows half-hourly readings alone: no heat inside a cabinet, no soft events, no single charger.",
     ),
 }
