@@ -78,8 +78,6 @@ class Applied:
 def stress(sites: Sites, policy: Policy) -> tuple[np.ndarray, np.ndarray]:
     """(stressed, calm) of each site by a policy's trigger; between the two thresholds, or unknown, it is neither."""
     risk = sites.risk > policy.risk_on, sites.risk < policy.risk_off
-    if policy.trigger == "load":
-        return sites.utilization > policy.load_on, sites.utilization < policy.load_off
     if policy.trigger == "risk":
         return risk
     no_heat, no_derating = np.isnan(sites.cabinet_c), np.isnan(sites.derated)
@@ -219,48 +217,55 @@ def nearest(sites: Sites, surged: np.ndarray, helpers: np.ndarray) -> list[list[
 
 def _surges(sites: Sites, surged, near, policies, at: datetime, day: Day) -> list[Opening]:
     openings, taken, spent = [], set(), dict(day.spent)
+    dearer, cheaper = (_prices(sites, policies, of) for of in (surge_prices, discounted_prices))
     for place, offered in zip(surged.tolist(), near, strict=True):
         policy = policies[sites.policy[place]]
+        enough = policy.neighbour_power * sites.power_kw[place]
         able = [
             other
             for other, km in offered
-            if km <= policy.radius_km and other not in taken and _takes(sites, place, other, policies)
+            if km <= policy.radius_km and other not in taken and sites.power_kw[other] >= enough
         ]
         if policy.needs_alternative and not able:
             continue
-        surge = _surge(sites, place, policy, at, day)
-        if surge.new_price == surge.old_price:
+        if dearer[place] <= sites.base[place]:
             continue
+        surge = _surge(sites, place, int(dearer[place]), policy, at, day)
         openings.append(surge)
         for other in able:
-            discount = _discount(sites, other, surge, policies[sites.policy[other]])
-            if _affordable(sites, other, discount, spent):
+            discount = _discount(sites, other, int(cheaper[other]), surge, policies[sites.policy[other]])
+            if _belongs(sites, place, other, policies) and _affordable(sites, other, discount, spent):
                 taken.add(other)
                 openings.append(discount)
                 break
     return openings
 
 
-def _takes(sites: Sites, place: int, other: int, policies) -> bool:
-    """Whether the site at `other` may take the cars of `place`: the power suffices, and so does whose it is."""
-    own, its = (policies[sites.policy[each]] for each in (place, other))
-    is_same = sites.operator[place] == sites.operator[other]
-    if (own.same_operator or its.same_operator) and not is_same:
-        return False
-    return bool(sites.power_kw[other] >= own.neighbour_power * sites.power_kw[place])
+def _prices(sites: Sites, policies, prices_of) -> np.ndarray:
+    """The price of each site (ten-thousandths) by its own policy; its base price where it has none."""
+    prices = sites.base.copy()
+    for number, policy in enumerate(policies):
+        mine = sites.policy == number
+        prices[mine] = prices_of(sites.base[mine], policy)
+    return prices
 
 
-def _surge(sites: Sites, place: int, policy: Policy, at: datetime, day: Day) -> Opening:
-    base = sites.base[place : place + 1]
-    new = int(surge_prices(base, policy)[0])
+def _belongs(sites: Sites, place: int, other: int, policies) -> bool:
+    """Whether a surge at `place` may make `other` cheaper: of the same operator, or neither policy minds."""
+    keeps_to_itself = policies[sites.policy[place]].same_operator or policies[sites.policy[other]].same_operator
+    return bool(sites.operator[place] == sites.operator[other]) or not keeps_to_itself
+
+
+def _surge(sites: Sites, place: int, new: int, policy: Policy, at: datetime, day: Day) -> Opening:
+    base = int(sites.base[place])
     starts_at = at + timedelta(seconds=policy.notice_seconds)
-    rise = Decimal(new) / Decimal(int(base[0])) - 1
+    rise = Decimal(new) / base - 1
     return Opening(
         site=int(sites.site[place]),
         kind=SURGE,
         surge_site=None,
         policy=policy,
-        old_price=money(base[0]),
+        old_price=money(base),
         new_price=money(new),
         power_share=policy.power_share,
         starts_at=starts_at,
@@ -282,10 +287,9 @@ def _limit(sites: Sites, place: int, policy: Policy, at: datetime) -> Opening:
     )
 
 
-def _discount(sites: Sites, place: int, surge: Opening, policy: Policy) -> Opening:
+def _discount(sites: Sites, place: int, new: int, surge: Opening, policy: Policy) -> Opening:
     """A lower price next door, as long as the surge if its own policy lets it; it costs what is not earned there."""
-    base = sites.base[place : place + 1]
-    new = int(discounted_prices(base, policy)[0])
+    base = int(sites.base[place])
     ends_at = min(surge.ends_at, surge.starts_at + timedelta(seconds=policy.longest_seconds))
     hours = (ends_at - surge.starts_at).total_seconds() / 3600
     load = min(sites.utilization[place] * (1 + policy.neighbour_rise), 1.0)
@@ -295,13 +299,13 @@ def _discount(sites: Sites, place: int, surge: Opening, policy: Policy) -> Openi
         kind=REROUTE,
         surge_site=surge.site,
         policy=policy,
-        old_price=money(base[0]),
+        old_price=money(base),
         new_price=money(new),
         power_share=Decimal(1),
         starts_at=surge.starts_at,
         ends_at=ends_at,
         needs_approval=surge.needs_approval or policy.mode == "advisory",
-        cost=(money(base[0] - new) * energy_kwh).quantize(Decimal("0.01")),
+        cost=(money(base - new) * energy_kwh).quantize(Decimal("0.01")),
     )
 
 

@@ -14,8 +14,7 @@ class Policy:
     """The numbers of a surge policy; the defaults are the original ones, bounded in time and never compounding.
 
     `trigger` says what stress is: "heat" (°C in the hottest cabinet or share of power lost to heat, risk where neither
-    is known), "risk", or "load" (a reading of utilization, as the original code had it: noise alone fires it).
-    Each has a threshold at which it begins and a lower one at which it ends.
+    is known) or "risk". Each has a threshold at which it begins and a lower one at which it ends.
     """
 
     name: str = "original"
@@ -28,8 +27,6 @@ class Policy:
     heat_off_c: float = 50.0
     derated_on: float = 0.15  # share of rated power lost to heat
     derated_off: float = 0.05
-    load_on: float = 0.60
-    load_off: float = 0.60
     multiplier: Decimal = Decimal("1.75")
     discount: Decimal = Decimal("0.70")
     cap_share: Decimal = Decimal("0.75")  # most above the base price, as a share of it
@@ -55,6 +52,10 @@ class Policy:
     power_share: Decimal = Decimal("1")  # share of rated power allowed while stressed; 1: never limited
     price_after_seconds: int = 0  # how long limiting is tried before a price is touched
     id: int = 0  # of the row that holds it
+
+    def __hash__(self) -> int:
+        """Of what names it: policies are looked up for every change, and three dozen numbers take their time."""
+        return hash((self.name, self.version, self.id))
 
     @property
     def limits_first(self) -> bool:

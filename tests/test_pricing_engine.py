@@ -221,10 +221,9 @@ def test_an_unknown_risk_is_neither_stress_nor_calm():
     assert [bool(each[0]) for each in stress(world, ORIGINAL)] == [False, False]
 
 
-def test_load_triggers_only_a_policy_that_asks_for_it():
-    full = sites(2, utilization=np.array([0.61, 0.59]))
-    assert [each.tolist() for each in stress(full, replace(ORIGINAL, trigger="load"))] == [[True, False], [False, True]]
-    assert not stress(full, ORIGINAL)[0].any()
+def test_load_is_no_stress():
+    assert not stress(sites(2, utilization=np.array([1.0, 0.99])), ORIGINAL)[0].any()
+    assert not stress(sites(2, utilization=np.array([1.0, 0.99])), GUARDED)[0].any()
 
 
 def test_a_guarded_surge_is_capped_announced_and_waits_for_approval():
@@ -247,6 +246,10 @@ def test_a_discount_of_an_advisory_policy_waits_though_the_surge_would_not():
     world = at_risk(0, policy=np.array([0, 1, 1]))
     surge, discount = decide(world, [ORIGINAL, replace(ORIGINAL, mode="advisory")], NOW, DAY)
     assert (surge.needs_approval, discount.needs_approval) == (False, True)
+
+
+def test_an_alternative_may_belong_to_somebody_else_but_gets_no_discount():
+    assert decided(hot(operator=np.array([1, 2, 2])), GUARDED) == [(1, SURGE, None)]
 
 
 def test_guarded_surges_only_where_somebody_near_can_take_the_cars():

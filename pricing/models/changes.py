@@ -13,6 +13,7 @@ from telemetry.models import SiteState
 
 from ..engine import LIMIT, REROUTE, SURGE, Applied, Opening
 from ..periods import Past
+from .policies import SurgePolicy
 
 HEALED = "healed"
 
@@ -28,9 +29,11 @@ class PriceChangeQuerySet(ScopedQuerySet):
 
     def for_engine(self) -> list[Applied]:
         """The open ones as the engine's own rows."""
-        rows = self.open_ones().select_related("policy")
+        rows = list(self.open_ones())
+        policies = SurgePolicy.objects.in_bulk({row.policy_id for row in rows})
+        numbers = {key: policy.numbers for key, policy in policies.items()}
         return [
-            Applied(row.pk, row.site_id, row.kind, row.starts_at, row.ends_at, row.surge_id, row.policy.numbers)
+            Applied(row.pk, row.site_id, row.kind, row.starts_at, row.ends_at, row.surge_id, numbers[row.policy_id])
             for row in rows
         ]
 

@@ -17,7 +17,7 @@ from ..policy import SHIPPED, Policy
 
 _SHARE = [MinValueValidator(0), MaxValueValidator(1)]
 _NOT_NEGATIVE = [MinValueValidator(0)]
-NOT_STORED = ("id", "load_on", "load_off")  # readings of load trigger policies in the lab alone
+NOT_STORED = ("id",)
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)  # shipped policies have always been there
 
 

@@ -35,11 +35,13 @@ def arrivals(u: np.ndarray, wanted: np.ndarray, before: np.ndarray, ports, sessi
     return np.ceil(pdtrik(u.clip(1e-6, 1 - 1e-6).astype("f8"), np.maximum(mean, 1e-9)) - 1e-9).clip(0)
 
 
-def begin_sessions(state: State, journal: Journal, chargers: Chargers, can_start, new_cars, end, draws, price, chance):
+def begin_sessions(state: State, journal: Journal, chargers: Chargers, can_start, new_cars, end, draws, price, chance,
+                   power_share):  # fmt: skip
     """Give waiting and new cars the ports that come free before minute `end`; returns minutes charged per charger.
 
     `can_start` marks chargers that may take one; `new_cars` is per site; `draws` has uniform numbers (n,) by name;
-    `price` is per site (USD); `chance` (4, n) is that of a start to fail, by reason. Others stay in `state.queue`.
+    `price` is per site (USD), and so is `power_share`, of the rated power that is allowed; `chance` (4, n) is that of
+    a start to fail, by reason. Others stay in `state.queue`.
     """
     site, first = chargers.site, chargers.first
     begin = end - STEP_MINUTES
@@ -56,6 +58,7 @@ def begin_sessions(state: State, journal: Journal, chargers: Chargers, can_start
     start = np.maximum(state.free_from[chosen], come) + _CHANGE_MINUTES * (0.2 + 0.7 * draws["turn"][chosen])
     state.queue = waiting - np.bincount(at, minlength=len(first))
     _plug_in(state, journal, chosen, start, chargers, draws, price[at], chance[:, chosen])
+    hold_back(state, chosen, start, end, power_share[at])
     charged = np.zeros(len(site))
     charged[chosen] = np.where(state.is_failing[chosen], 0, np.minimum(state.free_from[chosen], end) - start)
     return charged
@@ -75,6 +78,14 @@ def _plug_in(state, journal, chosen, start, chargers, draws, price, chance) -> N
     temperature = state.cabinet_c[chosen]
     journal.report(chosen[fails], start[fails], PREPARING, temperature[fails])
     journal.report(chosen[~fails], start[~fails], CHARGING, temperature[~fails])
+
+
+def hold_back(state: State, rows: np.ndarray, start, end: float, power_share: np.ndarray) -> np.ndarray:
+    """Note, and return in kWh, what a limit keeps from the sessions at chargers `rows` from minute `start` to `end`."""
+    minutes = np.maximum(np.minimum(state.free_from[rows], end) - start, 0)
+    kwh = state.kilowatts[rows] * (1 - power_share) * minutes / 60
+    state.held_back_kwh[rows] += kwh
+    return kwh
 
 
 def lasts(u: np.ndarray, usual_minutes: np.ndarray, fails: np.ndarray) -> np.ndarray:
@@ -121,7 +132,8 @@ def cut_sessions(state: State, journal: Journal, failing: np.ndarray, minute: np
 
 def _close(state, journal, done, end, success) -> None:
     start = state.session_from[done]
-    kwh = state.kilowatts[done] * (end - start) / 60
+    kwh = np.maximum(state.kilowatts[done] * (end - start) / 60 - state.held_back_kwh[done], 0)
+    state.held_back_kwh[done] = 0
     state.is_charging[done] = False
     reason = np.where(success, 0, state.reason[done])
     journal.session(done, start, end, kwh, success, reason, state.price[done])

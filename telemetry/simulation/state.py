@@ -36,6 +36,7 @@ class State:
     session_from: np.ndarray  # minute
     free_from: np.ndarray  # minute the session ends, or the last one ended
     kilowatts: np.ndarray  # mean of the session
+    held_back_kwh: np.ndarray  # of the session so far, by a limit on its power
     price: np.ndarray  # of the session, USD
     moisture: np.ndarray  # of the site, 0-1
     queue: np.ndarray  # of the site, cars
@@ -82,6 +83,7 @@ def fresh_state(chargers: Chargers, day: int, minute: float) -> State:
         session_from=zero.copy(),
         free_from=zero + minute,
         kilowatts=zero.copy(),
+        held_back_kwh=zero.copy(),
         price=zero.copy(),
         moisture=site_zero.copy(),
         queue=site_zero.copy(),

@@ -69,8 +69,8 @@ class World:
         other._forked_at = self.step
         return other
 
-    def advance(self, price_ratio: np.ndarray | None = None) -> None:
-        """One half-hour in which sites ask `price_ratio` times their usual price (default 1).
+    def advance(self, price_ratio: np.ndarray | None = None, power_share: np.ndarray | None = None) -> None:
+        """One half-hour in which sites ask `price_ratio` times their usual price and give `power_share` of their power.
 
         Afterwards `stopping` is the hazard per hour (13, n) that it had for chargers that worked.
         """
@@ -80,6 +80,7 @@ class World:
         end = self._minute(self.step)
         here = self.here(slot)
         self.ratio = np.ones(len(self.network)) if price_ratio is None else price_ratio
+        self.power_share = np.ones(len(self.network)) if power_share is None else power_share
         exposed = self.state.is_up
         self._come_back(end)
         if self.can_fail:
@@ -233,7 +234,11 @@ class World:
         begin = end - STEP_MINUTES
         charged = np.where(s.is_charging & ~s.is_failing, np.minimum(s.free_from, end) - begin, 0).clip(min=0)
         stay = draws["patience"][slot] * 0.4 + use.patience_share - 0.2
-        s.queue = np.floor(s.queue * stay + 0.5)
+        waited, s.queue = s.queue, np.floor(s.queue * stay + 0.5)
+        self.gave_up = np.maximum(waited - s.queue, 0)
+        running = np.flatnonzero(s.is_charging)
+        share = self.power_share[c.site]
+        self.held_back_kwh = sessions.hold_back(s, running, begin, end, share[running]).sum()
         wanted = moved_demand(self.around.demand[slot], self.network.ports, self.ratio, self.neighbours, use)
         cars = sessions.arrivals(
             draws["arrival"][slot], wanted, s.demand, self.network.ports, self.network.session_minutes
@@ -246,7 +251,11 @@ class World:
             self._find_silent(end, slot)
             numbers = {name: draws[f"session {name}"][slot, turn] for name in
                        ("turn", "moment", "length", "car", "charge", "failure")}  # fmt: skip
-            charged += sessions.begin_sessions(s, self.journal, c, s.seems_up, cars, end, numbers, self.price, chance)
+            fresh = sessions.begin_sessions(
+                s, self.journal, c, s.seems_up, cars, end, numbers, self.price, chance, self.power_share
+            )
+            charged += fresh
+            self.held_back_kwh += (s.kilowatts * (1 - share) * fresh).sum() / 60
             cars = np.zeros_like(cars)
         sessions.end_sessions(s, self.journal, end, c.site)
         self._find_silent(end, slot)
@@ -274,9 +283,10 @@ class World:
         s, c, heat = self.state, self.chargers, self.scenario.heat
         s.inlet_c = here.ambient_c
         fouling = s.fouling + heat.blocked * self.around.is_blocked[slot][c.site]
-        target = settled_c(here.ambient_c, s.load * heat.power_share, fouling, c.rise_k)
+        share = self.power_share[c.site]
+        target = settled_c(here.ambient_c, s.load * heat.power_share * share, fouling, c.rise_k)
         s.cabinet_c = approach(s.cabinet_c, target, STEP_HOURS, c.hours_constant)
-        current = c.current_a * np.minimum(s.kilowatts / c.power_kw, 1) * s.is_charging
+        current = c.current_a * np.minimum(s.kilowatts / c.power_kw, 1) * s.is_charging * share
         s.connector_c = connector_c(here.ambient_c, current, contact_milliohm(s.cycles, heat), STEP_MINUTES, heat)
         s.fouling = np.minimum(s.fouling + fouling_growth(s.load, s.cabinet_c, STEP_HOURS, heat), heat.fouling_most)
         s.service_hours += STEP_HOURS
