@@ -56,7 +56,13 @@ NAVIGATION = [
         _link("Risk by charger", "monitoring", "telemetry_chargerrisk_changelist"),
         _link("Models", "model_training", "telemetry_modelversion_changelist"),
     ),
-    _group("Prices", _link("Price changes", "sell", "pricing_pricechange_changelist")),
+    _group(
+        "Prices",
+        _link("Price changes", "sell", "pricing_pricechange_changelist"),
+        _link("Proposals", "rule", "pricing_priceproposal_changelist"),
+        _link("Policies", "policy", "pricing_surgepolicy_changelist"),
+        _link("Kill switch", "dangerous", "pricing_pricingstop_changelist"),
+    ),
     _group(
         "System",
         _link("Jobs", "hourglass_top", "stations_job_changelist"),

@@ -10,10 +10,11 @@ from maintenance.models.work_orders import Wanted
 from pricing.models import PriceChange
 from stations.broker import tell
 from stations.models import FleetEvent, Site
+from telemetry.loop_lock import one_at_a_time
 from telemetry.models import Cause, Diagnosis, SiteOverride, SiteState
 from telemetry.models.ticks import SLOT_SECONDS, slot_start
 
-from .tasks import advance_now, one_at_a_time, open_orders, repair_chargers
+from .tasks import advance_now, open_orders, repair_chargers
 
 STRESS_LASTS = timedelta(minutes=30)
 STILL_TRUE = timedelta(hours=6)  # a diagnosis of a charger of the site

@@ -97,8 +97,8 @@ def open_changes(beat: Beat, sites: Sites, policies: list[SurgePolicy], held: se
     inputs = decision_inputs(beat, sites, openings)
     asked = {each.site for each in openings if each.needs_approval}
     waiting = [each for each in openings if each.site in asked or each.surge_site in asked]
-    if waiting:
-        PriceProposal.objects.propose(waiting, inputs, rules, beat.at)
+    for proposal in PriceProposal.objects.propose(waiting, inputs, rules, beat.at) if waiting else []:
+        tell_proposal(beat, proposal)
     for change in PriceChange.objects.open([o for o in openings if o not in waiting], inputs, rules, beat.at):
         what = "OPENED" if change.applied else "ANNOUNCED"
         tell(beat, change, what, change.old_price, change.new_price, change.reason)
@@ -139,6 +139,16 @@ def power_shares(beat: Beat) -> np.ndarray:
         if site in beat.place_of:
             shares[beat.place_of[site]] = float(share)
     return shares
+
+
+def tell_proposal(beat: Beat, proposal: PriceProposal) -> None:
+    """Add an event of a proposal that waits for somebody."""
+    event = FleetEvent(
+        at=beat.at, kind="PRICE_PROPOSED", site_id=proposal.site_id, operator_id=proposal.site.operator_id,
+        message=f"{proposal.policy} proposes a surge, which waits for approval: {proposal.reason}"[:300],
+        old_price=proposal.base_price, new_price=proposal.new_price,
+    )  # fmt: skip
+    beat.events.append(event)
 
 
 def tell_end(beat: Beat, change: PriceChange, why: str) -> None:

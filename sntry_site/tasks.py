@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 from celery import shared_task
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -16,6 +16,7 @@ from stations import live, outbox
 from stations.models import Charger, FleetEvent, Job
 from telemetry import charger_pasts, live_causes, live_history, live_risk, retention
 from telemetry.live_fleet import LiveFleet
+from telemetry.loop_lock import one_at_a_time
 from telemetry.models import (
     Cause,
     ChargerState,
@@ -91,15 +92,6 @@ def advance(at: datetime, seconds: float) -> tuple[Beat, int]:
     clock.lap("message")
     beat.milliseconds = clock.laps
     return beat, version
-
-
-def one_at_a_time() -> None:
-    """Wait until no other beat is under way, and keep others waiting until this transaction ends.
-
-    Whoever changes what a beat reads and writes takes this first: the beat has read the network before it locks rows.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sntry loop'))")
 
 
 def take_readings(network: np.ndarray, kept: Memory, seconds: float, rng) -> tuple[Measured, Memory]:

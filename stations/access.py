@@ -36,6 +36,7 @@ ROLES: dict[str, dict[str, list[str]]] = {
         "telemetry.siteoverride": ["view", "add"],  # stress and heal
         "maintenance": KEEP,
         "pricing": KEEP,
+        "pricing.priceproposal": ["view", "change"],
         **HISTORY,
         **MACHINE,
     },

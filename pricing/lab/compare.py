@@ -34,7 +34,7 @@ class Comparison:
     sites: int
 
     def runs(self, seed: int) -> list[tuple[Policy | None, float | None]]:
-        """Policy and elasticity of each run of a seed; without a policy prices stand still, so that drivers are alike."""
+        """Policy and elasticity of each run of a seed; without a policy elasticity makes no difference."""
         return [(None, None), *((policy, each) for policy in self.policies for each in self.elasticities)]
 
     @property

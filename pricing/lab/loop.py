@@ -114,7 +114,8 @@ class Desk:
             longitude=network.longitude, kind=network.charger, power_kw=network.power_kw, ports=working,
             utilization=world.state.utilization, risk=self._original_stress() if by_risk else unknown,
             cabinet_c=hottest, derated=unknown, base=self.base, fixed=network.pricing == FREE, changed=no,
-            not_enough=no, rested_seconds=np.full(count, np.inf), changes_today=np.zeros(count, int), surged_today=np.zeros(count),
+            not_enough=no, rested_seconds=np.full(count, np.inf), changes_today=np.zeros(count, int),
+            surged_today=np.zeros(count),
         )  # fmt: skip
 
     def _original_stress(self) -> np.ndarray:

@@ -12,17 +12,21 @@ from .loop import Lived, lab_network, live, moved_outages
 
 
 def live_seeds(comparison: Comparison, folder: Path, seeds: list[int], parent: int) -> None:
-    """Live all runs of `seeds`; ends early when the process that started this one is gone."""
-    for seed in seeds:
-        wanted = [run for run in comparison.runs(seed) if not comparison.file(folder, seed, *run).exists()]
-        if not wanted:
-            continue
-        sites = lab_network(comparison.sites, seed)
-        base = _base(comparison, folder, seed, sites)
-        for policy, elasticity in wanted:
-            if os.getppid() != parent:
-                return
-            if policy is not None:
+    """Live all runs of `seeds`, one elasticity after the other; ends early when what started this process is gone."""
+    for elasticity in comparison.elasticities:
+        for seed in seeds:
+            wanted = [
+                policy
+                for policy in comparison.policies
+                if not comparison.file(folder, seed, policy, elasticity).exists()
+            ]
+            if not wanted and comparison.file(folder, seed, None, None).exists():
+                continue
+            sites = lab_network(comparison.sites, seed)
+            base = _base(comparison, folder, seed, sites)
+            for policy in wanted:
+                if os.getppid() != parent:
+                    return
                 lived = live(sites, policy, elasticity, seed, comparison.days)
                 moved = moved_outages(lived, base)
                 _keep(comparison.file(folder, seed, policy, elasticity), {"totals": lived.totals | {"moved": moved}})

@@ -20,15 +20,19 @@ class PriceProposalQuerySet(ScopedQuerySet):
         """Those that nobody has decided yet."""
         return self.filter(state=PriceProposal.State.WAITING)
 
-    def propose(self, openings: list[Opening], inputs: dict[int, dict], policies: dict, at: datetime) -> int:
-        """Queue surges with the discounts that belong to them; one waits per site. Returns how many are new."""
+    def propose(
+        self, openings: list[Opening], inputs: dict[int, dict], policies: dict, at: datetime
+    ) -> list["PriceProposal"]:
+        """Queue surges with the discounts that belong to them; one waits per site. Returns those that are new."""
         discounts = {each.surge_site: each for each in openings if each.kind == REROUTE}
         rows = [
             PriceProposal.of(each, discounts.get(each.site), inputs.get(each.site, {}), policies[each.policy], at)
             for each in openings
             if each.kind == SURGE
         ]
-        return len(self.bulk_create(rows, ignore_conflicts=True))
+        self.bulk_create(rows, ignore_conflicts=True)
+        new = self.waiting().filter(created_at=at, site__in=[row.site_id for row in rows])
+        return list(new.select_related("site", "policy", "neighbour"))
 
     def lapse(self, at: datetime) -> int:
         """Close those that have waited for too long."""

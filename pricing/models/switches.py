@@ -27,10 +27,8 @@ class PricingStopQuerySet(ScopedQuerySet):
 
     def stopped(self, operator: np.ndarray, at: datetime) -> np.ndarray:
         """Whether the prices of sites of these operators (ids) must not be touched at `at`."""
-        ids = list(self.in_force(at).values_list("operator", flat=True))
-        if None in ids:
-            return np.ones(len(operator), bool)
-        return np.isin(operator, ids)
+        ids = set(self.in_force(at).values_list("operator", flat=True))
+        return np.ones(len(operator), bool) if None in ids else np.isin(operator, list(ids))
 
 
 class PricingStop(models.Model):

@@ -21,6 +21,13 @@ SELECT charger_id, %(at)s, 0, price / 10000.0
 FROM unnest(%(chargers)s::bigint[], %(prices)s::bigint[]) AS begun (charger_id, price)
 ON CONFLICT (charger_id, started_at) DO NOTHING
 """
+START = """
+INSERT INTO telemetry_chargingsession (charger_id, started_at, energy_kwh, price)
+SELECT charger.id, %(at)s, 0, state.price
+FROM stations_charger charger JOIN telemetry_sitestate state ON state.site_id = charger.site_id
+WHERE charger.id = %(charger)s
+ON CONFLICT (charger_id, started_at) DO NOTHING RETURNING price
+"""
 FINISH = """
 UPDATE telemetry_chargingsession AS known SET ended_at = done.ended_at, energy_kwh = done.kwh, success = done.success
 FROM unnest(%(chargers)s::bigint[], %(started)s::timestamptz[], %(ended)s::timestamptz[], %(kwh)s::float8[],
@@ -31,6 +38,16 @@ WHERE known.charger_id = done.charger_id AND known.started_at = done.started_at
 
 class ChargingSessionQuerySet(ScopedQuerySet):
     operator_path = "charger__site__operator"
+
+    def start(self, charger_id: int, at):
+        """A session begins now at a charger, at the price that its site has now; returns that, None if it is known.
+
+        Price and session are of one statement: whoever changes the price at the same moment comes before or after.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(START, {"charger": charger_id, "at": at})
+            row = cursor.fetchone()
+        return row[0] if row else None
 
     def begin(self, charger_ids: list[int], at, prices: list[int]) -> None:
         """Sessions that begin now at chargers, at prices in ten-thousandths, which stay what they are."""
