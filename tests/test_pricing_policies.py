@@ -158,7 +158,7 @@ def test_heat_that_was_told_long_ago_or_is_between_the_thresholds_is_no_stress(r
 
 def test_an_approved_proposal_is_announced_begins_after_its_notice_and_ends_by_itself(real):
     here, near = real_pair(real)
-    boss = fleet.person("boss", "ops", real)
+    boss = fleet.person("boss", None, real)
     beat()
     surge = decisions.approve(PriceProposal.objects.get(), boss, minute(1))
     assert (surge.by, surge.applied, surge.starts_at) == (boss, False, minute(16))
@@ -290,13 +290,13 @@ def test_held_stress_heats_less_with_less_power(simulated):
     for share in ("1", "0.5"):
         here = fleet.live_site(simulated, len(warmth) + 1, latitude=30 + 5 * len(warmth))
         fleet.price_change(here, kind="limit", new_price="0.4", power_share=share, starts_at=START,
-                           ends_at=minute(60), policy=fleet.shipped("original"))  # fmt: skip
+                           ends_at=minute(60), policy=fleet.shipped("power-first"))  # fmt: skip
         interventions.stress_site(here, None, START)
         warmth.append(here)
-    for number in range(4):
+    for number in range(3):
         beat(number / 6)
     cabinets = WorldState.objects.remembered()[1]["cabinet_c"]
-    assert cabinets[:4].min() > cabinets[4:].max() + 5
+    assert cabinets[:4].max() > cabinets[4:].max() + 10, "at full power they become hot enough to trip"
 
 
 # --- in the admin ---------------------------------------------------------------------------------------------------
