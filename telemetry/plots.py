@@ -34,6 +34,7 @@ class Axis:
     high: float = 1.0
     write: str = "{:.2g}"
     logarithmic: bool = False
+    words: Sequence[tuple[float, str]] = ()  # written at these places instead of numbers
 
     def share(self, values) -> np.ndarray:
         """Where values lie between the ends, 0 to 1."""
@@ -49,9 +50,10 @@ class Axis:
         return [self.low, (self.low + self.high) / 2, self.high]
 
 
-def chart(title: str, said: str, x: Axis, y: Axis, lines: Sequence[Line]) -> str:
-    """Lines over one pair of axes, as an HTML figure; `said` is its main finding in words."""
-    inside = "".join(_grid_line(y, tick) for tick in y.ticks) + "".join(_label(x, tick) for tick in x.ticks)
+def chart(title: str, said: str, x: Axis, y: Axis, lines: Sequence[Line], behind: str = "") -> str:
+    """Lines over one pair of axes, as an HTML figure; `said` is its main finding in words, `behind` made by `area`."""
+    inside = behind + "".join(_grid_line(y, tick) for tick in y.ticks)
+    inside += "".join(_label(x, *word) for word in x.words or [(tick, x.write.format(tick)) for tick in x.ticks])
     inside += (
         f'<text x="{(_LEFT + _WIDTH - _RIGHT) / 2:.0f}" y="{_HEIGHT - 8}" text-anchor="middle">{escape(x.title)}</text>'
     )
@@ -59,20 +61,53 @@ def chart(title: str, said: str, x: Axis, y: Axis, lines: Sequence[Line]) -> str
     return _figure(title, said, inside, _HEIGHT, _table(x, y, lines), lines if len(lines) > 1 else ())
 
 
-def rows(title: str, said: str, unit: str, values: Sequence[tuple[str, float, float | None, float | None]]) -> str:
-    """A dot with its interval for each (name, value, low, high), one below the other."""
-    ends = [number for _, *numbers in values for number in numbers if number is not None]
+def area(x: Axis, y: Axis, across: tuple[float, float], up: tuple[float, float], look: str = "band") -> str:
+    """A rectangle behind the lines of a chart, between two values of each axis."""
+    (left, right), (bottom, top) = _across(x, across), _up(y, up)
+    size = f'width="{max(right - left, 0):.1f}" height="{max(bottom - top, 0):.1f}"'
+    return f'<rect class="{look}" x="{left:.1f}" y="{top:.1f}" {size}/>'
+
+
+Measured = tuple[float | None, float | None, float | None]  # a value and its interval
+
+
+def rows(
+    title: str,
+    said: str,
+    unit: str,
+    values: Sequence[tuple[str, float | None, float | None, float | None]],
+    *,
+    bands: Sequence[tuple[float, float]] = (),
+    beside: Sequence[Measured] = (),
+    names: tuple[str, str] = ("", ""),
+    write: str = "{:.2g}",
+) -> str:
+    """A dot with its interval for each (name, value, low, high), one below the other.
+
+    Where they are given: a band behind each row, and a second dot below the first; `names` tell which is which.
+    """
+    numbers = [number for _, *numbers in values for number in numbers]
+    numbers += [number for pair in (*bands, *beside) for number in pair]
+    ends = [number for number in numbers if number is not None]
     axis = Axis(unit, min([0.0, *ends]), max([*ends, 1e-9]))
-    inside = "".join(_row(axis, place, *value) for place, value in enumerate(values))
+    inside = "".join(_row_band(axis, place, *band) for place, band in enumerate(bands))
+    for place, (name, *numbers) in enumerate(values):
+        middle = _TOP + _ROW * place + 22
+        inside += f'<text x="{_LEFT_OF_ROWS}" y="{middle - 10}">{escape(name)}</text>'
+        inside += _dot(axis, middle - 3 * bool(beside), *numbers, "world")
+        inside += _dot(axis, middle + 4, *beside[place], "loaded") if beside else ""
     height = _TOP + _ROW * len(values) + 24
-    zero = _LEFT_OF_ROWS + float(axis.share(0.0)) * _ROW_WIDTH
+    zero = _along(axis, 0.0)
     inside += f'<path class="grid" d="M{zero:.1f},{_TOP} V{height - 20}"/>'
     for number, side in ((axis.low, "start"), (axis.high, "end")):
-        at = _LEFT_OF_ROWS + float(axis.share(number)) * _ROW_WIDTH
-        inside += f'<text x="{at:.0f}" y="{height - 6}" text-anchor="{side}">{number:.2g}</text>'
-    head = ("", unit, "from", "to")
-    table = [head, *((name, *(_said(number) for number in numbers)) for name, *numbers in values)]
-    return _figure(title, said, inside, height, table, ())
+        word = escape(write.format(number))
+        inside += f'<text x="{_along(axis, number):.0f}" y="{height - 6}" text-anchor="{side}">{word}</text>'
+    table = [("", unit, "from", "to"), *((name, *(_said(one) for one in numbers)) for name, *numbers in values)]
+    keys = [Line(name, [], [], look=look) for name, look in zip(names, ("world", "loaded"), strict=True)]
+    if beside:
+        pairs = zip(values, beside, strict=True)
+        table += [(f"{name}, {names[1]}", *(_said(one) for one in found)) for (name, *_), found in pairs]
+    return _figure(title, said, inside, height, table, keys if beside else ())
 
 
 def with_interval(measured: dict, decimals: int = 3) -> str:
@@ -108,16 +143,23 @@ _LEFT_OF_ROWS = 12.0
 _ROW_WIDTH = _WIDTH - _LEFT_OF_ROWS - _RIGHT
 
 
-def _row(axis: Axis, place: int, name: str, value: float, low: float | None, high: float | None) -> str:
-    middle = _TOP + _ROW * place + 22
-    at, start, end = (
-        _LEFT_OF_ROWS + float(axis.share(number)) * _ROW_WIDTH
-        for number in (value, value if low is None else low, value if high is None else high)
-    )
+def _along(axis: Axis, value: float) -> float:
+    return _LEFT_OF_ROWS + float(axis.share(value)) * _ROW_WIDTH
+
+
+def _row_band(axis: Axis, place: int, low: float, high: float) -> str:
+    left, width = _along(axis, low), _along(axis, high) - _along(axis, low)
+    top = _TOP + _ROW * place + 15
+    return f'<rect class="band" x="{left:.1f}" y="{top}" width="{width:.1f}" height="14"/>'
+
+
+def _dot(axis: Axis, middle: float, value: float | None, low: float | None, high: float | None, look: str) -> str:
+    if value is None:
+        return ""
+    at, start, end = (_along(axis, value if one is None else one) for one in (value, low, high))
     return (
-        f'<text x="{_LEFT_OF_ROWS}" y="{middle - 10}">{escape(name)}</text>'
-        f'<path class="world" d="M{start:.1f},{middle} H{end:.1f}"/>'
-        f'<circle class="world" cx="{at:.1f}" cy="{middle}" r="4"/>'
+        f'<path class="{look}" d="M{start:.1f},{middle} H{end:.1f}"/>'
+        f'<circle class="{look}" cx="{at:.1f}" cy="{middle}" r="4"/>'
     )
 
 
@@ -138,10 +180,10 @@ def _grid_line(axis: Axis, tick: float) -> str:
     )
 
 
-def _label(axis: Axis, tick: float) -> str:
-    side = {axis.ticks[0]: "start", axis.ticks[-1]: "end"}.get(tick, "middle")
-    at, word = float(_across(axis, tick)), escape(axis.write.format(tick))
-    return f'<text x="{at:.1f}" y="{_HEIGHT - _BOTTOM + 16}" text-anchor="{side}">{word}</text>'
+def _label(axis: Axis, place: float, word: str) -> str:
+    at, share = float(_across(axis, place)), float(axis.share(place))
+    side = "start" if share < 0.01 else "end" if share > 0.99 else "middle"
+    return f'<text x="{at:.1f}" y="{_HEIGHT - _BOTTOM + 16}" text-anchor="{side}">{escape(word)}</text>'
 
 
 def _drawn(line: Line, x: Axis, y: Axis) -> str:
