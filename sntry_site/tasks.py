@@ -64,9 +64,9 @@ def advance(at: datetime, seconds: float) -> tuple[Beat, int]:
     network = read_network(at)
     clock.lap("read")
     rng = np.random.default_rng([settings.TICK_SEED, int(at.timestamp() * 1000)])
-    kept, kept_fleet = WorldState.objects.remembered()
+    kept, kept_fleet, last_second = WorldState.objects.remembered_at()
     measured, memory = take_readings(network, kept, seconds, rng)
-    fleet = LiveFleet(network, kept_fleet, at)
+    fleet = LiveFleet(network, kept_fleet, at, last_second)
     fleet.reconcile()
     clock.lap("readings")
     scores = live_risk.score(at, network, measured)
@@ -127,7 +127,8 @@ def dispatch(beat: Beat, fleet: LiveFleet) -> None:
     wanted = [*wanted_before_failures(beat), *wanted_for_outages(fleet)]
     for order in open_orders(wanted, beat.network, beat.place_of, beat.at):
         beat.tell("WORK_ORDER_OPENED", beat.place_of[order.site_id], f"{order.number}: {order.title}")
-    closed = WorkOrder.objects.advance_simulated_crews(beat.at)
+    closed = WorkOrder.objects.closed_by_people_since(fleet.last_at)
+    closed += WorkOrder.objects.advance_simulated_crews(beat.at)
     WorkOrder.objects.note_found_causes(fleet.renew(closed))
     repair_chargers([(order.site_id, order.charger_id) for order in closed], beat.at)
     for order in closed:
@@ -249,6 +250,12 @@ def renew_pasts_task() -> None:
     """Make the past of every charger anew, on which ticks lay the moment; only where a forecast uses it."""
     if ModelVersion.objects.active("forecast", "charger"):
         charger_pasts.refresh(timezone.now())
+
+
+@shared_task(name="sntry_site.thin_latest")
+def thin_latest_task() -> None:
+    """Keep the half-hours that have just ended as readings."""
+    retention.thin_latest(timezone.now())
 
 
 @shared_task(name="sntry_site.retain")

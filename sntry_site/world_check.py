@@ -29,6 +29,7 @@ SELECT work_order.charger_id, extract(epoch FROM there.at - sent.at)::float8 / 3
 FROM maintenance_workorder work_order
 JOIN maintenance_workorderchange sent ON sent.order_id = work_order.id AND sent.new_state = 'en_route'
 JOIN maintenance_workorderchange there ON there.order_id = work_order.id AND there.new_state = 'in_progress'
+JOIN telemetry_chargerstate state ON state.charger_id = work_order.charger_id AND state.last_report_at IS NOT NULL
 WHERE work_order.opened_at BETWEEN %(first)s AND %(last)s AND work_order.charger_id IS NOT NULL
     AND found_cause = ANY(%(causes)s)
     AND (%(parts)s OR (position('parts' IN there.note) = 0 AND found_cause <> 'comms_backhaul'))

@@ -13,6 +13,7 @@ from stations.arrays import fetch_arrays
 
 from .model_registry import schema_hash
 from .models import PastOfChargers
+from .models.status import FAULT_STATES
 from .observed_history import CHARGERS, KIND_PARAMETERS, QUERY_CHARGERS, read_observed_of
 from .risk.charger_features import CHARGER_FEATURES, FeatureMaker
 from .risk.observed import FAULT
@@ -50,7 +51,7 @@ def refresh(at: datetime) -> int:
     """Make the past of every charger anew and keep it; returns how many there are."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
-        every = fetch_arrays(cursor, QUERY_CHARGERS, CHARGERS, KIND_PARAMETERS | {"operators": None})
+        every = fetch_arrays(cursor, QUERY_CHARGERS, CHARGERS, KIND_PARAMETERS | {"operators": None, "sites": None})
         rows = _made(cursor, every, at)
     _keep(rows, at)
     return len(rows)
@@ -83,8 +84,8 @@ def _renewed(known: np.ndarray, chargers: np.ndarray, due: np.ndarray, at: datet
     """The kept past with the rows of the sites of `due` made anew."""
     sites = np.unique(chargers["site"][due])
     with connection.cursor() as cursor:
-        query = QUERY_CHARGERS.replace("ORDER BY", "AND site.id = ANY(%(sites)s) ORDER BY")
-        those = fetch_arrays(cursor, query, CHARGERS, KIND_PARAMETERS | {"operators": None, "sites": sites.tolist()})
+        wanted = KIND_PARAMETERS | {"operators": None, "sites": sites.tolist()}
+        those = fetch_arrays(cursor, QUERY_CHARGERS, CHARGERS, wanted)
         rows = _made(cursor, those, at)
     rows = np.concatenate([known[~np.isin(known["charger"], rows["charger"])], rows])
     rows = rows[np.argsort(rows["charger"])]
@@ -97,9 +98,10 @@ def _made(cursor, chargers: np.ndarray, at: datetime) -> np.ndarray:
     if not len(chargers):
         return rows
     history = read_observed_of(cursor, chargers, at - LOOK_BACK, at + timedelta(seconds=1))
-    maker, second = FeatureMaker(history.observed), int(at.timestamp())
-    rows["charger"], rows["features"] = history.charger_ids, maker.at(second)
-    rows["down"] = maker.states(second) == FAULT
+    rows["charger"], rows["features"] = history.charger_ids, FeatureMaker(history.observed).at(int(at.timestamp()))
+    # As live_risk reads it: the log may begin after a charger that has been out of order ever since.
+    cursor.execute("SELECT charger_id FROM telemetry_chargerstate WHERE status = ANY(%s)", [list(FAULT_STATES)])
+    rows["down"] = np.isin(history.charger_ids, [charger for (charger,) in cursor.fetchall()])
     return rows[np.argsort(rows["charger"])]
 
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, F, Q, Sum
 from django.utils import timezone
 
 from stations.admin_display import moment
@@ -10,8 +10,10 @@ from stations.admin_display import moment
 from . import charger_pasts, kept_forecasts
 from .models import ChargerRisk, ModelVersion, Outage
 from .risk import drift
+from .risk.charger_features import CHARGER_FEATURES
 
-LABEL_DELAY = timedelta(hours=24, minutes=30)  # the horizon, and half an hour until an outage counts
+COUNTS_FROM = timedelta(minutes=30)  # that an outage must last
+LABEL_DELAY = timedelta(hours=24) + COUNTS_FROM  # the horizon, and until an outage counts
 LOOKS = {"steady": ("available", "●"), "watch": ("watch", "◆"), "act": ("critical", "▲"), "unknown": ("offline", "○")}
 _ORDER = list(LOOKS)
 
@@ -23,7 +25,8 @@ def context() -> dict:
     kept = kept_forecasts.context(timezone.now())
     if model is None or not model.metrics.get("reference"):
         return {"drift_model": model, "rows": [], **kept}
-    rows = drift.drift(model.metrics["reference"], features) if len(features) else []
+    is_same = list(model.features) == list(CHARGER_FEATURES)  # else columns of another version would be compared
+    rows = drift.drift(model.metrics["reference"], features) if len(features) and is_same else []
     rows.sort(key=lambda row: -(row["psi"] or 0))
     return {
         **kept,
@@ -45,7 +48,8 @@ def _observed() -> dict | None:
     )
     if not known["working"]:
         return None
-    begun = Outage.objects.filter(started_at__gt=now - LABEL_DELAY, started_at__lte=now - timedelta(minutes=30))
-    failed = begun.filter(charger__forecast__isnull=False).values("charger").distinct().count()
+    begun = Outage.objects.filter(started_at__gt=now - LABEL_DELAY, started_at__lte=now - COUNTS_FROM)
+    long = begun.filter(Q(ended_at=None) | Q(ended_at__gte=F("started_at") + COUNTS_FROM))  # as the target has it
+    failed = long.filter(charger__forecast__isnull=False).values("charger").distinct().count()
     share, risk = failed / known["all"], known["expected"] / known["working"]
     return {"share": 100 * share, "risk": 100 * risk, "chargers": known["all"]}

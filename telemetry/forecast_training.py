@@ -7,7 +7,7 @@ import numpy as np
 from django.conf import settings
 from django.db.models import Max, Min
 
-from . import model_registry, promotion
+from . import charger_pasts, model_registry, promotion
 from .models import ModelVersion, Reading, StatusReport
 from .observed_history import read_observed
 from .observed_sites import read_sites, sites_with_readings_only
@@ -93,6 +93,8 @@ def train_forecast(
         data_hash=data_hash(rows),
         thresholds={name: getattr(settings, f"RISK_{name}") for name in ("WATCH", "DISPATCH", "CRITICAL", "TOAST")},
     )
+    if level == "charger":
+        charger_pasts.refresh(at)  # so that the first tick that it scores need not make all of them
     promoted = _put_to_the_gate(version, forecast, report, rows, cut, at)
     progress(10, 10, "promoted" if promoted else f"not promoted: {version.reason}")
     return version, promoted
@@ -101,21 +103,22 @@ def train_forecast(
 def learnable_range(at: datetime) -> tuple[datetime, datetime]:
     """From when to when chargers were observed: until the last reading that no tick made, because people stress those.
 
-    Raises NothingToLearn where there are no status reports or no readings.
+    Where some operators are simulated, until the last of theirs, whatever others have imported since. Raises
+    NothingToLearn where there are no status reports or no readings.
     """
     reports = StatusReport.objects.aggregate(first=Min("reported_at"))["first"]
-    readings = _measured()["last"]
+    readings = _measured(site__operator__is_simulated=True)["last"] or _measured()["last"]
     if reports is None or readings is None:
         raise NothingToLearn(
             "There is nothing to forecast chargers from: import status reports (manage.py import_status) and readings."
         )
-    end = min(readings + timedelta(minutes=30), at)
+    end = min(readings, at)
     return max(reports, end - LONGEST), end
 
 
-def _measured() -> dict[str, datetime | None]:
-    """The first and the last reading that no tick made."""
-    return Reading.objects.filter(from_ticks=False).aggregate(first=Min("at"), last=Max("at"))
+def _measured(**of) -> dict[str, datetime | None]:
+    """The first and the last reading that no tick made, `of` some sites."""
+    return Reading.objects.filter(from_ticks=False, **of).aggregate(first=Min("at"), last=Max("at"))
 
 
 def _rows(level: str, at: datetime, progress=lambda done, total, message: None) -> tuple[Rows, Rows | None]:

@@ -9,8 +9,9 @@ from django.db import connection
 from stations.arrays import fetch_arrays
 from stations.models.places import ChargerType, LocationType
 
-from .models import ChargingSession, SoftEvents, StatusReport, Weather
+from .models import ChargingSession, SoftEvents, StatusReport
 from .network import local_time
+from .observed_history import WET
 from .simulation import chargers, fleet_memory
 from .simulation.causes import NAMES
 from .simulation.fleet import Around, Fleet, Happened, told_codes
@@ -25,7 +26,6 @@ WORLD_SEED = 7  # of the chargers' hidden facts; the demo's history is of the sa
 HALF_HOUR = 1800
 _USUAL_TURNOVER = 0.35  # as in `chargers`: the share of its time that a port of average busyness is taken
 _KINDS = np.array([0, *(CHARGER_TYPES.index(kind) if kind in CHARGER_TYPES else 0 for kind in ChargerType.values)])
-_WET = (Weather.LIGHT_RAIN, Weather.HEAVY_RAIN)
 _CHARGERS = """
 SELECT charger.id, charger.site_id FROM stations_charger charger
 JOIN stations_site site ON site.id = charger.site_id
@@ -37,7 +37,7 @@ SELECT charger_id, status = 'UNAVAILABLE' FROM telemetry_chargerstate
 WHERE status IN ('FAULTED', 'OFFLINE', 'UNAVAILABLE')
 """
 _IN_USE = """
-SELECT charger_id, extract(epoch FROM since)::bigint FROM telemetry_chargerstate
+SELECT charger_id, floor(extract(epoch FROM since))::bigint FROM telemetry_chargerstate
 WHERE status IN ('PREPARING', 'CHARGING') AND since IS NOT NULL ORDER BY charger_id
 """
 _known: dict[bytes, tuple] = {}  # by what the sites are: their chargers, read once and not at every tick
@@ -46,8 +46,10 @@ _known: dict[bytes, tuple] = {}  # by what the sites are: their chargers, read o
 class LiveFleet:
     """The simulated chargers during one beat: `ids` and, for each, its `place` in the network's arrays."""
 
-    def __init__(self, network: np.ndarray, kept: np.ndarray, at: datetime):
+    def __init__(self, network: np.ndarray, kept: np.ndarray, at: datetime, last_second: int | None = None):
+        """`kept` is the chargers' memory, of the beat at `last_second` (None: of now)."""
         self.network, self.at, self.second = network, at, int(at.timestamp())
+        self.last_second = last_second or self.second
         self.ids, self.sites, facts = _chargers(network, self.second)
         memory = fleet_memory.recalled(kept, self.ids, facts, self.second // 86_400)
         self.fleet = Fleet(facts, memory, SCENARIO, WORLD_SEED)
@@ -58,6 +60,11 @@ class LiveFleet:
     def memory(self) -> np.ndarray:
         """What is remembered of each charger; nothing that scores may look at it."""
         return self.fleet.memory
+
+    @property
+    def last_at(self) -> datetime:
+        """When the slot of the last beat began."""
+        return datetime.fromtimestamp(self.last_second, UTC)
 
     def rows(self, charger_ids) -> np.ndarray:
         """Places of chargers in the arrays here; those that are not simulated are left out."""
@@ -103,7 +110,7 @@ class LiveFleet:
             hour=local.hour,
             weekday=local.weekday(),
             ambient_c=(measured.temperature_f[sites] - 32) / 1.8,
-            is_wet=np.isin(self.network["weather"][sites], _WET),
+            is_wet=np.isin(self.network["weather"][sites], WET),
             wanted=measured.wanted[sites],
             is_held=self.network["stressed"][sites],
             speed=measured.speed[sites],
@@ -162,21 +169,15 @@ class LiveFleet:
         return code[cause >= 0].tolist()
 
     def _record_soft_events(self) -> None:
-        """Counts of a half-hour are told at its end."""
-        if self.second % HALF_HOUR < HALF_HOUR - 10:
+        """Counts of a half-hour are told with the first beat after it, whichever beats were missed."""
+        begun = self.last_second // HALF_HOUR * HALF_HOUR
+        if self.second < begun + HALF_HOUR:
             return
         events = self.memory["events"]
         told = np.flatnonzero(events.any(axis=1))
-        begin = np.full(len(told), self.second - self.second % HALF_HOUR, "M8[s]")
+        begin = np.full(len(told), begun, "M8[s]")
         SoftEvents.objects.record(self.ids[told], begin, events[told].T.astype(int))
         events[:] = 0
-
-    def hottest(self) -> np.ndarray:
-        """°C in the hottest cabinet of each site of the network; NaN where there is none."""
-        heat = np.full(len(self.network), np.nan)
-        if len(self.ids):
-            heat[self.sites] = np.maximum.reduceat(self.memory["cabinet_c"], self.fleet.chargers.first)
-        return heat
 
 
 def _chargers(network: np.ndarray, second: int) -> tuple[np.ndarray, np.ndarray, chargers.Chargers]:

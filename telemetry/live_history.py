@@ -19,7 +19,7 @@ SELECT site.id, half.at, half.total, greatest(half.total - half.occupied - half.
        coalesce(usual.weather, 0), coalesce(usual.gas_price, 0)::numeric(6, 3),
        coalesce(usual.traffic_index, 1), 0, true
 FROM (
-    SELECT site_id, date_bin('30 minutes', at, '2000-01-01Z') AS at,
+    SELECT site_id, date_bin('30 minutes', at, '2000-01-01Z') + interval '30 minutes' AS at,
            round(avg(ports_available + ports_occupied + ports_out_of_service))::smallint AS total,
            round(avg(ports_occupied))::smallint AS occupied,
            round(avg(ports_out_of_service))::smallint AS out_of_service,
@@ -30,8 +30,8 @@ FROM (
 ) half
 JOIN stations_site site ON site.id = half.site_id
 LEFT JOIN telemetry_climatology usual ON usual.site_id = site.id
-    AND usual.month = extract(month FROM half.at AT TIME ZONE %(zone)s)
-    AND usual.hour = extract(hour FROM half.at AT TIME ZONE %(zone)s)
+    AND usual.month = extract(month FROM (half.at - interval '1 second') AT TIME ZONE %(zone)s)
+    AND usual.hour = extract(hour FROM (half.at - interval '1 second') AT TIME ZONE %(zone)s)
 ON CONFLICT (site_id, at) DO NOTHING
 """
 
@@ -53,7 +53,11 @@ def ensure_partition(day: date) -> None:
 
 def thin(day: date, zone: str) -> int:
     """Keep the half-hourly means of `day` as readings, and return how many rows that added."""
-    start, end = _bounds(day)
+    return thin_between(*_bounds(day), zone)
+
+
+def thin_between(start: datetime, end: datetime, zone: str) -> int:
+    """The same for the half-hours from `start` until `end`; a reading carries the end of its half-hour."""
     with connection.cursor() as cursor:
         cursor.execute(_THIN, {"start": start, "end": end, "zone": zone})
         return cursor.rowcount

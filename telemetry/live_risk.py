@@ -15,6 +15,7 @@ from .live_causes import Now
 from .models import ModelVersion
 from .models.status import FAULT_STATES
 from .network import live_features
+from .observed_history import WET
 from .risk.charger_features import CHARGER_FEATURES, with_moment
 from .risk.observed import FAULT, PLANNED, UP
 
@@ -140,7 +141,7 @@ def _features(chargers: np.ndarray, at: datetime, network: np.ndarray, measured)
     for name, values in (
         ("site_load", measured.utilization),
         ("ambient_c", (measured.temperature_f - 32) / 1.8),
-        ("is_wet", (network["precipitation_mm"] > 0).astype("f8")),
+        ("is_wet", np.isin(network["weather"], WET).astype("f8")),
     ):
         now[name] = np.where(is_live, values[place], nothing) if len(network) else nothing
     return with_moment(past, int(at.timestamp()), now, chargers["heat_age_hours"])

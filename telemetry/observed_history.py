@@ -17,7 +17,7 @@ from .risk.observed import FAULT, PLANNED, UP, Log, Observed
 ONE_READ = timedelta(days=31)  # columns come as one row, which PostgreSQL limits to a gigabyte
 KINDS = (ChargerType.DC_FAST, ChargerType.HYPER_FAST, ChargerType.LEVEL_2)  # as observed.Observed.kind counts them
 KIND_PARAMETERS = {"kinds": [kind.value for kind in KINDS]}
-_WET = (Weather.LIGHT_RAIN, Weather.HEAVY_RAIN)
+WET = (Weather.LIGHT_RAIN, Weather.HEAVY_RAIN)
 
 QUERY_CHARGERS = """
 SELECT charger.id, charger.site_id, site.operator_id,
@@ -25,6 +25,7 @@ SELECT charger.id, charger.site_id, site.operator_id,
     CASE WHEN charger.power_kw > 0 THEN charger.power_kw ELSE site.power_kw END
 FROM stations_charger charger JOIN stations_site site ON site.id = charger.site_id
 WHERE (%(operators)s::bigint[] IS NULL OR site.operator_id = ANY(%(operators)s))
+    AND (%(sites)s::bigint[] IS NULL OR site.id = ANY(%(sites)s))
 ORDER BY charger.site_id, charger.id
 """
 CHARGERS = [("charger", "i8"), ("site", "i8"), ("operator", "i8"), ("kind", "i4"), ("power_kw", "f8")]
@@ -73,7 +74,7 @@ def read_observed(
     """What the chargers of `operators` (ids; None: all) told in [start, end); tables are read month by month."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
-        parameters = KIND_PARAMETERS | {"operators": None if operators is None else list(operators)}
+        parameters = KIND_PARAMETERS | {"operators": None if operators is None else list(operators), "sites": None}
         chargers = fetch_arrays(cursor, QUERY_CHARGERS, CHARGERS, parameters)
         return _history(cursor, chargers, start, end, progress)
 
@@ -108,7 +109,7 @@ def _read(cursor, query: str, dtype, ids: np.ndarray, start: datetime, end: date
             "until": end,
             "owners": ids.tolist(),
             "faults": list(FAULT_STATES),
-            "wet": [int(weather) for weather in _WET],
+            "wet": [int(weather) for weather in WET],
         }
         pieces.append(fetch_arrays(cursor, query, dtype, parameters))
         start += ONE_READ

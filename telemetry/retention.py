@@ -13,6 +13,15 @@ from .models.ticks import slot_of
 TICKS_KEPT = timedelta(days=30)
 
 
+LATEST = timedelta(hours=2)  # of half-hours that are thinned again, in case a turn was missed
+
+
+def thin_latest(at: datetime) -> int:
+    """Keep the half-hours that have just ended, because forecasts look at the last day of readings."""
+    end = at.replace(minute=at.minute // 30 * 30, second=0, microsecond=0)
+    return live_history.thin_between(end - LATEST, end, settings.DATA_TIME_ZONE)
+
+
 def retain(at: datetime) -> dict[str, int]:
     """Keep half-hours of the days gone by, drop what is older than its keeping time; returns how much of each."""
     today = at.astimezone(UTC).date()

@@ -21,6 +21,7 @@ from telemetry.models import (
     Tick,
     WorldState,
 )
+from telemetry.models.ticks import slot_of
 from telemetry.simulation import causes
 
 from . import fleet
@@ -187,14 +188,31 @@ def test_a_stressed_site_heats_trips_and_cools_when_healed(here):
     assert not memory["is_trip"].any()
 
 
-def test_soft_events_of_a_half_hour_are_told_at_its_end(here):
+def test_what_a_person_says_of_a_charger_cuts_its_session_and_lasts(here):
+    beat(0)
+    busy = here.chargers.order_by("pk").first()
+    sites, memory = WorldState.objects.remembered()
+    row = memory["charger"].tolist().index(busy.pk)
+    memory["session_from"][row], memory["session_until"][row] = START.timestamp(), START.timestamp() + 900
+    memory["kilowatts"][row] = 50
+    WorldState.objects.remember(sites, memory, slot_of(START))
+    ChargingSession.objects.create(charger=busy, started_at=START)
+    StatusReport.objects.record([busy.pk], [START + timedelta(seconds=5)], ["UNAVAILABLE"])
+    beat(1)
+    session = ChargingSession.objects.get(charger=busy)
+    assert (session.success, session.ended_at) == (False, START + timedelta(seconds=10))
+    beat(4 * 360)  # four hours later nobody has said otherwise
+    assert ChargerState.objects.get(charger=busy).status == "UNAVAILABLE"
+
+
+def test_soft_events_of_a_half_hour_are_told_with_the_first_beat_after_it(here):
     beat(0)
     sites, memory = WorldState.objects.remembered()
     memory["events"][2] = [3, 0, 1, 0, 2]
-    WorldState.objects.remember(sites, memory, 0)
+    WorldState.objects.remember(sites, memory, slot_of(START))
     beat(178)
     assert not SoftEvents.objects.exists()
-    beat(179)
+    beat(183)  # those between were missed
     told = SoftEvents.objects.get(charger=here.chargers.order_by("pk")[2])
     assert told.at == START
     assert (told.missed_heartbeats, told.power_dips, told.retries) >= (3, 1, 2)

@@ -304,12 +304,38 @@ def test_half_hours_are_the_means_of_their_ticks(operator, settings):
     tick_reading(here, 1800)
     assert retention.retain(START + timedelta(days=1))["readings_kept"] == 2
     first, second = here.readings.order_by("at")
-    assert (first.at, second.at) == (START, START + timedelta(minutes=30))
+    assert (first.at, second.at) == (START + timedelta(minutes=30), START + timedelta(hours=1))
     assert (first.utilization, first.wait_minutes, first.temperature_f) == (0.75, 10, 80)
     assert first.price == Decimal("0.5500")
     assert first.ports_total == first.ports_available + first.ports_occupied + first.ports_out_of_service == 4
     assert (second.utilization, second.ports_occupied, second.get_status_display()) == (0.5, 2, "operational")
     assert (first.traffic_index, first.get_weather_display(), first.from_ticks) == (8.5, "light_rain", True)
+
+
+def test_the_half_hour_that_has_ended_is_a_reading_at_once_because_forecasts_look_at_it(operator):
+    here = fleet.live_site(operator, 1)
+    live_history.ensure_partition(START.date())
+    for second in (0, 1790, 1800):
+        tick_reading(here, second)
+    assert retention.thin_latest(START + timedelta(minutes=31)) == 1
+    assert retention.thin_latest(START + timedelta(minutes=40)) == 0
+    assert here.readings.get().at == START + timedelta(minutes=30)
+
+
+def test_an_order_that_a_person_closes_repairs_as_one_that_the_crew_closes_and_keeps_what_was_found(operator):
+    here = fleet.live_site(operator, 1)
+    charger, person = here.chargers.first(), fleet.person("fixer", is_superuser=True)
+    beat(0)
+    StatusReport.objects.record([charger.pk], [START + timedelta(seconds=5)], ["FAULTED"], error_codes=["OtherError"])
+    beat(1)
+    order = WorkOrder.objects.open().get(charger=charger)
+    WorkOrder.objects.filter(pk=order.pk).update(found_cause="vandal_impact")
+    WorkOrder.objects.move([order.pk], "closed", START + timedelta(seconds=15), by=person)
+    beat(2)
+    assert ChargerState.objects.get(charger=charger).status == "AVAILABLE"
+    assert not WorkOrder.objects.open().filter(charger=charger).exists()
+    order.refresh_from_db()
+    assert order.found_cause == "vandal_impact"
 
 
 def test_days_are_dropped_when_their_time_is_over(operator, settings):

@@ -141,15 +141,22 @@ class WorkOrderQuerySet(ScopedQuerySet):
         return np.array(charger, "i8"), np.array(seconds, "i8"), np.array(cause, "U20")
 
     def note_found_causes(self, causes: dict[int, str]) -> None:
-        """Write down what was found, by order."""
+        """Write down what was found, by order, where nobody has."""
         if not causes:
             return
         with connection.cursor() as cursor:
             cursor.execute(
                 "UPDATE maintenance_workorder SET found_cause = found.cause"
-                " FROM unnest(%s::bigint[], %s::text[]) AS found (id, cause) WHERE maintenance_workorder.id = found.id",
+                " FROM unnest(%s::bigint[], %s::text[]) AS found (id, cause) WHERE maintenance_workorder.id = found.id"
+                " AND found_cause = ''",
                 [list(causes), list(causes.values())],
             )
+
+    def closed_by_people_since(self, moment: datetime) -> list["WorkOrder"]:
+        """Orders of simulated operators that somebody closed by hand since `moment`: the repair is theirs, too."""
+        by_hand = WorkOrderChange.objects.filter(new_state=WorkOrder.State.CLOSED, at__gte=moment, by__isnull=False)
+        closed = self.filter(site__operator__is_simulated=True, closed_at__gte=moment, pk__in=by_hand.values("order"))
+        return list(closed.order_by("pk"))
 
     def advance_simulated_crews(self, at: datetime) -> list["WorkOrder"]:
         """Move the orders of simulated operators on by a crew that needs a minute or two a step; returns those closed.

@@ -48,7 +48,7 @@ class ReadingQuerySet(ScopedQuerySet):
 
 
 class Reading(models.Model):
-    """A site's measured half-hour that starts at `at`."""
+    """A site's measured half-hour that ended at `at`."""
 
     # No constraint in the database: it makes COPY five times slower, and a site with readings is never deleted.
     site = models.ForeignKey(

@@ -46,7 +46,7 @@ class ChargerRiskQuerySet(ScopedQuerySet):
 
 
 class ChargerRisk(models.Model):
-    """A charger's risk now. Written by `telemetry.live_risk.write_charger_risks` alone."""
+    """A charger's risk now. Written by `telemetry.live_risk` alone."""
 
     charger = models.OneToOneField("stations.Charger", models.CASCADE, primary_key=True, related_name="forecast")
     at = models.DateTimeField()

@@ -110,10 +110,15 @@ class SiteOverride(models.Model):
 class WorldStateQuerySet(models.QuerySet):
     def remembered(self, shard: int = 0) -> tuple[Memory, np.ndarray]:
         """What the world remembered of sites and of chargers after its last step; nothing at first."""
+        return self.remembered_at(shard)[:2]
+
+    def remembered_at(self, shard: int = 0) -> tuple[Memory, np.ndarray, int | None]:
+        """The same, and the second since 1970 at which the slot of that step began; None before the first."""
         with connection.cursor() as cursor:
-            cursor.execute("SELECT blob, fleet FROM telemetry_worldstate WHERE shard = %s", [shard])
-            sites, fleet = cursor.fetchone() or (b"", b"")
-        return Memory.from_bytes(bytes(sites)), fleet_memory.from_bytes(bytes(fleet))
+            cursor.execute("SELECT blob, fleet, slot FROM telemetry_worldstate WHERE shard = %s", [shard])
+            sites, fleet, slot = cursor.fetchone() or (b"", b"", None)
+        second = None if slot is None else slot * SLOT_SECONDS
+        return Memory.from_bytes(bytes(sites)), fleet_memory.from_bytes(bytes(fleet)), second
 
     def remember(self, memory: Memory, fleet: np.ndarray, slot: int, shard: int = 0) -> None:
         """Keep both for the next step."""

@@ -57,7 +57,7 @@ WORDS = {
     "site_load_24h": "site {:.0%} in use over 24 h",
     "ambient_c": "{:.0f} °C outside",
     "is_wet": "rain",
-    "hour": "hour {:.0f}",
+    "hour": "hour {:.0f} UTC",
     "kind": "kind of charger",
     "power_kw": "{:.0f} kW charger",
 }  # fmt: skip
@@ -133,9 +133,10 @@ class FeatureMaker(OutagePast):
         until = readings.count_until(site, second)
         last = np.where(until > readings.first_of(site), until - 1, -1)
         day = readings.count_until(site, second - 24 * 3600)
+        load, mean = readings.at("load", last, 0.3), (self._load[until] - self._load[day]) / np.maximum(until - day, 1)
         return {
-            "site_load": readings.at("load", last, 0.3),
-            "site_load_24h": (self._load[until] - self._load[day]) / np.maximum(until - day, 1),
+            "site_load": load,
+            "site_load_24h": np.where(until > day, mean, load),
             "ambient_c": readings.at("ambient_c", last, 20.0),
             "is_wet": readings.at("is_wet", last, False),
         }

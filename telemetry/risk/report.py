@@ -76,9 +76,8 @@ def evaluate(
     progress(len(MODELS) + 1, len(MODELS) + 3, "what it looks at")
     report["importance"] = importance(fitted[MAIN], test, seed)
     progress(len(MODELS) + 2, len(MODELS) + 3, "other times and other sites")
-    report["folds"] = [
-        _fold(rows, *masks, horizon_hours, seed) for masks in rolling_origins(rows.second, horizon_hours)
-    ]
+    folds = (_fold(rows, *masks, horizon_hours, seed) for masks in rolling_origins(rows.second, horizon_hours))
+    report["folds"] = [fold for fold in folds if fold]
     report["unseen_sites"] = unseen_sites(rows, cut, horizon_hours, seed)
     if oracle is not None and np.isfinite(oracle[cut.test]).any():
         report["oracle"] = _beside_oracle(raws[MAIN], oracle[cut.test], test, weights)
@@ -125,16 +124,20 @@ def importance(forecast: Forecast, test: Rows, seed: int = 0) -> list[dict]:
 
 
 def unseen_sites(rows: Rows, cut: Split, horizon_hours: float, seed: int = 0) -> dict:
-    """The main model on sites that it was not fitted on, at times that it was not fitted on."""
+    """The main model on sites and at times that it was not fitted on; empty where there are too few sites."""
     group, test = rows.site % _FOLD_GROUPS, np.flatnonzero(cut.test)
     score = np.full(len(test), np.nan)
     for number in range(_FOLD_GROUPS):
         others = Split(cut.train & (group != number), cut.calibration & (group != number), cut.test)
         here = group[test] == number
-        if here.any():
+        known = rows.y[others.train]
+        if here.any() and 0 < known.sum() < len(known):
             forecast = fit(MAIN, rows, others, horizon_hours, seed, calibrated=False)
             score[here] = forecast.raw(rows.features[test[here]])
+    test, score = test[np.isfinite(score)], score[np.isfinite(score)]
     y = rows.y[test]
+    if not y.any():
+        return {}
     weights = site_weights(rows.site[test], seed=seed)
     persistence = fit(BASELINE, rows, cut, horizon_hours, seed, calibrated=False).raw(rows.features[test])
     return {
@@ -175,7 +178,10 @@ def _line(name: str, raw, risk, reference, test: Rows, weights) -> dict:
 
 
 def _fold(rows: Rows, train: np.ndarray, test: np.ndarray, horizon_hours: float, seed: int) -> dict:
+    """Empty where there is nothing to learn from, or to measure by: the other folds still say something."""
     cut, block = Split(train, np.zeros_like(train), test), rows.where(test)
+    if not (0 < rows.y[train].sum() < train.sum() and block.y.any()):
+        return {}
     span = _span(block.second)
     line = {"from": span[0], "to": span[1], "rows": len(block), "prevalence": float(block.y.mean())}
     for name in (MAIN, BASELINE):

@@ -90,7 +90,9 @@ class Fleet:
         come_back(m, stopped)
         m["down"][stopped] = np.where(is_service[stopped], UPKEEP, UNKNOWN)
         m["gives_up_at"][stopped] = at
-        m["fixed_at"][stopped] = is_service[stopped] * int(at + 3600 * self.scenario.repair.upkeep_hours)
+        # A service that history left open ends; what a person says lasts until a person says otherwise.
+        left_open = is_service[stopped] & np.isnan(m["cabinet_c"][stopped])
+        m["fixed_at"][stopped] = left_open * int(at + 3600 * self.scenario.repair.upkeep_hours)
 
     def take_over(self, rows: np.ndarray, begun: np.ndarray, at: int) -> None:
         """Cars have charged at the chargers `rows`, which nobody has looked at yet, since the seconds `begun`.
@@ -126,7 +128,8 @@ class Fleet:
     def waits_for_somebody(self, at: int) -> np.ndarray:
         """True for chargers that do not work and that nothing done from afar will bring back."""
         m = self.memory
-        return (m["down"] != UP) & ~m["is_silent"] & (m["fixed_at"] == 0) & (m["gives_up_at"] <= at)
+        is_broken = (m["down"] != UP) & (m["down"] != UPKEEP) & ~m["is_silent"]
+        return is_broken & (m["fixed_at"] == 0) & (m["gives_up_at"] <= at)
 
     def _turn(self, around: Around, seconds: float) -> tuple[np.ndarray, np.ndarray]:
         """The chargers that age at this tick, whole sites, and by how many hours."""
@@ -152,7 +155,8 @@ class Fleet:
         m["signal"][rows] = keep * m["signal"][rows] + np.sqrt(1 - keep**2) * rng.standard_normal(len(rows))
         dry = m["moisture"][rows] * np.exp(-hours / MOISTURE_HOURS)
         m["moisture"][rows] = np.where(around.is_wet[site], 1.0, dry)
-        expected = precursors.expected(m["trouble"][rows], m["signal"][rows]) * (hours / 0.5) * works
+        real_hours = hours / around.speed[site]  # because back offices count by the clock, however fast a site ages
+        expected = precursors.expected(m["trouble"][rows], m["signal"][rows]) * (real_hours / 0.5) * works
         m["events"][rows] = np.minimum(m["events"][rows] + rng.poisson(expected).T, 250)
 
     def _meet(self, around: Around) -> None:
@@ -257,6 +261,7 @@ class Fleet:
 
     def _end_sessions(self, around: Around, happened: Happened) -> None:
         m = self.memory
+        self._cut_sessions(np.flatnonzero(~self.seems_up), around, happened)  # somebody else says that they are out
         done = np.flatnonzero((m["session_from"] > 0) & (m["session_until"] <= around.at))
         failed = m["is_failing"][done]
         m["failed_starts"][done] += failed & m["is_silent"][done]

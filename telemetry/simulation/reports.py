@@ -10,7 +10,7 @@ from .world import World
 
 _CODES, _VENDOR_CODES = column("error_code"), column("vendor_code")
 VAGUE_SHARE = 0.15  # of faults that come as InternalError and no vendor code (assumption)
-_DUPLICATES, _LATE, _RESET_CLOCKS, _BOOT_FAULTS = 0.01, 0.02, 0.0002, 0.05  # shares of reports, returns (assumptions)
+_DUPLICATES, _LATE, _RESET_CLOCKS, _BOOT_FAULTS = 0.01, 0.02, 0.0002, 0.005  # shares of reports (assumptions)
 _BOOT_SECONDS, _LATEST_ROWS = 40, 500
 
 
@@ -50,11 +50,11 @@ def is_vague(charger: np.ndarray, minute: np.ndarray, seed: int) -> np.ndarray:
 def with_dirt(reports: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
     """The reports as a real network sends them: some twice, some late and so out of order, some dated 1970.
 
-    Some chargers that come back say FAULTED with NoError while they boot, and AVAILABLE half a minute later.
+    Some chargers that become available say FAULTED with NoError while they boot, and AVAILABLE half a minute later.
     """
     rng = Streams(seed).generator("failures", "dirt", _first_day(reports))
     rows = {name: values.copy() for name, values in reports.items()}
-    boots = (rows["status"] == AVAILABLE) & (rng.random(len(rows["status"])) < _BOOT_FAULTS * 0.1)
+    boots = (rows["status"] == AVAILABLE) & (rng.random(len(rows["status"])) < _BOOT_FAULTS)
     boot = {name: values[boots] for name, values in rows.items()}
     boot |= {"status": np.full(boots.sum(), float(FAULTED)), "code": np.full(boots.sum(), "NoError")}
     rows["minute"][boots] += _BOOT_SECONDS / 60

@@ -136,8 +136,8 @@ def show(report: dict) -> None:
             f"The oracle, on {best['rows']:,} of these rows: {_with_interval(best['average_precision'])}, AUC "
             f"{best['auc']:.3f}; the main model has {_with_interval(best['share'])} of its average precision."
         )
-    unseen = report["unseen_sites"]
-    console.print(f"On sites not seen before: {_with_interval(unseen['average_precision'])}.")
+    if unseen := report["unseen_sites"]:
+        console.print(f"On sites not seen before: {_with_interval(unseen['average_precision'])}.")
     console.print(report["verdict"])
 
 
