@@ -120,17 +120,22 @@ def note_surges_and_risks(beat: Beat) -> None:
 
 
 def dispatch(beat: Beat, fleet: LiveFleet) -> None:
-    """Open an order for each site above the threshold and each charger that somebody has to repair; move crews on.
+    """Move crews on, then open an order for each site above the threshold and each charger that somebody has to repair.
 
     A charger that does not work waits first for what is tried from afar.
     """
+    finish_orders(beat, fleet)
     wanted = [*wanted_before_failures(beat), *wanted_for_outages(fleet)]
     for order in open_orders(wanted, beat.network, beat.place_of, beat.at):
         beat.tell("WORK_ORDER_OPENED", beat.place_of[order.site_id], f"{order.number}: {order.title}")
-    closed = WorkOrder.objects.closed_by_people_since(fleet.last_at)
-    closed += WorkOrder.objects.advance_simulated_crews(beat.at)
-    WorkOrder.objects.note_found_causes(fleet.renew(closed))
-    repair_chargers([(order.site_id, order.charger_id) for order in closed], beat.at)
+
+
+def finish_orders(beat: Beat, fleet: LiveFleet) -> None:
+    """What simulated crews finish now, and people have finished since the last beat, is repaired."""
+    by_people = WorkOrder.objects.closed_by_people_since(fleet.last_at)
+    closed = WorkOrder.objects.advance_simulated_crews(beat.at)
+    WorkOrder.objects.note_found_causes(fleet.renew([*by_people, *closed]))
+    repair_chargers([(order.site_id, order.charger_id) for order in (*by_people, *closed)], beat.at)
     for order in closed:
         if order.site_id in beat.place_of:
             beat.tell("WORK_ORDER_CLOSED", beat.place_of[order.site_id], f"{order.number}: {order.title}")

@@ -27,9 +27,9 @@ FIRST_DAY = 20_270  # of the history, in July
 
 
 def learnt() -> Scorer:
-    """A forecast that has learnt from ten weeks of a world of 120 sites."""
-    world = World(network(120, 7), FIRST_DAY, 7, SCENARIOS["typical"])
-    told = live(world, 75 * 48)
+    """A forecast that has learnt from thirteen weeks of a world of 150 sites."""
+    world = World(network(150, 7), FIRST_DAY, 7, SCENARIOS["typical"])
+    told = live(world, 90 * 48)
     logs = {name: Log.sorted(columns.pop("owner"), columns.pop("second"), **columns) for name, columns in told.items()}
     observed = Observed(world.chargers.site, world.chargers.kind, world.chargers.power_kw, **logs)
     rows = charger_rows(observed, 24)
