@@ -61,6 +61,12 @@ NAVIGATION = [
         _link("Price changes", "sell", "pricing_pricechange_changelist"),
         _link("Proposals", "rule", "pricing_priceproposal_changelist"),
         _link("Policies", "policy", "pricing_surgepolicy_changelist"),
+        {
+            "title": "Policy lab",
+            "icon": "science",
+            "link": reverse_lazy("policy-lab"),
+            "permission": lambda request: request.user.has_perm("pricing.view_surgepolicy"),
+        },
         _link("Kill switch", "dangerous", "pricing_pricingstop_changelist"),
     ),
     _group(

@@ -4,6 +4,8 @@ from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
+from pricing.lab.page import policy_lab_page
+
 from .pages import board, health, site_actions, sites
 from .pages.import_page import import_page
 from .pages.world_check import world_check_page
@@ -21,6 +23,7 @@ urlpatterns = [
     path("readyz", health.ready, name="readyz"),
     path("admin/import/", admin.site.admin_view(import_page), name="import"),
     path("admin/world-check/", admin.site.admin_view(world_check_page), name="world-check"),
+    path("admin/policy-lab/", admin.site.admin_view(policy_lab_page), name="policy-lab"),
     path("admin/", admin.site.urls),
 ]
 

@@ -79,13 +79,13 @@ def compare(comparison: Comparison, folder: Path, progress, processes: int | Non
     """
     folder.mkdir(parents=True, exist_ok=True)
     count = min(processes or os.cpu_count() or 1, comparison.seeds)
-    workers = [
-        _start(comparison, folder, list(range(1 + first, comparison.seeds + 1, count))) for first in range(count)
-    ]
+    is_done = len(rows_of(comparison, folder)) == comparison.total
+    shares = [] if is_done else [list(range(1 + first, comparison.seeds + 1, count)) for first in range(count)]
+    workers = [_start(comparison, folder, seeds) for seeds in shares]
     try:
         while any(worker.poll() is None for worker in workers):
             progress(len(rows_of(comparison, folder)), comparison.total, "Living in the worlds")
-            time.sleep(1)
+            time.sleep(0.5)
         for worker in workers:
             if worker.returncode:
                 said = worker.stderr.read().strip().splitlines()
