@@ -207,5 +207,6 @@ def _read_chargers(network: np.ndarray) -> tuple[np.ndarray, np.ndarray, charger
         busyness=network["usual_utilization"][sites].clip(0.05) / _USUAL_TURNOVER,
         operator=np.unique(network["operator"], return_inverse=True)[1][sites],
         is_urban=network["location_type"][sites] == urban,
+        turn=np.argsort(np.argsort(rows["charger"])),  # a charger that is added later changes no other
     )
     return rows["charger"].copy(), sites, facts

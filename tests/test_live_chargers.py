@@ -205,6 +205,17 @@ def test_what_a_person_says_of_a_charger_cuts_its_session_and_lasts(here):
     assert ChargerState.objects.get(charger=busy).status == "UNAVAILABLE"
 
 
+def test_a_port_that_is_added_changes_no_other_charger(here):
+    behind = fleet.live_site(here.operator, 2, ports_total=8)
+    before = LiveFleet(read_network(START), WorldState.objects.remembered()[1], START)
+    added = fleet.charger(here, 17)
+    after = LiveFleet(read_network(START), WorldState.objects.remembered()[1], START + timedelta(hours=1))
+    kept = after.ids != added.pk
+    assert after.ids[kept].tolist() == before.ids.tolist()
+    np.testing.assert_array_equal(after.fleet.chargers.frailty[:, kept], before.fleet.chargers.frailty)
+    assert behind.chargers.count() == 8
+
+
 def test_soft_events_of_a_half_hour_are_told_with_the_first_beat_after_it(here):
     beat(0)
     sites, memory = WorldState.objects.remembered()

@@ -70,13 +70,14 @@ def chargers(network: Network, scenario: Scenario, seed: int) -> Chargers:
 
 
 def built(site: np.ndarray, scenario: Scenario, seed: int, *, kind, power_kw, session_minutes, busyness, operator,
-          is_urban) -> Chargers:  # fmt: skip
+          is_urban, turn: np.ndarray | None = None) -> Chargers:  # fmt: skip
     """The chargers at `site` (indices of sites, ascending, none left out), the rest per site; see `Chargers`.
 
-    Luck is drawn in their order: the same sites and ports in the same order are the same chargers.
+    Luck is drawn in their order, or in that of `turn` (a permutation): the same in the same order are the same chargers.
     """
     first = np.searchsorted(site, np.arange(len(kind)))
     u = Streams(seed).generator("failures", "chargers").random((len(site), 8 + len(CAUSES)))
+    u = u if turn is None else u[turn]
     frailty = _frailty(u[:, 0], u[:, 8:], _site_draws(len(kind), seed)[site], scenario)
     cycles_per_day = busyness[site] * _TURNOVER * 1440 / session_minutes[site]
     heat, effects, kind = scenario.heat, scenario.effects, kind[site]
