@@ -9,6 +9,7 @@ import pytest
 from maintenance.models import WorkOrder
 from sntry_site import interventions, tasks
 from stations.models import FleetEvent, Operator
+from telemetry.live_fleet import LiveFleet
 from telemetry.models import (
     ChargerState,
     ChargingSession,
@@ -22,6 +23,7 @@ from telemetry.models import (
     WorldState,
 )
 from telemetry.models.ticks import slot_of
+from telemetry.network import read_network
 from telemetry.simulation import causes
 
 from . import fleet
@@ -161,8 +163,6 @@ def test_an_order_for_a_site_at_risk_services_it_and_finds_what_announced_itself
 
 def test_one_finding_in_twenty_is_wrong(here):
     beat(0)
-    from telemetry.live_fleet import LiveFleet
-    from telemetry.network import read_network
 
     live = LiveFleet(read_network(START), WorldState.objects.remembered()[1], START)
     live.memory["down"][0] = causes.MODULE

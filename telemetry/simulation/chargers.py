@@ -73,7 +73,7 @@ def built(site: np.ndarray, scenario: Scenario, seed: int, *, kind, power_kw, se
           is_urban, turn: np.ndarray | None = None) -> Chargers:  # fmt: skip
     """The chargers at `site` (indices of sites, ascending, none left out), the rest per site; see `Chargers`.
 
-    Luck is drawn in their order, or in that of `turn` (a permutation): the same in the same order are the same chargers.
+    Luck is drawn in their order, or in that of `turn` (a permutation): the same in the same order are the same.
     """
     first = np.searchsorted(site, np.arange(len(kind)))
     u = Streams(seed).generator("failures", "chargers").random((len(site), 8 + len(CAUSES)))
