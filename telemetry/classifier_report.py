@@ -5,7 +5,8 @@ from .plots import with_interval
 
 _LEAK = (
     "It tells the present, not the future. A wait is only possible when no port is free, and an outage takes ports"
-    " away: the wait is a child of the very status that is to be told."
+    " away: the wait is a child of the very status that is to be told. Utilization and price of the same half-hour know"
+    " of it too."
 )
 _KEPT = (
     "Its classes are weighed as if equally frequent, so that its score is no probability. It is kept as a named"

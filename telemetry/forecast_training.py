@@ -177,6 +177,10 @@ def without_nan(value):
 
 
 def _put_to_the_gate(version: ModelVersion, forecast, report: dict, rows: Rows, cut, at: datetime) -> bool:
+    beats = report["signal"]["has_signal"] and report["gain"]["interval"][0] > 0
+    if not version.may_score:
+        verdict = promotion.judge(report["signal"]["has_signal"], report["gain"], None)
+        return promotion.decide(version, promotion.Verdict(False, f"for looking at: {verdict.why}"), beats, at)
     against = None
     found = model_registry.in_use("forecast", rows.level, HORIZON_HOURS, rows.names)
     if found:
@@ -187,7 +191,6 @@ def _put_to_the_gate(version: ModelVersion, forecast, report: dict, rows: Rows, 
         scores = [one.raw(test.features) for one in (forecast, found.artefact.forecast)]
         against = gain(*scores, test.y, site_weights(test.site))
     verdict = promotion.judge(report["signal"]["has_signal"], report["gain"], against)
-    beats = report["signal"]["has_signal"] and report["gain"]["interval"][0] > 0
     return promotion.decide(version, verdict, stands_by=beats, at=at)
 
 

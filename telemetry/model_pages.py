@@ -87,7 +87,7 @@ class ModelVersionAdmin(HistoryAdmin):
             "badge": badge(State(model.state)),
             "trained": moment(model.trained_at),
             "promoted": moment(model.promoted_at) if model.promoted_at else "",
-            "may_promote": may_promote(request.user) and model.state != State.ACTIVE,
+            "may_promote": may_promote(request.user) and model.may_score and model.state != State.ACTIVE,
             "trouble": model_registry.trouble(),
             "media": self.media,
         }
@@ -100,6 +100,8 @@ class ModelVersionAdmin(HistoryAdmin):
                 "Deciding which model scores needs its permission and a membership of every operator."
             )
         model = self._model(request, pk)
+        if not model.may_score:
+            raise Http404("No tick can score by a forecast of sites.")
         form = ReasonForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             return self._promoted(request, model, form.cleaned_data["reason"])

@@ -130,6 +130,16 @@ def test_a_state_classifier_of_before_has_a_page_too(operator, client):
     assert "the wait is a child of the very status" in text
 
 
+def test_nobody_can_let_ticks_score_by_a_forecast_of_sites(operator, client):
+    client.force_login(fleet.person("chief", is_superuser=True))
+    model = stored(level="site")
+    assert "Let this model score" not in page(client, "change", model.pk)
+    address = reverse("admin:telemetry_modelversion_promote", args=[model.pk])
+    assert client.post(address, {"reason": "let us see it"}).status_code == 404
+    model.refresh_from_db()
+    assert model.state == "candidate"
+
+
 @pytest.mark.parametrize(
     ("role", "allowed"), [("viewer", False), ("dispatcher", False), ("ops", True), ("chief", True)]
 )

@@ -80,8 +80,10 @@ def test_a_history_of_readings_alone_is_audited_and_learnt_from(readings, sites,
     assert (version.level, version.horizon_hours, tuple(version.features)) == ("site", 24, SITE_FEATURES)
     assert version.metrics["level"] == "site"
     assert len(version.metrics["reference"]) == len(SITE_FEATURES)
-    assert promoted == (version.metrics["gain"]["interval"][0] > 0)
-    assert ModelVersion.objects.active("forecast", "charger") is None
+    beats = version.metrics["gain"]["interval"][0] > 0
+    assert (promoted, version.state) == (False, "shadow" if beats else "candidate")
+    assert version.reason.startswith("for looking at: it ")
+    assert ModelVersion.objects.active("forecast") is None, "no tick scores by it"
     again = model_registry.load(version, SITE_FEATURES)
     assert again.reasons(np.zeros((1, len(SITE_FEATURES)), "f4"))[0].startswith("associated with")
 

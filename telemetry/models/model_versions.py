@@ -97,6 +97,12 @@ class ModelVersion(models.Model):
         ahead = f", {self.horizon_hours} h" if self.horizon_hours else ""
         return f"{self.get_kind_display()}{ahead} #{self.pk} ({self.state})"
 
+    @property
+    def may_score(self) -> bool:
+        """Whether a tick can score by it. The chance that any port of a site fails is no risk to act on: thresholds are
+        made for the riskiest charger."""
+        return not (self.kind == self.Kind.FORECAST and self.level == self.Level.SITE)
+
     def activate(self, at: datetime | None = None, by=None, reason: str = "") -> None:
         """Let this version score from now on; the one that did so before is retired."""
         with transaction.atomic():
