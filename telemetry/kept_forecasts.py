@@ -96,7 +96,7 @@ def _by_week(weeks: dict[int, dict]) -> str:
     ago = [week - WEEKS for week in weeks]
     lines = [_observed("observed", ago, weeks), Line("predicted", ago, _predicted(weeks), look="loaded", dots=True)]
     said = "Of the hours at which a site was above low: mean risk of its riskiest charger, and the share that failed."
-    return plots.chart("By week", said, Axis("weeks ago", -WEEKS, 0, "{:.0f}"), Axis("share"), lines)
+    return plots.chart("By week", said, Axis("weeks from now", -WEEKS, 0, "{:.0f}"), Axis("share"), lines)
 
 
 def _by_band(bands: dict[int, dict]) -> str:
