@@ -34,10 +34,12 @@ def extend_history(job, progress) -> dict:
     already is in its files again and changes nothing; what an interrupted first start left out comes in.
     """
     parameters = {"scenario": PLAIN, "then": "", "and_then": ""} | job.parameters
-    sites = Site.objects.filter(operator__is_simulated=True).count()  # of the start that came through
     readings = Reading.objects.filter(site__operator__is_simulated=True, from_ticks=False)
     if not readings.exists():
         raise JobRefused("There is no generated history that could be extended.")
+    simulated = Site.objects.filter(operator__is_simulated=True)
+    made = network(simulated.count(), parameters["seed"]).station_id.tolist()  # others were added by hand
+    sites = simulated.filter(external_id__in=made).count()
     first, last = (
         np.datetime64(find("at").at.replace(tzinfo=None), "s") for find in (readings.earliest, readings.latest)
     )

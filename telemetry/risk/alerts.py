@@ -11,7 +11,10 @@ _LEAD_POINTS = 13
 
 
 class Daily:
-    """Rows of the first moment of each day with their scores, riskiest first, so that an outage counts once."""
+    """Rows of the first moment of each day with their scores, riskiest first.
+
+    Those moments are 21 or 28 hours apart, because rows are seven, so that most outages count once.
+    """
 
     def __init__(self, rows: Rows, score: np.ndarray, risk: np.ndarray) -> None:
         """`score` (n,) is to rank by, `risk` (n,) the calibrated probability, of `rows`."""
