@@ -110,7 +110,7 @@ def _figures(report: dict) -> list[str]:
     figures += alert_report.figures(report)
     if table := report.get("importance"):
         values = [(_words(one["feature"]), one["drop"], *one["interval"]) for one in table[:10]]
-        figures.append(plots.rows("What it looks at", "Fall in average precision when it is shuffled; lines span five shuffles.",
+        figures.append(plots.rows("What it looks at", "Fall in average precision when it is shuffled (five times).",
                                   "fall in average precision", values))  # fmt: skip
     return figures
 
