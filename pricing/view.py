@@ -26,7 +26,7 @@ ORDER BY site.id
 _READ_HEAT = """
 SELECT charger.site_id, max(state.temperature_c) FROM telemetry_chargerstate state
 JOIN stations_charger charger ON charger.id = state.charger_id
-WHERE state.temperature_c IS NOT NULL AND state.last_report_at > %(since)s
+WHERE charger.site_id = ANY(%(sites)s) AND state.temperature_c IS NOT NULL AND state.last_report_at > %(since)s
 GROUP BY charger.site_id ORDER BY charger.site_id
 """
 
@@ -39,9 +39,12 @@ def real_sites() -> np.ndarray:
 
 def hottest_cabinets(site: np.ndarray, at: datetime) -> np.ndarray:
     """°C in the hottest cabinet of each site (ids), as told within the last hour; NaN where none was."""
-    with connection.cursor() as cursor:
-        known = fetch_arrays(cursor, _READ_HEAT, [("site", "i8"), ("heat", "f8")], {"since": at - HEAT_KNOWN_FOR})
     heat = np.full(len(site), np.nan)
+    if not len(site):
+        return heat
+    asked = {"sites": site.tolist(), "since": at - HEAT_KNOWN_FOR}
+    with connection.cursor() as cursor:
+        known = fetch_arrays(cursor, _READ_HEAT, [("site", "i8"), ("heat", "f8")], asked)
     if len(known):
         place = np.searchsorted(known["site"], site).clip(max=len(known) - 1)
         heat = np.where(known["site"][place] == site, known["heat"][place], np.nan)

@@ -14,6 +14,7 @@ from pricing.models import PriceChange, PriceProposal, PricingStop, SurgePolicy
 from pricing.periods import day_of, histories
 from stations.models import FleetEvent, PricingType
 from telemetry.models import SiteState
+from telemetry.models.ticks import SLOT_SECONDS
 
 from .beat import Beat
 
@@ -35,6 +36,7 @@ def reprice(beat: Beat) -> None:
     held = [change for change in changes if change.id not in due]
     open_changes(beat, sites, policies, {change.site for change in held}, limited)
     follow_base_prices(beat, {change.site for change in changes})
+    follow_people(beat)
     beat.power_share = power_shares(beat)
 
 
@@ -45,8 +47,9 @@ def pricing_view(beat: Beat, policies: list[SurgePolicy]) -> Sites:
     count, is_simulated = len(columns["site"]), np.arange(len(columns["site"])) < len(simulated["site"])
     policy = SurgePolicy.objects.assigned(policies, columns["site"], columns["operator"], is_simulated)
     policy[PricingStop.objects.stopped(columns["operator"], beat.at)] = -1
-    needs_heat = any(each.trigger == SurgePolicy.Trigger.HEAT for each in policies)
-    heat = view.hottest_cabinets(columns["site"], beat.at) if needs_heat else np.full(count, np.nan)
+    by_heat = np.isin(policy, [n for n, each in enumerate(policies) if each.trigger == SurgePolicy.Trigger.HEAT])
+    heat = np.full(count, np.nan)
+    heat[by_heat] = view.hottest_cabinets(columns["site"][by_heat], beat.at)
     return Sites(
         **columns,
         policy=policy,
@@ -129,6 +132,16 @@ def follow_base_prices(beat: Beat, changed: set[int]) -> None:
     }
     SiteState.objects.set_prices(prices)
     beat.new_prices.update(prices)
+
+
+def follow_people(beat: Beat) -> None:
+    """Let browsers see the prices that somebody has approved or stopped since the last tick."""
+    since, network = beat.at - timedelta(seconds=2 * SLOT_SECONDS), beat.network
+    recent = PriceChange.objects.filter(announced_at__gte=since).values_list("site_id", flat=True)
+    told = np.isin(network["site"], list(recent))
+    told |= PricingStop.objects.filter(starts_at__gte=since).stopped(network["operator"], beat.at)
+    for site, price in zip(network["site"][told].tolist(), network["price"][told].tolist(), strict=True):
+        beat.new_prices.setdefault(site, Decimal(price).scaleb(-4))
 
 
 def power_shares(beat: Beat) -> np.ndarray:

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.test import TestCase
 from django.urls import reverse
 from django.utils import timezone
 
@@ -297,6 +298,20 @@ def test_held_stress_heats_less_with_less_power(simulated):
         beat(number / 6)
     cabinets = WorldState.objects.remembered()[1]["cabinet_c"]
     assert cabinets[:4].max() > cabinets[4:].max() + 10, "at full power they become hot enough to trip"
+
+
+def test_browsers_of_a_large_network_see_what_people_stopped(simulated, monkeypatch):
+    monkeypatch.setattr("sntry_site.messages.WHOLE_UP_TO_SITES", 0)
+    sent = []
+    monkeypatch.setattr("stations.live.publish", lambda kind, payload: sent.append(payload))
+    here = fleet.live_site(simulated, 1)
+    interventions.stress_site(here, None, START)
+    beat()
+    decisions.stop_prices(PricingStop(), minute(0.1))
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        beat(0.2)
+    sites = sent[-1]["sites"]
+    assert sites["price"][sites["id"].index(here.pk)] == "0.40"
 
 
 # --- in the admin ---------------------------------------------------------------------------------------------------

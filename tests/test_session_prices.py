@@ -1,4 +1,4 @@
-"""A session's price is fixed at its start, to the cent, whatever happens at that moment; and drivers are told before."""
+"""A session's price is fixed at its start, to the cent, whatever happens then; and drivers are told it before."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

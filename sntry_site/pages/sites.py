@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from maintenance.models import WorkOrder
+from pricing.tariff import tariffs
 from stations.models import Site
 from telemetry.models import ChargerStatus, LiveReading, RiskLevel
 
@@ -51,17 +52,22 @@ def page(request, external_id: str):
 def _facts(state) -> list[tuple[str, str, str]]:
     total = state.ports_available + state.ports_occupied + state.ports_out_of_service
     return [
-        (
-            "Price",
-            price(state.price),
-            f"usually {price(state.site.base_price)} {state.site.get_pricing_type_display()}",
-        ),
+        ("Price", price(state.price), _price_note(state)),
         ("Utilization", f"{100 * state.utilization:.0f} %", f"usually {100 * state.usual_utilization:.0f} %"),
         ("Ports free", f"{state.ports_available} of {total}", f"{state.ports_out_of_service} out of service"),
         ("Wait", f"{state.wait_minutes:.0f} min", "estimate"),
         ("Temperature", f"{state.temperature_f:.0f} °F", f"{(state.temperature_f - 32) / 1.8:.0f} °C"),
         ("Expected loss", f"{dollars(state.expected_loss)}/h", "estimate"),
     ]
+
+
+def _price_note(state) -> str:
+    """What it is for, and what it will be next and from when, as drivers are told it."""
+    told = tariffs([state.site_id], timezone.now())[state.site_id]
+    note = f"usually {price(state.site.base_price)} {told.unit}"
+    if told.changes_at is None:
+        return note
+    return f"{note}; {price(told.next_price)} from {told.changes_at:%H:%M} UTC on"
 
 
 def _charger(charger) -> dict:
