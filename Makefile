@@ -16,8 +16,8 @@ test: $(READY)
 # The same with ten times as many simulated worlds whose truth must be found again, and 10,000 networks with their
 # prices: about ten minutes.
 deep: $(READY)
-	RECOVERY_SEEDS=200 PRICE_EXAMPLES=10000 $(BIN)/python -m pytest --timeout=3600 tests/test_world_truth.py \
-		tests/test_pricing_properties.py
+	RECOVERY_SEEDS=200 PRICE_EXAMPLES=10000 LAB_SEEDS=8 $(BIN)/python -m pytest --timeout=3600 tests/test_world_truth.py \
+		tests/test_pricing_properties.py tests/test_policy_lab.py
 
 # Whether the tests notice small mistakes in the surge engine: nine of ten at least; about two minutes.
 mutants: $(READY)

@@ -1,6 +1,7 @@
 """The policy lab: the world computes the effect, runs are paired and kept, and figures come with their intervals."""
 
 import json
+import os
 from dataclasses import replace
 from decimal import Decimal
 
@@ -167,6 +168,24 @@ def test_a_process_that_fails_is_told(tmp_path):
     broken = replace(SMALL, elasticities=("much",), seeds=1)
     with pytest.raises(LabFailed, match=r"\w+Error"):
         compare(broken, tmp_path, lambda *_: None, processes=1)
+
+
+LAB_SEEDS = int(os.environ.get("LAB_SEEDS", "0"))
+
+
+@pytest.mark.skipif(LAB_SEEDS < 2, reason="many worlds: only in `make deep`")
+def test_heat_and_a_cap_avoid_more_outages_per_percent_of_energy_than_the_original_policy(tmp_path):
+    # Without alternative, rest and daily limits, so that fewer than twenty worlds suffice to tell it from nothing.
+    bare = {"needs_alternative": False, "changes_per_day": None, "surge_seconds_per_day": None, "cool_down_seconds": 0}
+    capped = replace(GUARDED, name="capped", discount=Decimal(1), **bare)
+    rows = compare(Comparison((ORIGINAL, capped), (-0.2,), LAB_SEEDS, 60, 150), tmp_path, lambda *_: None)
+    found = {group["policy"]: {one["name"]: one for one in group["findings"]} for group in report(rows)}
+    assert found["original"]["hours surged"]["value"] > 60
+    assert found["capped"]["hours surged"]["value"] < 50
+    assert found["capped"][PER_PERCENT]["value"] > found["original"][PER_PERCENT]["high"] > 0
+    for each in found.values():
+        assert each["outages"]["high"] < 0
+        assert each["revenue"]["low"] > 0
 
 
 # --- the command, the job and the page --------------------------------------------------------------------------------
