@@ -133,7 +133,7 @@ def _fill_one(operator: Operator, number: int, centre: ServiceCentre, model: Mod
     SoftEvents.objects.create(charger=port, at=at, retries=1)
     about = {"cause": "cooling_thermal", "confidence": 0.9, "others": [["cooling_thermal", 0.9]], "evidence": "hot"}
     Diagnosis.objects.create(charger=port, kind="happened", at=at, model=model, **about)
-    CauseGroup.objects.create(model=model, number=number + 100 * operator.pk, size=9, name="code CX003")
+    CauseGroup.objects.create(model=model, number=CauseGroup.objects.count(), size=9, name="code CX003")
     Outage.objects.create(charger=port, started_at=at, status="FAULTED")
     Risk.objects.create(site=here, at=at, probability=0.5, level="watch", reason="busy", model=model)
     SiteOverride.objects.create(site=here, starts_at=at, ends_at=NOW, by=someone)

@@ -272,3 +272,17 @@ def test_outages_and_recoveries_alternate_and_the_share_in_use_stays_between_non
         broken |= set(happened.failed)
         assert not (live.memory["session_from"][list(broken)] > 0).any()
     assert AVAILABLE == 0  # statuses are indices of journal.STATUSES
+
+
+def test_sessions_under_way_get_less_energy_while_their_power_is_limited():
+    told = []
+    for share in (1.0, 0.5):
+        live = fleet()
+        rng, kwh = np.random.default_rng(5), 0.0
+        for tick in range(0, 720):
+            limit = np.full(SITES, share if tick >= 360 else 1.0)  # from the second hour on
+            happened = live.step(around(tick, power_share=limit), 10.0, rng)
+            kwh += happened.ended["kwh"].sum()
+        told.append((kwh, live.memory["kilowatts"].sum()))
+    assert told[1][1] == told[0][1], "the same cars, as if nothing held them back"
+    assert 0.4 * told[0][0] < told[1][0] < 0.9 * told[0][0]

@@ -109,6 +109,7 @@ class Fleet:
         """Go on by a tick of `seconds`; what happens carries the tick's time, or that of a session's end."""
         happened = Happened()
         self._meet(around)
+        self._hold_back(around, seconds)
         self._end_sessions(around, happened)
         self._come_back(around, happened)
         rows, hours = self._turn(around, seconds)
@@ -158,6 +159,12 @@ class Fleet:
         real_hours = hours / around.speed[site]  # because back offices count by the clock, however fast a site ages
         expected = precursors.expected(m["trouble"][rows], m["signal"][rows]) * (real_hours / 0.5) * works
         m["events"][rows] = np.minimum(m["events"][rows] + rng.poisson(expected).T, 250)
+
+    def _hold_back(self, around: Around, seconds: float) -> None:
+        """Sessions at sites with less power get less energy."""
+        m, share = self.memory, around.power_share[self.chargers.site]
+        rows = np.flatnonzero((m["session_from"] > 0) & (share < 1))
+        m["held_back_kwh"][rows] += m["kilowatts"][rows] * (1 - share[rows]) * seconds / 3600
 
     def _meet(self, around: Around) -> None:
         """A cabinet that nobody has seen yet is as warm as its site's usual load makes it."""
@@ -276,11 +283,11 @@ class Fleet:
     def _close(self, rows, end, success, happened: Happened) -> None:
         m = self.memory
         start, end = m["session_from"][rows].astype("i8"), end.astype("i8")
-        kwh = m["kilowatts"][rows] * (end - start) / 3600
+        kwh = np.maximum(m["kilowatts"][rows] * (end - start) / 3600 - m["held_back_kwh"][rows], 0)
         ended = {"charger": rows, "start": start, "end": end, "kwh": kwh, "success": success}
         known = happened.ended or {name: values[:0] for name, values in ended.items()}
         happened.ended = {name: np.concatenate([known[name], ended[name]]) for name in ended}
-        for name in ("session_from", "session_until", "is_failing", "kilowatts"):
+        for name in ("session_from", "session_until", "is_failing", "kilowatts", "held_back_kwh"):
             m[name][rows] = 0
 
     def _begin_sessions(self, around: Around, seconds: float, rng, happened: Happened) -> None:
@@ -308,7 +315,7 @@ class Fleet:
         view.inlet_c = view.connector_c = ambient
         draws = {"car": rng.random(len(chosen)), "charge": rng.random(len(chosen))}
         power = sessions.mean_kilowatts(view, np.arange(len(chosen)), c, draws)
-        m["kilowatts"][chosen] = np.where(fails, 0, power * around.power_share[c.site])
+        m["kilowatts"][chosen] = np.where(fails, 0, power)
         minutes = sessions.lasts(rng.random(len(chosen)), c.session_minutes, fails)
         m["session_from"][chosen] = around.at
         m["session_until"][chosen] = around.at + np.ceil(60 * minutes)

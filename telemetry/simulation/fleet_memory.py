@@ -18,6 +18,7 @@ CHARGER = np.dtype(
         ("signal", "<f4"),  # how bad its connection is, in standard deviations
         ("moisture", "<f4"),
         ("kilowatts", "<f4"),  # mean of the session
+        ("held_back_kwh", "<f4"),  # of the session so far, by a limit on its power
         ("fixed_at", "<u4"),  # second since 1970 at which it comes back by itself; 0: it does not
         ("gives_up_at", "<u4"),  # second at which all that can be done from afar has been tried; 0: never tried
         ("session_from", "<u4"),  # second; 0: nobody charges
@@ -31,7 +32,7 @@ CHARGER = np.dtype(
         ("events", "u1", (EVENTS,)),  # soft events of this half-hour
     ]
 )
-_LAYOUT = b"fleet 1 "  # what kept memories begin with: one of another layout is forgotten
+_LAYOUT = b"fleet 2 "  # what kept memories begin with: one of another layout is forgotten
 
 
 def fresh(ids: np.ndarray, chargers: Chargers, day: int) -> np.ndarray:
