@@ -15,7 +15,8 @@ from .risk.observed import FAULT, PLANNED, UP, Log, Observed
 from .risk.rows import MEMORY_DAYS
 from .risk.site_features import READING, observed_sites
 
-HALF_HOUR_SECONDS = 1800  # a reading is that of the half-hour that begins at its time, and known at its end
+# Files do not say whether a half-hour begins or ends at its time, so that a reading counts as known this much later.
+HALF_HOUR_SECONDS = 1800
 _SITES = """
 SELECT id, coalesce(array_position(%(kinds)s::text[], charger_type::text), 1) - 1, power_kw
 FROM stations_site ORDER BY id
