@@ -129,6 +129,7 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": embedded.redis_database(REDIS_URL, 2),
         "KEY_PREFIX": REDIS_PREFIX,
+        "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
     }
 }
 
@@ -172,6 +173,9 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
 EMAIL_TIMEOUT = 10  # seconds; without it a mail server that hangs would hold up everything else that is due
 
+# --- Services of others; empty: off, and what stands in for them is labelled ---------------------------------------
+OSRM_URL = env.str("OSRM_URL", default="")  # of a routing server, such as http://osrm:5000
+
 # --- The network -------------------------------------------------------------------------------------------------
 DATA_TIME_ZONE = env.str("DATA_TIME_ZONE", default="UTC")  # zone of imported timestamps, and of the climatology
 RAW_DAYS = env.int("RAW_DAYS", default=2)  # days that ten-second readings are kept before only half-hours remain
@@ -190,5 +194,5 @@ LOGGING = {
     "formatters": {"plain": {"format": "%(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {"celery": {"level": "WARNING"}},  # because every task would be three lines
+    "loggers": {name: {"level": "WARNING"} for name in ("celery", "httpx")},  # every task and request would be lines
 }
