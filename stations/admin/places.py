@@ -112,7 +112,8 @@ class SiteAdmin(BaseAdmin):
         (None, {"fields": ["now", ("name", "external_id"), ("operator", "location_type")]}),
         ("Place", {"fields": [("city", "region"), ("latitude", "longitude"), "amenities"]}),
         ("Equipment", {"fields": [("charger_type", "power_kw"), ("ports_total", "session_minutes")]}),
-        ("Price", {"fields": [("pricing_type", "base_price")]}),
+        ("Price", {"fields": [("pricing_type", "base_price"), "price_is_regulated"]}),
+        ("For technicians", {"fields": ["safety_notes", "access_notes", "contact_phone"]}),
     ]
 
     level = staticmethod(badge_column("state.risk_level", "level", ordering="state__level"))

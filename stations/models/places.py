@@ -1,6 +1,6 @@
 """What exists: operators, their sites, and the chargers at them."""
 
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import connection, models, transaction
 from django.db.models import F, Q
 
@@ -33,6 +33,9 @@ class PricingType(models.TextChoices):
     PER_KWH = "per_kwh", "per kWh"
     PER_MINUTE = "per_minute", "per minute"
     FREE = "free", "free"
+
+
+PHONE = RegexValidator(r"^\+?[0-9 ()/-]{5,}$", "Write digits, spaces and ( ) / - only, for example +1 555 010 0123.")
 
 
 def _id_without_controls(model: str) -> models.CheckConstraint:
@@ -108,6 +111,15 @@ class Site(models.Model):
         default=False, db_default=False, help_text="The tariff is set by law or contract: no policy ever touches it."
     )
     session_minutes = models.FloatField("usual session (min)", default=35)
+    access_notes = models.TextField(
+        max_length=1000, blank=True, db_default="", help_text="For technicians: gate, floor, parking, whom to ask."
+    )
+    safety_notes = models.TextField(
+        max_length=1000, blank=True, db_default="", help_text="For technicians, shown first: lock-out, traffic, height."
+    )
+    contact_phone = models.CharField(
+        max_length=30, blank=True, db_default="", validators=[PHONE], help_text="Of the site, in international form."
+    )
 
     objects = SiteQuerySet.as_manager()
 

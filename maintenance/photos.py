@@ -1,0 +1,38 @@
+"""What a photo must be before it is kept: small, really an image, and without what a camera writes into it."""
+
+import secrets
+from io import BytesIO
+
+from django.core.exceptions import ValidationError
+from django.core.files.base import ContentFile
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+MOST_BYTES = 8 * 1024**2
+MOST_PIXELS = 50_000_000  # what a phone's camera makes; more is a bomb that unpacks to gigabytes
+FORMATS = ("JPEG", "PNG", "WEBP")
+KEPT_EDGE = 2000  # pixels of the longer side that are kept
+QUALITY = 82
+
+
+def checked(upload) -> ContentFile:
+    """The photo in `upload` (a Django file), turned upright and drawn anew as JPEG under a random name.
+
+    Drawn anew because that leaves behind whatever else the file carried: places, names, scripts. Raises ValidationError
+    with what to do where it is empty, over 8 MB or 50 megapixels, or not a JPEG, PNG or WebP image.
+    """
+    if not upload.size:
+        raise ValidationError("The photo is empty: take it again.")
+    if upload.size > MOST_BYTES:
+        raise ValidationError(f"The photo has {upload.size / 1e6:.0f} MB; 8 MB are taken: make it smaller.")
+    try:
+        image = Image.open(upload, formats=FORMATS)
+        width, height = image.size
+        if width * height > MOST_PIXELS:
+            raise ValidationError(f"The photo has {width} × {height} pixels; 50 million are taken: make it smaller.")
+        image = ImageOps.exif_transpose(image).convert("RGB")
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
+        raise ValidationError("This is not a photo that can be read: send a JPEG, PNG or WebP image.") from error
+    image.thumbnail((KEPT_EDGE, KEPT_EDGE))
+    drawn = BytesIO()
+    image.save(drawn, "JPEG", quality=QUALITY, optimize=True)
+    return ContentFile(drawn.getvalue(), name=f"{secrets.token_hex(16)}.jpg")
