@@ -1,0 +1,53 @@
+"""What the analyses have in common: the error that is a sentence, an interval, checks of inputs."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+
+class CannotAnswer(ValueError):
+    """The data cannot answer the question; the message is one plain sentence that says why, fit for a page."""
+
+
+class Interval(NamedTuple):
+    """The two ends of a confidence interval, in the unit of the estimate."""
+
+    low: float
+    high: float
+
+
+def counted(name: str, value, least: float = 0) -> float:
+    """`value` as a number of at least `least`; CannotAnswer names it otherwise."""
+    number = float(value)
+    if not np.isfinite(number) or number < least:
+        raise CannotAnswer(f"{name} must be a number of at least {least:g}, not {value!r}")
+    return number
+
+
+def confident(confidence: float) -> float:
+    """The share left out on both sides together, such as .05 for 95 %."""
+    if not 0 < confidence < 1:
+        raise CannotAnswer(f"the confidence must lie between 0 and 1, not {confidence!r}")
+    return 1 - confidence
+
+
+def with_columns(frame: pd.DataFrame, *names: str, what: str = "frame") -> pd.DataFrame:
+    """`frame`, once it is sure that it has these columns; CannotAnswer names the first that it has not."""
+    missing = [name for name in names if name not in frame.columns]
+    if missing:
+        raise CannotAnswer(f"the {what} has no column {missing[0]!r}")
+    return frame
+
+
+def durations_of(durations, observed) -> tuple[np.ndarray, np.ndarray]:
+    """Durations and whether each one's end was seen, as arrays; CannotAnswer for lengths, gaps and negative times."""
+    times = np.asarray(durations, "f8").reshape(-1)
+    seen = np.asarray(observed).astype(bool).reshape(-1)
+    if len(times) != len(seen):
+        raise CannotAnswer(f"there are {len(times)} durations but {len(seen)} marks of whether they were observed")
+    if len(times) == 0:
+        raise CannotAnswer("there are no durations")
+    if not (np.isfinite(times) & (times >= 0)).all():
+        raise CannotAnswer("every duration must be a number of at least 0")
+    return times, seen

@@ -1,0 +1,174 @@
+"""Attempts to charge, visits of drivers, and how many of them succeed (ChargeX; Germany's Charging Success Rate).
+
+Source: INL, Customer-Focused Key Performance Indicators for EV Charging, 2024, in the form that kwwhat computes from
+messages of chargers. Every threshold is a field of `Thresholds`.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from .answers import CannotAnswer, Interval, with_columns
+from .proportions import proportion_interval
+
+GOOD_STOPS = frozenset({"Local", "Remote", "EVDisconnected"})
+OCCUPIED = ("PREPARING", "CHARGING", "FINISHING")
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What decides that an attempt succeeded, and what belongs to one visit."""
+
+    least_energy_kwh: float = 0.1  # a session must deliver more
+    join_seconds: float = 300.0  # between plugging in and the transaction of one attempt
+    visit_gap_minutes: float = 30.0  # the same driver at the same site
+    anonymous_gap_minutes: float = 2.0  # an unknown driver at the same port; and before an authorised attempt
+    good_stops: frozenset[str] = GOOD_STOPS
+    any_attempt: bool = False  # INL's variant: one attempt of a visit is enough
+
+
+STANDARD = Thresholds()
+
+
+@dataclass(frozen=True)
+class SessionSuccess:
+    """Shares with Wilson's 95 % interval; attempts at one charger are alike, so that true intervals are wider."""
+
+    attempts: int
+    started_share: float
+    success_share: float
+    success_ci: Interval
+    visits: int
+    visit_success_share: float
+    visit_success_ci: Interval
+    first_attempt_share: float
+    troubled_share: float
+    failed_share: float
+    attempts_per_visit: float
+    by_charger: pd.DataFrame = field(repr=False, default=None)
+
+
+def charge_attempts(status: pd.DataFrame, sessions: pd.DataFrame, thresholds: Thresholds = STANDARD) -> pd.DataFrame:
+    """Attempts: one for each time a charger became occupied, and one for each session without such a report.
+
+    status: charger_id, time, status. sessions: charger_id, start, end (NaT: goes on), energy_kwh, and where they are
+    known stop_reason, success, driver, site_id. A session joins the attempt at its charger whose start lies within 300
+    s of its own, or that is under way when it begins.
+    An attempt starts in the first PREPARING (or CHARGING) after another state and ends with the first report of a state
+    that is not of charging. Success: there is a session, the next status is not FAULTED, it stopped for a good
+    reason (where the reason is not known, `success` must not be false), and it delivered more than 0.1 kWh.
+
+    Returns charger_id, start, end, has_session, energy_kwh, next_status, driver, site_id, success; attempts that still
+    go on are left out. Raises CannotAnswer for a missing column.
+    """
+    with_columns(sessions, "charger_id", "start", "end", "energy_kwh", what="table of sessions")
+    plugged = _occupied(status)
+    joined = _join(plugged, sessions, thresholds)
+    for name in ("driver", "site_id", "stop_reason", "success"):
+        if name not in joined:
+            joined[name] = None
+    good = joined["stop_reason"].isna() & joined["success"].map(lambda value: value is not False and value != 0)
+    good |= joined["stop_reason"].isin(thresholds.good_stops)
+    joined["success"] = (
+        joined["has_session"] & (joined["next_status"] != "FAULTED") & good
+        & (joined["energy_kwh"].fillna(0.0) > thresholds.least_energy_kwh)
+    )  # fmt: skip
+    ended = joined[joined["end"].notna()]
+    names = ["charger_id", "start", "end", "has_session", "energy_kwh", "next_status", "driver", "site_id", "success"]
+    return ended.sort_values(["charger_id", "start"])[names].reset_index(drop=True)
+
+
+def _occupied(status: pd.DataFrame) -> pd.DataFrame:
+    """From plugging in to the first report that has nothing to do with charging, by charger."""
+    with_columns(status, "charger_id", "time", "status", what="table of status reports")
+    rows = status.sort_values(["charger_id", "time"], kind="stable")
+    charger, state = rows["charger_id"].to_numpy(), rows["status"].to_numpy()
+    busy = np.isin(state.astype(str), OCCUPIED)
+    is_first = np.append(True, charger[1:] != charger[:-1])[: len(rows)]
+    was_busy = np.append(False, busy[:-1])[: len(rows)] & ~is_first
+    turns = rows[busy != was_busy].assign(busy=busy[busy != was_busy])
+    follows = turns["charger_id"].eq(turns["charger_id"].shift(-1))
+    turns["end"] = turns["time"].shift(-1).where(follows)
+    turns["next_status"] = turns["status"].shift(-1).where(follows)
+    starts = turns[turns["busy"]].rename(columns={"time": "start"})
+    return starts[["charger_id", "start", "end", "next_status"]].reset_index(drop=True)
+
+
+def _join(plugged: pd.DataFrame, sessions: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
+    """Each session with the latest plugging-in up to 300 s after its start, if that is not over; all others alone."""
+    plugged = plugged.sort_values("start").assign(attempt=np.arange(len(plugged)))
+    sessions = sessions.rename(columns={"start": "session_start", "end": "session_end"})
+    reach = pd.Timedelta(seconds=thresholds.join_seconds)
+    sessions = sessions.assign(until=sessions["session_start"] + reach).sort_values("until")
+    pairs = pd.merge_asof(sessions, plugged, left_on="until", right_on="start", by="charger_id")
+    near = pairs["start"].notna() & (pairs["end"].isna() | (pairs["end"] + reach >= pairs["session_start"]))
+    taken = pairs[near].sort_values("energy_kwh").drop_duplicates("attempt", keep="last")
+    extra = sessions.columns.difference(["charger_id", "until"]).tolist()
+    joined = plugged.merge(taken[["attempt", *extra]], "left", "attempt")
+    alone = pairs[~near].assign(start=lambda f: f["session_start"], end=lambda f: f["session_end"], next_status=None)
+    both = pd.concat([joined, alone[["charger_id", "start", "end", "next_status", *extra]]], ignore_index=True)
+    return both.assign(has_session=both["session_start"].notna())
+
+
+def visits(attempts: pd.DataFrame, thresholds: Thresholds = STANDARD) -> pd.DataFrame:
+    """Attempts of `charge_attempts` gathered into visits: start, end, attempts, first_success, success.
+
+    A known driver's attempts at one site less than 30 minutes apart are one visit; those of an unknown driver at one
+    port less than 2 minutes apart; an unknown one up to 2 minutes before a known driver's at the same port is theirs. A
+    visit succeeded when its last attempt did (INL's variant: any).
+    """
+    if attempts.empty:
+        return pd.DataFrame(columns=["visitor", "start", "end", "attempts", "first_success", "success"])
+    rows = _with_driver(attempts, thresholds)
+    known = rows["driver"].notna()
+    place = rows["site_id"].where(rows["site_id"].notna(), rows["charger_id"])
+    visitor = np.where(known, "driver " + rows["driver"].astype(str) + " at " + place.astype(str),
+                       "port " + rows["charger_id"].astype(str))  # fmt: skip
+    rows = rows.assign(visitor=visitor, gap=np.where(known, thresholds.visit_gap_minutes,
+                                                     thresholds.anonymous_gap_minutes))  # fmt: skip
+    rows = rows.sort_values(["visitor", "start"], kind="stable")
+    latest = rows.groupby("visitor")["end"].cummax()
+    pause = (rows["start"] - latest.groupby(rows["visitor"]).shift()) / pd.Timedelta(minutes=1)
+    rows["visit"] = (~(pause < rows["gap"])).cumsum()
+    groups = rows.groupby("visit")
+    decided = groups["success"].any() if thresholds.any_attempt else groups["success"].last()
+    return pd.DataFrame(
+        {
+            "visitor": groups["visitor"].first(), "start": groups["start"].first(), "end": groups["end"].max(),
+            "attempts": groups.size(), "first_success": groups["success"].first(), "success": decided,
+        }
+    ).reset_index(drop=True)  # fmt: skip
+
+
+def _with_driver(attempts: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
+    """An unknown driver's attempt shortly before a known one's at the same port becomes theirs."""
+    rows = attempts.sort_values(["charger_id", "start"], kind="stable").copy()
+    following = rows.groupby("charger_id")[["driver", "start"]].shift(-1)
+    pause = (following["start"] - rows["end"]) / pd.Timedelta(minutes=1)
+    theirs = rows["driver"].isna() & following["driver"].notna() & (pause <= thresholds.anonymous_gap_minutes)
+    rows["driver"] = rows["driver"].astype(object).where(~theirs, following["driver"])
+    return rows
+
+
+def session_success(attempts: pd.DataFrame, thresholds: Thresholds = STANDARD) -> SessionSuccess:
+    """Key figures of attempts and visits. Raises CannotAnswer without attempts.
+
+    started_share: attempts with a session; success_share: Germany's Charging Success Rate (started and completed);
+    first_attempt_share: visits whose first attempt succeeded; troubled_share: that succeeded after two or more;
+    failed_share: that did not.
+    """
+    if attempts.empty:
+        raise CannotAnswer("nobody tried to charge in this period")
+    gathered, success = visits(attempts, thresholds), attempts["success"].astype(bool)
+    count, good = len(gathered), gathered["success"].astype(bool)
+    first = gathered["first_success"].astype(bool) & good
+    groups = success.groupby(attempts["charger_id"])
+    by_charger = pd.DataFrame({"attempts": groups.size(), "successes": groups.sum()})
+    by_charger["share"] = by_charger["successes"] / by_charger["attempts"]
+    return SessionSuccess(
+        len(attempts), float(attempts["has_session"].mean()), float(success.mean()),
+        proportion_interval(int(success.sum()), len(attempts)), count, float(good.mean()),
+        proportion_interval(int(good.sum()), count), float(first.mean()), float((good & ~first).mean()),
+        float((~good).mean()), float(gathered["attempts"].mean()), by_charger.reset_index(),
+    )  # fmt: skip

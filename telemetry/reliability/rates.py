@@ -1,0 +1,284 @@
+"""How often chargers fail and how long they stay down: MTBF, MTTR, survival curves, models of rates.
+
+Durations and exposures may have any unit of time; results have the same. All sources: NIST/SEMATECH handbook 8.4;
+Kaplan and Meier 1958; Mantel 1966; McCullagh and Nelder 1989.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import statsmodels.formula.api as smf
+from scipy import optimize, special, stats
+from statsmodels.genmod.families import Poisson
+
+from .answers import CannotAnswer, confident, counted, durations_of, with_columns
+
+
+@dataclass(frozen=True)
+class Mtbf:
+    """Mean time between failures and its exact interval, in the unit of the exposure."""
+
+    estimate: float
+    ci_low: float
+    ci_high: float
+    failures: int = 0
+    exposure_hours: float = 0.0
+
+
+@dataclass(frozen=True)
+class Mttr:
+    """How long repairs take, in hours. `ci_low` and `ci_high` are of the restricted mean."""
+
+    median: float
+    restricted_mean: float
+    ci_low: float
+    ci_high: float
+    completed_only_mean: float
+    median_ci: tuple[float, float] = (float("nan"), float("nan"))
+    restricted_to_hours: float = float("nan")
+    repairs: int = 0
+    still_open: int = 0
+    left_out: int = 0
+
+
+@dataclass(frozen=True)
+class Survival:
+    """A Kaplan-Meier curve: share still going on just after each time at which something ended."""
+
+    times: np.ndarray
+    survival: np.ndarray
+    standard_errors: np.ndarray = field(repr=False)
+    at_risk: np.ndarray = field(repr=False)
+    ended: np.ndarray = field(repr=False)
+    longest: float = 0.0
+
+    def quantile(self, share: float = 0.5) -> float:
+        """The first time at which the curve is at or below 1 - share; inf where it never gets there."""
+        reached = np.flatnonzero(self.survival <= 1 - share + 1e-12)
+        return float(self.times[reached[0]]) if len(reached) else float("inf")
+
+    @property
+    def median(self) -> float:
+        return self.quantile(0.5)
+
+
+@dataclass(frozen=True)
+class Logrank:
+    """Whether two survival curves differ; chi-square with one degree of freedom."""
+
+    chi2: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class Weibull:
+    """A Weibull distribution: S(t) = exp(-(t / scale)^shape); mean and sd in the unit of the durations."""
+
+    scale: float
+    shape: float
+    log_likelihood: float
+    mean: float
+    sd: float
+
+
+@dataclass(frozen=True)
+class RateModel:
+    """A log-linear model of a rate; exp of a coefficient is a rate ratio. Series by term."""
+
+    coefficients: pd.Series
+    standard_errors: pd.Series
+    ci: pd.DataFrame
+    rate_ratios: pd.Series
+    p_values: pd.Series
+    log_likelihood: float
+    dispersion: float
+    n_clusters: int | None
+
+
+def mtbf(exposure_hours, failures, confidence: float = 0.9) -> Mtbf:
+    """Mean time between failures T / r of a constant failure rate, with the exact two-sided chi-square interval.
+
+    2T / chi2(1 - a/2; 2r + 2) to 2T / chi2(a/2; 2r) (NIST 8.4.5.1, time-censored test). `exposure_hours` is the time
+    that chargers were up, summed; `failures` the outages that began in it. Without failures the estimate and the
+    upper bound are infinite and the lower bound stands. Raises CannotAnswer without exposure.
+    """
+    hours, count, alpha = counted("the exposure", exposure_hours), counted("failures", failures), confident(confidence)
+    if hours == 0:
+        raise CannotAnswer("no charger was up for any time, so that there is no time between failures")
+    low = 2 * hours / stats.chi2.ppf(1 - alpha / 2, 2 * count + 2)
+    high = 2 * hours / stats.chi2.ppf(alpha / 2, 2 * count) if count else float("inf")
+    return Mtbf(hours / count if count else float("inf"), float(low), float(high), int(count), hours)
+
+
+def mttr(spells: pd.DataFrame, confidence: float = 0.95) -> Mttr:
+    """Time to repair from outage spells: columns hours, left_censored, right_censored (`spells.outage_spells`).
+
+    Median and restricted mean of the Kaplan-Meier curve of the durations, so that outages that still go on count as
+    "at least so long". Those that had begun before anybody looked (left_censored) are left out: their start is unknown,
+    and long ones are caught in that way more often than short ones. The restricted mean is the area under the curve up
+    to the longest duration seen, `restricted_to_hours`; interval by Greenwood's formula, of the median by log-log.
+    `completed_only_mean` is the mean of finished repairs: too short whenever long ones still go on.
+    Assumes that repairs are independent of each other. Raises CannotAnswer without any outage whose start is known.
+    """
+    with_columns(spells, "hours", "left_censored", "right_censored", what="table of spells")
+    known = spells[~spells["left_censored"].to_numpy(bool)]
+    if known.empty:
+        raise CannotAnswer("no outage began in this period, so that there is no time to repair")
+    hours, ended = known["hours"].to_numpy("f8"), ~known["right_censored"].to_numpy(bool)
+    curve = kaplan_meier(hours, ended)
+    mean, error = restricted_mean(curve)
+    z = stats.norm.ppf(1 - confident(confidence) / 2)
+    return Mttr(
+        curve.median, mean, max(mean - z * error, 0.0), mean + z * error,
+        float(hours[ended].mean()) if ended.any() else float("nan"),
+        median_interval(curve, confidence), curve.longest, int(ended.sum()), int((~ended).sum()),
+        len(spells) - len(known),
+    )  # fmt: skip
+
+
+def kaplan_meier(durations, observed) -> Survival:
+    """Survival curve of durations (n,), of which `observed` (n,) says whether the end was seen.
+
+    S(t) = product over end times <= t of 1 - d/n, with d ends among n still at risk (Kaplan and Meier 1958); standard
+    errors by Greenwood. What is censored at a time counts as at risk at it. Assumes that censoring says nothing of
+    how long it would have gone on. Raises CannotAnswer without durations.
+    """
+    durations, seen = durations_of(durations, observed)
+    times, ended = np.unique(durations[seen], return_counts=True)
+    at_risk = len(durations) - np.searchsorted(np.sort(durations), times)
+    survival = np.cumprod(1 - ended / at_risk)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread = np.sqrt(np.cumsum(ended / (at_risk * (at_risk - ended))))
+        errors = np.where(survival > 0, survival * spread, 0.0)
+    return Survival(times, survival, errors, at_risk, ended, float(durations.max()))
+
+
+def restricted_mean(curve: Survival) -> tuple[float, float]:
+    """Area under the curve up to the longest duration seen, and its standard error (Klein and Moeschberger 4.5)."""
+    edges = np.concatenate([[0.0], curve.times, [max(curve.longest, curve.times[-1] if len(curve.times) else 0)]])
+    pieces = np.diff(edges) * np.concatenate([[1.0], curve.survival])
+    after = pieces[::-1].cumsum()[::-1][1:]  # area to the right of each end
+    left = curve.at_risk - curve.ended
+    variance = np.where(left > 0, after**2 * curve.ended / np.maximum(curve.at_risk * left, 1), 0).sum()
+    return float(pieces.sum()), float(np.sqrt(variance))
+
+
+def median_interval(curve: Survival, confidence: float = 0.95) -> tuple[float, float]:
+    """Times at which the log-log interval of the curve contains one half (Brookmeyer and Crowley 1982)."""
+    inner = (curve.survival > 0) & (curve.survival < 1) & (curve.standard_errors > 0)
+    if not inner.any():
+        return float("nan"), float("nan")
+    survival, error = curve.survival[inner], curve.standard_errors[inner]
+    score = np.log(-np.log(survival)) - np.log(np.log(2))
+    spread = error / (survival * np.abs(np.log(survival)))
+    inside = np.abs(score / spread) <= stats.norm.ppf(1 - confident(confidence) / 2)
+    times = curve.times[inner]
+    if not inside.any():
+        return curve.median, curve.median
+    after = times[np.flatnonzero(inside)[-1] + 1 :]
+    following = curve.times[curve.times > times[-1]]
+    high = after[0] if len(after) else following[0] if len(following) else float("inf")
+    return float(times[inside][0]), float(high)
+
+
+def logrank(t1, e1, t2, e2) -> Logrank:
+    """Whether durations t1 and t2 have one distribution; e1 and e2 say whose end was seen (Mantel 1966).
+
+    chi2 = (sum of ends seen less expected in group 1)^2 / its hypergeometric variance. Raises CannotAnswer for an empty
+    group; groups without any end, or that are never at risk together, give chi2 = 0 and p = 1.
+    """
+    (first, seen_1), (second, seen_2) = durations_of(t1, e1), durations_of(t2, e2)
+    times = np.unique(np.concatenate([first[seen_1], second[seen_2]]))
+    n1 = len(first) - np.searchsorted(np.sort(first), times)
+    n2 = len(second) - np.searchsorted(np.sort(second), times)
+    d1, d2 = (_count_at(ends, times) for ends in (first[seen_1], second[seen_2]))
+    n, d = n1 + n2, d1 + d2
+    variance = (d * (n1 / n) * (n2 / n) * (n - d) / np.maximum(n - 1, 1)).sum()
+    if variance <= 0:
+        return Logrank(0.0, 1.0)
+    chi2 = float((d1 - d * n1 / n).sum() ** 2 / variance)
+    return Logrank(chi2, float(stats.chi2.sf(chi2, 1)))
+
+
+def _count_at(values: np.ndarray, times: np.ndarray) -> np.ndarray:
+    values = np.sort(values)
+    return np.searchsorted(values, times, "right") - np.searchsorted(values, times, "left")
+
+
+def fit_weibull(durations, observed) -> Weibull:
+    """Weibull distribution of durations (n,) by maximum likelihood, censored ones included (NIST 8.4.1.3).
+
+    For a shape b the scale is (sum t^b / r)^(1/b) with r ends seen; the shape solves
+    sum t^b log t / sum t^b - 1/b = mean log t of the ends seen. log_likelihood counts densities and survivals in the
+    unit of the durations. Raises CannotAnswer with fewer than two different ends seen, or a duration of 0.
+    """
+    times, seen = durations_of(durations, observed)
+    if len(np.unique(times[seen])) < 2:
+        raise CannotAnswer("a Weibull distribution needs at least two different durations whose end was seen")
+    if (times <= 0).any():
+        raise CannotAnswer("a Weibull distribution needs durations above 0")
+    logs = np.log(times)
+    centred = logs - logs.max()
+
+    def score(shape: float) -> float:
+        weight = np.exp(shape * centred)
+        return (weight * logs).sum() / weight.sum() - 1 / shape - logs[seen].mean()
+
+    shape = optimize.brentq(score, 1e-6, _above(score))
+    scale = float(np.exp(logs.max() + np.log(np.exp(shape * centred).sum() / seen.sum()) / shape))
+    standard = shape * (logs - np.log(scale))
+    likelihood = (np.log(shape / scale) + standard - logs + np.log(scale))[seen].sum() - np.exp(standard).sum()
+    mean = scale * special.gamma(1 + 1 / shape)
+    second = scale**2 * special.gamma(1 + 2 / shape)
+    return Weibull(scale, float(shape), float(likelihood), float(mean), float(np.sqrt(second - mean**2)))
+
+
+def _above(score) -> float:
+    """A shape at which the score is positive: it rises with the shape."""
+    shape = 1.0
+    while score(shape) <= 0:
+        if shape > 1e6:
+            raise CannotAnswer("the durations are too much alike for a Weibull distribution")
+        shape *= 2
+    return shape
+
+
+def poisson_rate_model(
+    frame: pd.DataFrame, formula: str, exposure, cluster=None, confidence: float = 0.95
+) -> RateModel:
+    """Log-linear model of counts per exposure: log E[count] = log(exposure) + terms of `formula`.
+
+    formula: a statsmodels formula such as "onsets ~ C(charger_type) + age". exposure: a column of `frame`, or an array
+    (n,), above 0. cluster: a column or array; standard errors are then the sandwich's, clustered (Liang and Zeger
+    1986), with t on clusters - 1 degrees of freedom. Without it they are Poisson's own, scaled by the square root of
+    the dispersion (Pearson chi-square / degrees of freedom) where that is above 1.
+    Raises CannotAnswer without events, without exposure, or with terms that cannot be told apart.
+    """
+    hours = np.asarray(frame[exposure] if isinstance(exposure, str) else exposure, "f8")
+    if len(frame) == 0 or not (hours > 0).all():
+        raise CannotAnswer("every row of a rate needs an exposure above 0")
+    model = smf.glm(formula, frame, family=Poisson(), offset=np.log(hours))
+    if not np.asarray(model.endog).sum() > 0:
+        raise CannotAnswer("there are no events, so that rates cannot be compared")
+    if np.linalg.matrix_rank(model.exog) < model.exog.shape[1]:
+        raise CannotAnswer("some terms of the formula say the same, so that their effects cannot be told apart")
+    groups = None if cluster is None else np.asarray(frame[cluster] if isinstance(cluster, str) else cluster)
+    fit = _clustered(model, groups)
+    dispersion = float(fit.pearson_chi2 / max(fit.df_resid, 1))
+    errors = fit.bse * (np.sqrt(max(dispersion, 1.0)) if groups is None else 1.0)
+    n_clusters = None if groups is None else len(pd.unique(groups))
+    spread = stats.norm if n_clusters is None else stats.t(n_clusters - 1)
+    half = spread.ppf(1 - confident(confidence) / 2) * errors
+    ci = pd.DataFrame({"low": fit.params - half, "high": fit.params + half})
+    p_values = pd.Series(2 * spread.sf(np.abs(fit.params / errors)), fit.params.index)
+    return RateModel(fit.params, errors, ci, np.exp(fit.params), p_values, float(fit.llf), dispersion, n_clusters)
+
+
+def _clustered(model, groups):
+    if groups is None:
+        return model.fit()
+    codes = pd.factorize(groups)[0]
+    if len(codes) and codes.max() < 1:
+        raise CannotAnswer("a clustered standard error needs at least two clusters")
+    return model.fit(cov_type="cluster", cov_kwds={"groups": codes})
