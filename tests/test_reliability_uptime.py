@@ -3,9 +3,10 @@
 import pandas as pd
 import pytest
 
+from telemetry.models.outages import Exclusion
 from telemetry.reliability.answers import CannotAnswer
 from telemetry.reliability.charge_attempts import Thresholds, charge_attempts, session_success, visits
-from telemetry.reliability.uptime import monthly_uptime, nevi_uptime, outage_minutes, period_uptime
+from telemetry.reliability.uptime import EXCLUSIONS, LABELS, monthly_uptime, nevi_uptime, outage_minutes, period_uptime
 
 DAY = pd.Timestamp("2026-03-01", tz="UTC")
 MINUTE = pd.Timedelta(minutes=1)
@@ -161,3 +162,8 @@ def test_one_good_attempt_is_enough_in_the_other_variant():
     frame = attempts(attempt("A", 0, 20, True, "d1"), attempt("A", 21, 22, False, "d1"))
     assert session_success(frame).visit_success_share == 0
     assert session_success(frame, Thresholds(any_attempt=True)).visit_success_share == 1
+
+
+def test_every_reason_that_a_person_can_choose_is_known_to_the_programmes():
+    assert {one.value: one.label.lower() for one in Exclusion} == {key: word.lower() for key, word in LABELS.items()}
+    assert frozenset().union(*EXCLUSIONS.values()) == set(LABELS)

@@ -2,14 +2,47 @@ from django.db import models
 from django.db.models import F, Q
 
 from stations.access import ScopedQuerySet
+from stations.models import Charger
+
+from .recording import rebuild
+from .status import FAULT_STATES
+
+AT_ONCE = 100  # chargers whose states are locked together while their outages are derived again
+
+
+class Exclusion(models.TextChoices):
+    """Why an outage need not count against uptime; which of them a programme accepts stands in reliability.uptime."""
+
+    UTILITY = "utility", "Utility service interruption"
+    VEHICLE = "vehicle", "Fault of the vehicle"
+    SCHEDULED_MAINTENANCE = "scheduled_maintenance", "Scheduled maintenance"
+    VANDALISM = "vandalism", "Vandalism"
+    NATURAL_DISASTER = "natural_disaster", "Natural disaster"
+    CLOSED_HOURS = "closed_hours", "Outside of opening hours"
+    INTERNET = "internet", "Internet or cellular outage"
 
 
 class OutageQuerySet(ScopedQuerySet):
     operator_path = "charger__site__operator"
 
-    def mark_excluded(self, ids, reason: str) -> int:
-        """Say why these outages do not count against uptime; an empty reason lets them count again."""
-        return self.filter(pk__in=list(ids)).update(excluded_reason=reason)
+    def mark_excluded(self, ids, reason: str, evidence: str = "") -> int:
+        """Say why these outages do not count against uptime, and what shows it; an empty reason lets them count again.
+
+        Without evidence (a note, a photo, the number of a work order) federal uptime counts them all the same.
+        """
+        return self.filter(pk__in=list(ids)).update(excluded_reason=reason, excluded_evidence=evidence)
+
+    def rebuild(self, progress=lambda done, total, message=None: None) -> int:
+        """Derive the outages and states of all chargers anew from their reports; return how many outages changed.
+
+        What `StatusReport.objects.record` keeps up to date is the same, so that nothing should change. What a person
+        wrote about an outage stays with it while it begins at the same time.
+        """
+        ids, changed = list(Charger.objects.order_by("pk").values_list("pk", flat=True)), 0
+        for place in range(0, len(ids), AT_ONCE):
+            progress(place, len(ids))
+            changed += rebuild(ids[place : place + AT_ONCE], FAULT_STATES)
+        return changed
 
 
 class Outage(models.Model):
@@ -22,7 +55,14 @@ class Outage(models.Model):
     status = models.CharField(max_length=11, help_text="The fault state in which it began.")
     error_code = models.CharField(max_length=50, blank=True)
     vendor_code = models.CharField(max_length=50, blank=True, default="", db_default="")
-    excluded_reason = models.CharField(max_length=100, blank=True, help_text="Why it does not count against uptime.")
+    excluded_reason = models.CharField(
+        max_length=100, blank=True, choices=Exclusion, help_text="Why it does not count against uptime."
+    )
+    excluded_evidence = models.CharField(
+        max_length=255, blank=True, default="", db_default="",
+        help_text="What shows that: a note, a photo, the number of a work order. "
+        "Without it federal uptime counts the outage.",
+    )  # fmt: skip
 
     objects = OutageQuerySet.as_manager()
 

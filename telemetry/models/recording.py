@@ -126,6 +126,7 @@ unnest(%(chargers)s::bigint[], %(at)s::timestamptz[], %(statuses)s::text[], %(co
     AS batch (charger_id, reported_at, status, error_code, vendor_code, temperature_c, position)
 """
 STAGED = '(SELECT *, ctid AS position FROM "{table}") AS batch'
+EVERY_CHARGER = "unnest(%(chargers)s::bigint[]) AS batch (charger_id)"
 LARGE = 50_000  # rows, from which on the planner needs to know about them
 
 
@@ -166,15 +167,34 @@ def _record(cursor, source: str, batch: dict | None, faults: Sequence[str]) -> i
     chargers, since, counts = (list(column) for column in zip(*changes, strict=True))
     if sum(counts) >= LARGE:
         cursor.execute("ANALYZE telemetry_statusreport")
-    affected = {"chargers": chargers, "since": since, "faults": list(faults)}
+    _derive(cursor, {"chargers": chargers, "since": since, "faults": list(faults)})
+    return sum(counts)
+
+
+def _derive(cursor, affected: dict) -> int:
+    """Make outages and states follow from the reports of `affected` chargers; return how many outages changed."""
     cursor.execute(SPELLS, affected)
     names = ("out", "started", "ended", "censored", "status", "code", "vendor")
     columns = list(zip(*cursor.fetchall(), strict=True)) or [()] * len(names)
     spells = {name: list(column) for name, column in zip(names, columns, strict=True)}
     cursor.execute(VANISHED, affected | spells)
+    changed = cursor.rowcount
     cursor.execute(OUTAGES, spells)
+    changed += cursor.rowcount
     cursor.execute(STATES, affected)
-    return sum(counts)
+    return changed
+
+
+def rebuild(charger_ids: Sequence[int], faults: Sequence[str]) -> int:
+    """Derive outages and states of these chargers anew from all of their reports; see `Outage.objects.rebuild`."""
+    if len(charger_ids) == 0:
+        return 0
+    chargers = sorted(int(charger) for charger in charger_ids)
+    affected = {"chargers": chargers, "since": ["-infinity"] * len(chargers), "faults": list(faults)}
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        cursor.execute(LOCK.format(source=EVERY_CHARGER), affected)
+        return _derive(cursor, affected)
 
 
 def utc_times(values: Sequence[datetime] | np.ndarray) -> list[datetime]:
