@@ -11,6 +11,7 @@ from stations.admin_site import BaseAdmin, HistoryAdmin, ReadOnlyInline
 from telemetry.cause_pages import repair_in_words
 
 from .models import Incident, ServiceCentre, Technician, WorkOrder, WorkOrderChange
+from .states import State
 
 
 class IncidentForm(forms.ModelForm):
@@ -40,6 +41,7 @@ class IncidentAdmin(BaseAdmin):
     search_fields = ["site__name", "site__external_id", "summary"]
     autocomplete_fields = ["site", "charger"]
     form = IncidentForm
+    fields = ["summary", ("site", "charger"), ("cause", "source"), ("risk", "diagnosis"), ("opened_at", "closed_at")]
     readonly_fields = ["source", "risk", "diagnosis", "closed_at"]
     risk_percent = staticmethod(quantity_column("risk", "risk when opened", "%", scale=100))
     opened = staticmethod(moment_column("opened_at", "opened"))
@@ -84,7 +86,7 @@ class WorkOrderAdmin(BaseAdmin):
     search_help_text = "Title, site or technician"
     autocomplete_fields = ["technician"]
     inlines = [ChangeInline]
-    actions = ["start", "close", "cancel"]
+    actions = ["accept", "close", "cancel"]
     readonly_fields = [
         "number",
         "incident",
@@ -114,31 +116,45 @@ class WorkOrderAdmin(BaseAdmin):
         return False
 
     def save_model(self, request, obj, form, change):
-        """Keep the plan; a new order that gets its technician is assigned, which is a step of its own."""
-        now = timezone.now()
-        obj.changed_at = now
-        obj.save(update_fields=[*form.changed_data, "changed_at"])
-        if obj.technician and obj.state == WorkOrder.State.NEW:
-            WorkOrder.objects.move([obj.pk], WorkOrder.State.ASSIGNED, now, f"sent {obj.technician}", request.user)
+        """Keep the plan; another priority or technician is a step of its own, with its row."""
+        now, by, changed = timezone.now(), request.user, set(form.changed_data)
+        plain = changed - {"priority", "technician"}
+        if plain:
+            obj.save(update_fields=sorted(plain))
+        if "priority" in changed:
+            WorkOrder.objects.change([obj.pk], "priority", obj.priority, now, f"priority {obj.priority}", by)
+        if "technician" in changed and obj.technician:
+            self._send(obj, now, by)
 
-    def _move(self, request, queryset, state) -> None:
-        wanted = set(queryset.values_list("pk", flat=True))
-        moved = WorkOrder.objects.move(list(wanted), state, timezone.now(), "by hand in the admin", request.user)
+    def _send(self, order, now, by) -> None:
+        note = f"sent {order.technician}"
+        if order.state == State.NEW:
+            WorkOrder.objects.move([order.pk], State.TRIAGED, now, "in the admin", by)
+        if order.state in (State.NEW, State.TRIAGED):
+            WorkOrder.objects.move([order.pk], State.ASSIGNED, now, note, by, technician_id=order.technician_id)
+        else:
+            WorkOrder.objects.change([order.pk], "technician_id", order.technician_id, now, note, by)
+
+    def _move(self, request, queryset, *states) -> None:
+        wanted = list(queryset.values_list("pk", flat=True))
+        note = "by hand in the admin"
+        for state in states:
+            moved = WorkOrder.objects.move(wanted, state, timezone.now(), note, request.user)
         left = len(wanted) - len(moved)
-        rest = f"; {left} had ended already and were left alone" if left else ""
-        self.message_user(request, f"{len(moved)} of {len(wanted)} orders are now {state.label.lower()}{rest}.")
+        rest = f"; {left} were in a state that does not allow it, and were left alone" if left else ""
+        self.message_user(request, f"{len(moved)} of {len(wanted)} orders are now {states[-1].label.lower()}{rest}.")
 
-    @admin.action(description="Mark as in progress", permissions=["change"])
-    def start(self, request, queryset):
-        self._move(request, queryset, WorkOrder.State.IN_PROGRESS)
+    @admin.action(description="Accept for the technician", permissions=["change"])
+    def accept(self, request, queryset):
+        self._move(request, queryset, State.ACCEPTED)
 
-    @admin.action(description="Close, with its incident", permissions=["change"])
+    @admin.action(description="Close what is resolved, without waiting for a session", permissions=["change"])
     def close(self, request, queryset):
-        self._move(request, queryset, WorkOrder.State.CLOSED)
+        self._move(request, queryset, State.VERIFIED, State.CLOSED)
 
     @admin.action(description="Cancel, with its incident", permissions=["change"])
     def cancel(self, request, queryset):
-        self._move(request, queryset, WorkOrder.State.CANCELLED)
+        self._move(request, queryset, State.CANCELLED)
 
     @admin.display(description="what it takes")
     def takes(self, order):

@@ -1,4 +1,4 @@
-"""The demo network: its people, service centres and history, and what is learned from it afterwards."""
+"""The demo network: its users and history, and what is learned from it afterwards."""
 
 import os
 import secrets
@@ -9,10 +9,8 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.db import transaction
 
-from maintenance.models import ServiceCentre, Technician
 from stations import jobs
 from stations.models import Job, Membership, Operator, Site
-from telemetry.simulation.network import METROS
 
 from .generated_history import KINDS
 
@@ -21,13 +19,6 @@ SCENARIO = "typical"
 FULL_HISTORY_DAYS = 183
 ADMINISTRATOR = "admin"
 ROLES = ("ops", "dispatcher", "technician", "viewer")  # each has one demo user of the same name
-METRO_CODES = {
-    "Los Angeles": "LAX", "San Francisco": "SFO", "San Diego": "SAN", "New York": "NYC", "Seattle": "SEA",
-    "Portland": "PDX", "Austin": "AUS", "Boston": "BOS", "Phoenix": "PHX", "Denver": "DEN", "Chicago": "CHI",
-    "Minneapolis": "MSP", "Atlanta": "ATL", "Miami": "MIA", "Las Vegas": "LAS",
-}  # fmt: skip
-TECHNICIANS_PER_CENTRE = 3
-DEMO_TECHNICIAN = "SEA-2"
 
 
 def users_file() -> Path:
@@ -49,20 +40,6 @@ def create_users() -> dict[str, str]:
     with open(users_file(), "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
         file.writelines(f"{name:<12} {password}\n" for name, password in passwords.items())
     return passwords
-
-
-@transaction.atomic
-def create_service_centres() -> None:
-    """A service centre with its technicians in each metro, unless there is one anywhere."""
-    if ServiceCentre.objects.exists():
-        return
-    for city, _, latitude, longitude, *_ in METROS:
-        centre = ServiceCentre.objects.create(name=f"{city} service centre", latitude=latitude, longitude=longitude)
-        codes = [f"{METRO_CODES[city]}-{number}" for number in range(1, TECHNICIANS_PER_CENTRE + 1)]
-        Technician.objects.bulk_create(Technician(code=code, centre=centre) for code in codes)
-    user = get_user_model().objects.filter(username="technician").first()
-    if user:
-        Technician.objects.filter(code=DEMO_TECHNICIAN).update(user=user)
 
 
 def grant_memberships() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from django.db import transaction
 
 from maintenance.models import Incident, WorkOrder
-from maintenance.models.work_orders import Wanted
+from maintenance.models.opening import Wanted
 from pricing.models import PriceChange
 from stations.broker import tell
 from stations.models import FleetEvent, Site
@@ -31,14 +31,13 @@ def stress_site(site: Site, by, at: datetime) -> None:
 
 @transaction.atomic
 def heal_site(site: Site, by, at: datetime) -> None:
-    """End the stress of a site, repair its chargers, put its price back and close its work orders."""
+    """End the stress of a site, repair its chargers, put its price back and end its work orders."""
     one_at_a_time()
     SiteOverride.objects.end(site.pk, at)
     repaired = repair_chargers([(site.pk, None)], at)
     PriceChange.objects.end_with_next_beat(site.pk, slot_start(at))
-    orders = list(WorkOrder.objects.open().filter(site=site).values_list("pk", flat=True))
-    WorkOrder.objects.move(orders, WorkOrder.State.CLOSED, at, "healed from the board", by)
-    _log("HEALED", site, by, at, f"{repaired} chargers repaired, {len(orders)} work orders closed")
+    ended = WorkOrder.objects.end_at_site(site.pk, at, "healed from the board", by)
+    _log("HEALED", site, by, at, f"{repaired} chargers repaired, {len(ended)} work orders ended")
     _show_soon()
 
 

@@ -10,8 +10,10 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from maintenance import crews
 from maintenance.models import Incident, Technician, WorkOrder
-from maintenance.models.work_orders import Wanted
+from maintenance.models.opening import Wanted
+from maintenance.states import State
 from stations import live, outbox
 from stations.models import Charger, FleetEvent, Job
 from telemetry import charger_pasts, live_causes, live_history, live_risk, retention
@@ -131,14 +133,28 @@ def dispatch(beat: Beat, fleet: LiveFleet) -> None:
 
 
 def finish_orders(beat: Beat, fleet: LiveFleet) -> None:
-    """What simulated crews finish now, and people have finished since the last beat, is repaired."""
-    by_people = WorkOrder.objects.closed_by_people_since(fleet.last_at)
-    closed = WorkOrder.objects.advance_simulated_crews(beat.at)
-    WorkOrder.objects.note_found_causes(fleet.renew([*by_people, *closed]))
-    repair_chargers([(order.site_id, order.charger_id) for order in (*by_people, *closed)], beat.at)
-    for order in closed:
+    """What simulated crews have done now, and people since the last beat, is repaired; what proves well is closed."""
+    by_people = WorkOrder.objects.resolved_by_people_since(fleet.last_at)
+    at_work = crews.working_long_enough(beat.at)
+    WorkOrder.objects.note_found_causes(fleet.found([*by_people, *at_work]))
+    done = [*by_people, *crews.resolve(at_work, beat.at)]
+    fleet.renew(done)
+    repair_chargers([(order.site_id, order.charger_id) for order in done], beat.at)
+    fleet.try_out(done)
+    crews.wait_for_parts(beat.at)
+    crews.advance(beat.at)
+    for order in close_proven(beat.at):
         if order.site_id in beat.place_of:
             beat.tell("WORK_ORDER_CLOSED", beat.place_of[order.site_id], f"{order.number}: {order.title}")
+
+
+def close_proven(at: datetime) -> list[WorkOrder]:
+    """Close the orders whose charger works and has charged somebody since; those where it is out again are reopened."""
+    well, out_again = WorkOrder.objects.verifiable()
+    WorkOrder.objects.move(out_again, State.IN_PROGRESS, at, "out of order again")
+    verified = WorkOrder.objects.move(well, State.VERIFIED, at, "works, and a session has succeeded")
+    closed = WorkOrder.objects.move(verified, State.CLOSED, at, "verified")
+    return list(WorkOrder.objects.filter(pk__in=closed).order_by("pk")) if closed else []
 
 
 def wanted_before_failures(beat: Beat) -> list[Wanted]:
@@ -198,7 +214,8 @@ def open_orders(wanted: list[Wanted], network: np.ndarray, place_of: dict[int, i
     if not wanted:
         return []
     places = [place_of[w.site_id] for w in wanted]
-    sent = Technician.objects.nearest_to(network["latitude"][places], network["longitude"][places])
+    where = network["latitude"][places], network["longitude"][places]
+    sent = Technician.objects.nearest_to(*where, [w.skill for w in wanted], at)
     orders = WorkOrder.objects.open_orders([w.sent(t) for w, t in zip(wanted, sent, strict=True)], at, by)
     outbox.put_all("mail", messages.mails_to_technicians(orders))
     return orders

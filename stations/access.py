@@ -20,6 +20,9 @@ HISTORY = {
     "telemetry.diagnosis": SEE,
     "pricing.pricechange": SEE,
     "maintenance.workorderchange": SEE,
+    "maintenance.incidentchange": SEE,
+    "maintenance.stockmovement": SEE,
+    "maintenance.photo": SEE,
 }
 
 # Role -> what its group may do: "app" is the rule of all its models, "app.model" the exception.
@@ -49,6 +52,11 @@ ROLES: dict[str, dict[str, list[str]]] = {
         "maintenance.incident": SEE,
         "maintenance.workorder": SEE,
         "maintenance.workorderchange": SEE,
+        "maintenance.checklistitem": SEE,
+        "maintenance.orderpart": SEE,
+        "maintenance.part": SEE,
+        "maintenance.stock": SEE,
+        "maintenance.photo": SEE,
     },
     "partner": {"stations.operator": SEE, "stations.site": SEE, "stations.charger": SEE},
 }

@@ -19,7 +19,7 @@ from .simulation.journal import STATUSES
 from .simulation.network import CHARGER_TYPES
 from .simulation.orders import WRONG_SHARE
 from .simulation.parameters import SCENARIOS
-from .simulation.state import UPKEEP
+from .simulation.state import UP, UPKEEP
 
 SCENARIO = SCENARIOS["typical"]
 WORLD_SEED = 7  # of the chargers' hidden facts; the demo's history is of the same world
@@ -118,19 +118,39 @@ class LiveFleet:
         )
         return self.fleet.step(around, seconds, rng)
 
-    def renew(self, orders) -> dict[int, str]:
-        """Somebody has done `orders`: their chargers are repaired, and an order of a site was a service of all of it.
+    def found(self, orders) -> dict[int, str]:
+        """What somebody finds at the chargers of `orders`, by order: one time in twenty another cause than it is.
 
-        Returns what was found, by order: one time in twenty another cause than it was; nothing where nothing was wrong.
+        Nothing where nothing is wrong.
         """
-        found = {}
+        causes = {order.pk: self._found(self._rows_of(order), order.pk) for order in orders}
+        return {order: cause for order, cause in causes.items() if cause}
+
+    def renew(self, orders) -> None:
+        """Somebody has done `orders`: their chargers are repaired; an order of a site was a service of all of it."""
         for order in orders:
-            rows = self.rows([order.charger_id]) if order.charger_id else self._rows_of_site(order.site_id)
-            rows = rows[self.memory["down"][rows] != UPKEEP]
-            if cause := self._found(rows, order.pk):
-                found[order.pk] = cause
-            fleet_memory.renew(self.memory, rows, service=order.charger_id is None)
-        return found
+            fleet_memory.renew(self.memory, self._rows_of(order), service=order.charger_id is None)
+
+    def try_out(self, orders) -> None:
+        """Who has done `orders` charges a test vehicle for some minutes, at one charger that works and is free."""
+        rows = [self._free_row(order) for order in orders]
+        rows = np.array(sorted({row for row in rows if row is not None}), "i8")
+        if not len(rows):
+            return
+        self.fleet.try_out(rows, self.second)
+        ids = self.ids[rows]
+        ChargingSession.objects.begin(ids.tolist(), self.at, [0] * len(ids))
+        StatusReport.objects.record(ids.tolist(), [self.at] * len(ids), ["CHARGING"] * len(ids))
+
+    def _free_row(self, order) -> int | None:
+        rows = self._rows_of(order)
+        free = rows[(self.memory["down"][rows] == UP) & (self.memory["session_from"][rows] == 0)]
+        return int(free[0]) if len(free) else None
+
+    def _rows_of(self, order) -> np.ndarray:
+        """The charger of an order, or all of its site; not those on which planned work is done."""
+        rows = self.rows([order.charger_id]) if order.charger_id else self._rows_of_site(order.site_id)
+        return rows[self.memory["down"][rows] != UPKEEP]
 
     def _rows_of_site(self, site_id: int) -> np.ndarray:
         place = np.searchsorted(self.network["site"], site_id)

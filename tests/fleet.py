@@ -5,7 +5,20 @@ from decimal import Decimal
 
 from django.contrib.auth.models import Group, User
 
-from maintenance.models import Incident, ServiceCentre, Technician, WorkOrder, WorkOrderChange
+from maintenance.models import (
+    ChecklistItem,
+    Incident,
+    IncidentChange,
+    OrderPart,
+    Part,
+    Photo,
+    ServiceCentre,
+    Stock,
+    StockMovement,
+    Technician,
+    WorkOrder,
+    WorkOrderChange,
+)
 from pricing.models import PriceChange, PriceProposal, PricingStop, SurgePolicy
 from stations.models import Charger, FleetEvent, Job, Membership, Operator, Outbox, Site
 from telemetry.models import (
@@ -70,9 +83,35 @@ def reading_row(measured_site: Site, **fields) -> Reading:
 def work_order(at: Site, **fields) -> WorkOrder:
     """One order and the incident it is about."""
     when = fields.pop("opened_at", NOW)
-    incident = Incident.objects.create(site=at, source="prediction", summary="Risk 91 %", opened_at=when, risk=0.91)
+    about = {name: fields[name] for name in ("charger", "cause") if name in fields}
+    incident = Incident.objects.create(
+        site=at, source="prediction", summary="Risk 91 %", opened_at=when, risk=0.91, **about
+    )
     values = {"title": "Check the cooling", "opened_at": when, "changed_at": when, **fields}
     return WorkOrder.objects.create(incident=incident, site=at, **values)
+
+
+REPORT = {
+    "action": "part_swapped",
+    "found_cause": "meter_fault",
+    "resolution": "Replaced what was broken.",
+    "minutes_travel": 20,
+    "minutes_work": 60,
+}
+
+
+def do_the_work(order: WorkOrder, by: User, at: datetime, **found) -> None:
+    """A person goes through an order up to its resolution, and fills in all that it takes."""
+    for state in ("accepted", "en_route", "in_progress"):
+        if order.state == "triaged":
+            WorkOrder.objects.move([order.pk], "assigned", at, by=by)
+        order.move(state, by=by, at=at)
+    order.checklist.update(done_at=at)
+    for kind in ("before", "after"):
+        Photo.objects.create(order=order, kind=kind, file=f"photos/{order.pk}-{kind}.jpg", taken_at=at, by=by)
+    WorkOrder.objects.filter(pk=order.pk).update(**{**REPORT, **found})
+    order.use_parts(list(order.parts.values_list("part", flat=True)), at, by)
+    order.move("resolved", by=by, at=at)
 
 
 def surge_policy(name: str = "trial", **fields) -> SurgePolicy:
@@ -139,6 +178,13 @@ def _fill_one(operator: Operator, number: int, centre: ServiceCentre, model: Mod
     SiteOverride.objects.create(site=here, starts_at=at, ends_at=NOW, by=someone)
     order = work_order(here, charger=port, technician=technician)
     WorkOrderChange.objects.create(order=order, at=at, new_state="new", by=someone)
+    IncidentChange.objects.create(incident=order.incident, at=at, kind="acknowledged", by=someone)
+    ChecklistItem.objects.create(order=order, text="Switched off")
+    Photo.objects.create(order=order, kind="before", file="photos/0.jpg", taken_at=at, by=someone)
+    part = Part.objects.create(number=f"P-{operator.pk}-{number}", name=f"fuse {operator.pk}-{number}")
+    stock = Stock.objects.create(part=part, centre=centre, quantity=2, reserved=1)
+    OrderPart.objects.create(order=order, part=part, reserved=1, stock=stock)
+    StockMovement.objects.create(stock=stock, order=order, kind="reserve", pieces=1, at=at, by=someone)
     price_change(here, by=someone)
     price_proposal(here)
     surge_policy(f"own-{number}", operator=operator)

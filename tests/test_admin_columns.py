@@ -95,7 +95,7 @@ def test_sites_are_found_by_level_silence_risk_without_order_and_operator(listed
     ordered = site(northline, 2, risk=0.9, level="critical")
     silent = site(volterra, 3, at=timezone.now() - timedelta(minutes=16))
     closed = fleet.work_order(critical)
-    WorkOrder.objects.move([closed.pk], "closed", NOW)
+    WorkOrder.objects.move([closed.pk], "cancelled", NOW)
     fleet.work_order(ordered)
     assert listed("stations_site", state_level="critical") == {str(critical), str(ordered)}
     assert listed("stations_site", attention="unordered") == {str(critical)}
@@ -124,7 +124,7 @@ def test_chargers_are_found_by_state_and_silence(listed):
 def test_open_orders_are_found(listed):
     here = fleet.site(Operator.objects.create(name="Northline"), 1)
     ended = fleet.work_order(here)
-    WorkOrder.objects.move([ended.pk], "closed", NOW)
+    WorkOrder.objects.move([ended.pk], "cancelled", NOW)
     fresh = fleet.work_order(here)
     assert listed("maintenance_workorder", open="yes") == {fresh.number}
     assert listed("maintenance_workorder", open="no") == {ended.number}

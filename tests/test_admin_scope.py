@@ -151,11 +151,11 @@ def test_orders_move_by_their_own_steps_and_only_those_one_may_see(mine, other, 
     order = fleet.work_order(fleet.site(mine, 1))
     theirs = WorkOrder.objects.exclude(pk=order.pk).first()
     client.force_login(fleet.person("dispatcher", "dispatcher", mine))
-    chosen = {"action": "close", "_selected_action": [order.pk, theirs.pk]}
+    chosen = {"action": "cancel", "_selected_action": [order.pk, theirs.pk]}
     client.post(reverse("admin:maintenance_workorder_changelist"), chosen)
     order.refresh_from_db()
     theirs.refresh_from_db()
-    assert (order.state, theirs.state) == ("closed", "new")
+    assert (order.state, theirs.state) == ("cancelled", "new")
     assert order.changes.get().by.username == "dispatcher"
     assert Incident.objects.get(work_orders=order).closed_at is not None
 
@@ -174,7 +174,13 @@ def test_an_order_that_gets_its_technician_is_assigned_with_a_step_that_says_who
         technician,
         "assigned",
     )
-    assert order.changes.get().by.username == "dispatcher"
+    steps = [(step.new_state, step.note, step.by.username) for step in order.changes.order_by("pk")]
+    assert steps == [
+        ("new", "priority urgent", "dispatcher"),
+        ("triaged", "in the admin", "dispatcher"),
+        ("assigned", "sent T1", "dispatcher"),
+    ]
+    assert order.version == 4
 
 
 def test_an_incident_that_is_open_already_is_refused_in_words(mine, client):

@@ -8,8 +8,9 @@ import pytest
 from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection
+from django.db.models import F
 
-from maintenance.models import Incident
+from maintenance.models import Incident, OrderPart, Part, ServiceCentre, Stock, WorkOrder
 from stations.access import APPS
 from stations.characters import CONTROLS
 from stations.models import Charger, Membership, Operator, Site
@@ -105,6 +106,26 @@ def orders_of_two_incidents(world):
     fleet.work_order(world.site)
 
 
+def part(number=1, **fields):
+    return Part.objects.create(number=f"P-{number}", name=f"fuse {number}", **fields)
+
+
+def stock(world, **fields):
+    centre = ServiceCentre.objects.get_or_create(name="Depot", latitude=30, longitude=-97)[0]
+    known = Part.objects.first() or part()
+    return Stock.objects.create(**{"part": known, "centre": centre, "quantity": 2, **fields})
+
+
+def order_part(world, **fields):
+    order = WorkOrder.objects.first() or fleet.work_order(world.site)
+    OrderPart.objects.create(**{"order": order, "part": Part.objects.first() or part(), **fields})
+
+
+def merged_into_itself(world):
+    incident(world)
+    Incident.objects.update(merged_into=F("pk"))
+
+
 # The name of each constraint, and the row that it refuses.
 REFUSED = {
     "membership_once_per_operator": membership,
@@ -146,6 +167,17 @@ REFUSED = {
     "work_order_one_open_per_site_charger_cause": orders_of_two_incidents,
     "work_order_closed_when_ended": lambda w: fleet.work_order(w.site, state="closed"),
     "work_order_closes_after_opening": lambda w: fleet.work_order(w.site, state="closed", closed_at=NOW - HOUR),
+    "work_order_on_hold_for_a_reason": lambda w: fleet.work_order(w.site, state="on_hold"),
+    "work_order_minutes_not_negative": lambda w: fleet.work_order(w.site, minutes_work=-1),
+    "incident_not_merged_into_itself": merged_into_itself,
+    "incident_snoozed_for_a_reason": lambda w: incident(w, snoozed_until=NOW),
+    "part_cost_not_negative": lambda w: part(unit_cost=-1),
+    "stock_once_per_part_and_place": lambda w: twice(stock, w),
+    "stock_reserved_within_quantity": lambda w: stock(w, reserved=3),
+    "stock_in_a_centre_or_a_van": lambda w: stock(w, centre=None),
+    "order_part_once": lambda w: twice(order_part, w),
+    "order_part_not_negative": lambda w: order_part(w, used=-1),
+    "order_part_reserved_has_a_place": lambda w: order_part(w, reserved=1),
     "price_change_period_not_backwards": lambda w: fleet.price_change(w.site, ends_at=NOW - HOUR),
     "price_change_prices_not_negative": lambda w: fleet.price_change(w.site, new_price=-1),
     "price_change_one_applied_per_site": lambda w: (

@@ -6,13 +6,14 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 
-from maintenance.models import ServiceCentre, Technician, WorkOrder
-from sntry_site import demo
+from maintenance.models import Part, ServiceCentre, Stock, Technician, WorkOrder
+from sntry_site import demo, demo_crews
 from sntry_site.generated_history import KINDS
 from stations import jobs
 from stations.access import operator_ids, sync_roles
 from stations.models import Job, Operator, Site
 from telemetry.models import ChargingSession, Outage, Reading, SoftEvents, StatusReport
+from telemetry.risk.taxonomy import REPAIRS
 
 pytestmark = pytest.mark.django_db
 END = "2026-03-10T12:00"
@@ -46,14 +47,22 @@ def test_where_people_are_already_nobody_is_added(private_folder):
     assert not (private_folder / "demo_users.txt").exists()
 
 
-def test_fifteen_service_centres_are_made_once_and_the_demo_technician_is_one_of_theirs(private_folder):
+def test_two_service_centres_a_city_are_made_once_with_people_and_parts_for_every_cause(private_folder):
     sync_roles()
     demo.create_users()
-    demo.create_service_centres()
-    demo.create_service_centres()
-    assert ServiceCentre.objects.count() == 15
-    assert Technician.objects.count() == 15 * demo.TECHNICIANS_PER_CENTRE
+    for _ in range(2):
+        demo_crews.create_service_centres()
+        demo_crews.create_parts()
+    assert ServiceCentre.objects.count() == 2 * 15
+    assert Technician.objects.count() == 4 * 15
     assert Technician.objects.get(user__username="technician").code == "SEA-2"
+    for repair in REPAIRS:
+        part = Part.objects.get(name=repair.part)
+        assert part.stock.filter(centre__isnull=False, quantity__gt=part.reorder_point).count() == 30
+        able = [person.region for person in Technician.objects.all() if person.can(repair.skill)]
+        assert len(set(able)) == 15, "somebody in every city"
+    for stock in Stock.objects.prefetch_related("movements"):
+        assert stock.quantity == sum(movement.pieces for movement in stock.movements.all())
 
 
 def test_demo_users_see_the_simulated_operators_and_no_others(private_folder):

@@ -17,6 +17,7 @@ from telemetry import live_history, retention
 from telemetry.live_risk import Scores
 from telemetry.models import (
     ChargerState,
+    ChargingSession,
     Climatology,
     LiveReading,
     Outage,
@@ -111,6 +112,11 @@ def busy_tick(operator, sites: list, number: int) -> int:
         charger = site.chargers.first()
         StatusReport.objects.record([charger.pk], [at - timedelta(seconds=5)], ["FAULTED"])
         fleet.work_order(site, charger=charger, state="in_progress", opened_at=at - timedelta(hours=1))
+        proven = site.chargers.last()
+        resolved = {"state": "resolved", "resolved_at": at - timedelta(minutes=30), "cause": "meter_fault"}
+        fleet.work_order(site, charger=proven, opened_at=at - timedelta(hours=1), **resolved, **fleet.REPORT)
+        tried = at - timedelta(minutes=29)
+        ChargingSession.objects.create(charger=proven, started_at=tried, ended_at=at, energy_kwh=1, success=True)
         interventions.stress_site(site, None, at)
     with CaptureQueriesContext(connection) as statements:
         tasks.tick(at)
@@ -256,19 +262,18 @@ def test_a_faulted_charger_gets_an_order_and_the_simulated_crew_repairs_it(opera
     order = WorkOrder.objects.get()
     assert order.charger == charger
     assert states(site=here).ports_out_of_service == 1
-    for number in range(2, 60):
+    for number in range(2, 80):
         beat(number)
     order.refresh_from_db()
     assert order.state == "closed"
     assert order.incident.closed_at is not None
-    assert [change.new_state for change in order.changes.order_by("id")] == [
-        "new",
-        "assigned",
-        "en_route",
-        "in_progress",
-        "closed",
-    ]
-    assert ChargerState.objects.get(charger=charger).status == "AVAILABLE"
+    steps = list(order.changes.order_by("id").values_list("new_state", flat=True))
+    repair = ["new", "triaged", "assigned", "accepted", "en_route", "in_progress", "resolved", "verified", "closed"]
+    assert steps == repair
+    assert order.version == len(steps)
+    test = charger.sessions.get(started_at=order.resolved_at)
+    assert (test.success, test.energy_kwh > 0.5, test.price) == (True, True, 0)
+    assert not ChargerState.objects.faulted().exists()
 
 
 def test_the_push_tells_what_changed_and_numbers_itself(operator, pushes, django_capture_on_commit_callbacks):
@@ -322,19 +327,20 @@ def test_the_half_hour_that_has_ended_is_a_reading_at_once_because_forecasts_loo
     assert here.readings.get().at == START + timedelta(minutes=30)
 
 
-def test_an_order_that_a_person_closes_repairs_as_one_that_the_crew_closes_and_keeps_what_was_found(operator):
+def test_an_order_that_a_person_resolves_repairs_as_one_that_the_crew_resolves_and_keeps_what_was_found(operator):
     here = fleet.live_site(operator, 1)
     charger, person = here.chargers.first(), fleet.person("fixer", is_superuser=True)
     beat(0)
     StatusReport.objects.record([charger.pk], [START + timedelta(seconds=5)], ["FAULTED"], error_codes=["OtherError"])
     beat(1)
     order = WorkOrder.objects.open().get(charger=charger)
-    WorkOrder.objects.filter(pk=order.pk).update(found_cause="vandal_impact")
-    WorkOrder.objects.move([order.pk], "closed", START + timedelta(seconds=15), by=person)
-    beat(2)
-    assert ChargerState.objects.get(charger=charger).status == "AVAILABLE"
-    assert not WorkOrder.objects.open().filter(charger=charger).exists()
+    fleet.do_the_work(order, person, START + timedelta(seconds=15), found_cause="vandal_impact")
+    assert order.state == "resolved"
+    for number in range(2, 24):
+        beat(number)
+    assert not ChargerState.objects.faulted().exists()
     order.refresh_from_db()
+    assert order.state == "closed", "it was tried out"
     assert order.found_cause == "vandal_impact"
 
 

@@ -1,7 +1,13 @@
 from telemetry.models import Cause
 
-from .incidents import Incident
+from .checklists import ChecklistItem, Photo
+from .incidents import Incident, IncidentChange
+from .parts import OrderPart, Part, Stock, StockMovement
 from .people import ServiceCentre, Technician
-from .work_orders import WorkOrder, WorkOrderChange
+from .steps import Overtaken, Refused, WorkOrderChange
+from .work_orders import WorkOrder
 
-__all__ = ["Cause", "Incident", "ServiceCentre", "Technician", "WorkOrder", "WorkOrderChange"]
+__all__ = [
+    "Cause", "ChecklistItem", "Incident", "IncidentChange", "OrderPart", "Overtaken", "Part", "Photo", "Refused",
+    "ServiceCentre", "Stock", "StockMovement", "Technician", "WorkOrder", "WorkOrderChange",
+]  # fmt: skip

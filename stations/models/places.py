@@ -1,5 +1,8 @@
 """What exists: operators, their sites, and the chargers at them."""
 
+from zoneinfo import available_timezones
+
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import connection, models, transaction
 from django.db.models import F, Q
@@ -36,6 +39,12 @@ class PricingType(models.TextChoices):
 
 
 PHONE = RegexValidator(r"^\+?[0-9 ()/-]{5,}$", "Write digits, spaces and ( ) / - only, for example +1 555 010 0123.")
+
+
+def is_time_zone(name: str) -> None:
+    """Refuse what is no time zone."""
+    if name not in available_timezones():
+        raise ValidationError(f'"{name}" is no time zone; give a name such as America/Denver.')
 
 
 def _id_without_controls(model: str) -> models.CheckConstraint:
@@ -120,6 +129,10 @@ class Site(models.Model):
     contact_phone = models.CharField(
         max_length=30, blank=True, db_default="", validators=[PHONE], help_text="Of the site, in international form."
     )
+    time_zone = models.CharField(
+        max_length=40, blank=True, default="", db_default="", validators=[is_time_zone],
+        help_text="Such as America/Denver, for business hours and planned work. Empty: that of the data.",
+    )  # fmt: skip
 
     objects = SiteQuerySet.as_manager()
 

@@ -26,6 +26,7 @@ _TURNS_PER_HOUR = 12
 SIGNAL_HOURS, MOISTURE_HOURS = 18.0, 6.0
 _RELAX_SECONDS = 600.0  # in which the cars at a site follow a change of what is usual
 _COOL_K = 12.0  # below its limit, before a tripped cabinet may start again
+_TEST_SECONDS, _TEST_KILOWATTS = 180, 11.0  # 0.55 kWh: above the half that a successful session needs (AFIREV)
 _IS_SILENT = causes.column("is_silent")
 _IS_OFFLINE = causes.column("status") == "OFFLINE"
 _WORK_HOURS = (9, 16)
@@ -104,6 +105,12 @@ class Fleet:
         m["session_from"][rows] = begun
         m["session_until"][rows] = np.maximum(begun + 60 * c.session_minutes, at)
         m["kilowatts"][rows] = sessions.mean_kilowatts(air, np.arange(len(rows)), c, {"car": half, "charge": half})
+
+    def try_out(self, rows: np.ndarray, at: int) -> None:
+        """Somebody who has repaired the chargers `rows` charges a test vehicle there from the second `at` on."""
+        m = self.memory
+        m["session_from"][rows], m["session_until"][rows] = at, at + _TEST_SECONDS
+        m["kilowatts"][rows], m["is_failing"][rows] = _TEST_KILOWATTS, False
 
     def step(self, around: Around, seconds: float, rng: np.random.Generator) -> Happened:
         """Go on by a tick of `seconds`; what happens carries the tick's time, or that of a session's end."""

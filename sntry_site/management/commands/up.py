@@ -17,7 +17,7 @@ from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import OperationalError
 
-from sntry_site import celery_app, checks, demo, embedded, process_logs, single_up
+from sntry_site import celery_app, checks, demo, demo_crews, embedded, process_logs, single_up
 from sntry_site.embedded.engine import die_with_parent
 from sntry_site.programs import port_is_free, programs
 from sntry_site.supervisor import Supervisor
@@ -99,12 +99,14 @@ class Command(BaseCommand):
         settings.STATIC_ROOT.mkdir(exist_ok=True)  # empty is fine, but WhiteNoise warns of a missing one
         sync_roles()
         passwords = demo.create_users()
-        demo.create_service_centres()
+        demo_crews.create_service_centres()
+        demo_crews.create_parts()
         if demo.needs_history():
             demo.queue_learning()  # before the history, because afterwards nothing tells that it is missing
             self.stdout.write(f"Making a demo network of {sites} sites with {days} days of history ...")
             self.run_command(*demo.history_arguments(sites, days))
         demo.grant_memberships()
+        demo_crews.set_time_zones()
         return passwords
 
     def require_servers(self) -> None:
