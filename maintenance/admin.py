@@ -1,9 +1,11 @@
 """Pages of what must be done."""
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import Count
 from django.utils import timezone
+from unfold.decorators import action
 
 from stations.admin_display import badge_column, moment, moment_column, quantity, quantity_column
 from stations.admin_filters import open_filter, operator_filter
@@ -11,6 +13,8 @@ from stations.admin_site import BaseAdmin, HistoryAdmin, ReadOnlyInline
 from telemetry.cause_pages import repair_in_words
 
 from .models import Incident, ServiceCentre, Technician, WorkOrder, WorkOrderChange
+from .note_pages import in_words
+from .notes.writing import write_notes
 from .states import State
 
 
@@ -41,8 +45,17 @@ class IncidentAdmin(BaseAdmin):
     search_fields = ["site__name", "site__external_id", "summary"]
     autocomplete_fields = ["site", "charger"]
     form = IncidentForm
-    fields = ["summary", ("site", "charger"), ("cause", "source"), ("risk", "diagnosis"), ("opened_at", "closed_at")]
-    readonly_fields = ["source", "risk", "diagnosis", "closed_at"]
+    fields = [
+        "summary",
+        ("site", "charger"),
+        ("cause", "source"),
+        ("risk", "diagnosis"),
+        ("opened_at", "closed_at"),
+        "note",
+    ]
+    readonly_fields = ["source", "risk", "diagnosis", "closed_at", "note"]
+    actions = ["write_anew"]
+    actions_submit_line = ["write_this_anew"]
     risk_percent = staticmethod(quantity_column("risk", "risk when opened", "%", scale=100))
     opened = staticmethod(moment_column("opened_at", "opened"))
 
@@ -53,6 +66,23 @@ class IncidentAdmin(BaseAdmin):
         if not change:
             obj.source = Incident.Source.PERSON
         super().save_model(request, obj, form, change)
+
+    @admin.action(description="Write the root-cause note anew", permissions=["change"])
+    def write_anew(self, request, queryset):
+        written = write_notes(list(queryset.values_list("pk", flat=True)), by=request.user)
+        self.message_user(request, f"{written} notes were written by rule{self._later()}.")
+
+    @action(description="Write note anew", permissions=["change"])
+    def write_this_anew(self, request, obj):
+        write_notes([obj.pk], by=request.user)
+        self.message_user(request, f"The note was written by rule{self._later()}.")
+
+    def _later(self) -> str:
+        return "; Gemini's follows in a minute, if it answers" if settings.GEMINI_API_KEY else ""
+
+    @admin.display(description="root-cause note")
+    def note(self, incident):
+        return in_words(incident.note) if incident.pk else None
 
     @admin.display(description="closed", ordering="closed_at")
     def closed(self, incident):

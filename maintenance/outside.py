@@ -1,8 +1,10 @@
 """Asking services of others: never longer and never more than was agreed, and not at all while they are down."""
 
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 
 import httpx
 
@@ -12,6 +14,12 @@ REST_SECONDS = 60
 
 class TooMuch(httpx.TransportError):
     """The answer is longer than any honest one, or takes longer than agreed."""
+
+
+@cache
+def trust() -> ssl.SSLContext:
+    """The certificates that are trusted, read once, because that takes 40 ms."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 class _LimitedStream(httpx.SyncByteStream):
@@ -36,29 +44,33 @@ class _LimitedTransport(httpx.BaseTransport):
     """A time between two bytes is no limit by itself: a server that sends one a second would hold a page for ever."""
 
     def __init__(self, most_bytes: int, seconds: float) -> None:
-        self._most_bytes, self._seconds = most_bytes, seconds
-        self._inner = httpx.HTTPTransport()
+        self._most_bytes, self._until = most_bytes, time.monotonic() + seconds
+        self._inner = httpx.HTTPTransport(verify=trust())
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        until = time.monotonic() + self._seconds
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TooMuch("there is no time left for another try")
+        limits = request.extensions.get("timeout", {})
+        request.extensions["timeout"] = {name: min(left, value or left) for name, value in limits.items()}
         response = self._inner.handle_request(request)
         if response.headers.get("content-encoding", "identity") != "identity":
             response.close()  # because a kilobyte of it may be a gigabyte unpacked
             raise TooMuch("the answer is packed although that was not asked for")
-        response.stream = _LimitedStream(response.stream, self._most_bytes, until)
+        response.stream = _LimitedStream(response.stream, self._most_bytes, self._until)
         return response
 
     def close(self) -> None:
         self._inner.close()
 
 
-def client(most_bytes: int, connect_seconds: float, read_seconds: float) -> httpx.Client:
-    """A client that follows no redirect, uses no proxy of the environment, and stops at these limits.
+def client(most_bytes: int, connect_seconds: float, read_seconds: float, total_seconds: float) -> httpx.Client:
+    """A client for one question: it follows no redirect, uses no proxy of the environment, and keeps these limits.
 
-    `read_seconds` is the longest wait for a byte, and for the whole answer once it has begun.
+    `read_seconds` is the longest wait for a byte, `total_seconds` the longest for all answers, from now on.
     """
     return httpx.Client(
-        transport=_LimitedTransport(most_bytes, read_seconds),
+        transport=_LimitedTransport(most_bytes, total_seconds),
         timeout=httpx.Timeout(read_seconds, connect=connect_seconds),
         follow_redirects=False,
         trust_env=False,

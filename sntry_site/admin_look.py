@@ -40,6 +40,7 @@ NAVIGATION = [
         "Maintenance",
         _link("Work orders", "build", "maintenance_workorder_changelist"),
         _link("Incidents", "warning", "maintenance_incident_changelist"),
+        _link("Root-cause notes", "description", "maintenance_rootcausenote_changelist"),
         _link("Technicians", "engineering", "maintenance_technician_changelist"),
         _link("Service centres", "home_repair_service", "maintenance_servicecentre_changelist"),
     ),
@@ -100,7 +101,11 @@ UNFOLD = {
     "SHOW_HISTORY": True,
     "BORDER_RADIUS": "10px",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("img/icon.svg")}],
-    "STYLES": [lambda request: static("css/colours.css"), lambda request: static("css/admin.css")],
+    "STYLES": [
+        lambda request: static("css/colours.css"),
+        lambda request: static("css/admin.css"),
+        lambda request: static("css/cause-note.css"),
+    ],
     "COLORS": {
         "base": {
             "50": "#f6f7f9",

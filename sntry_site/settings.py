@@ -143,8 +143,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_SERIALIZER = "json"
-CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER, CELERY_ACCEPT_CONTENT = "json", ["json"]
 CELERY_TASK_DEFAULT_QUEUE = "jobs"
 CELERY_IMPORTS = env.list("WORKER_PRELOADS", default=[])  # modules to load at the start rather than in the first task
 CELERY_TASK_ROUTES = {"sntry_site.tick": {"queue": "tick"}, "sntry_site.advance_now": {"queue": "tick"}}
@@ -155,8 +154,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 
 # --- Time, language, files ---------------------------------------------------------------------------------------
-TIME_ZONE = "UTC"
-USE_TZ = True
+TIME_ZONE, USE_TZ = "UTC", True
 LANGUAGE_CODE = "en-us"
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
@@ -175,6 +173,10 @@ EMAIL_TIMEOUT = 10  # seconds; without it a mail server that hangs would hold up
 
 # --- Services of others; empty: off, and what stands in for them is labelled ---------------------------------------
 OSRM_URL = env.str("OSRM_URL", default="")  # of a routing server, such as http://osrm:5000
+GEMINI_API_KEY = env.str("GEMINI_API_KEY", default="")
+GEMINI_MODEL = env.str("GEMINI_MODEL", default="gemini-3.8-flash")
+GEMINI_TOKENS_PER_DAY = env.int("GEMINI_TOKENS_PER_DAY", default=1_000_000)
+GEMINI_PRICES = env.list("GEMINI_PRICES", default=[])  # $ per million tokens, of prompts and of answers
 
 # --- The network -------------------------------------------------------------------------------------------------
 DATA_TIME_ZONE = env.str("DATA_TIME_ZONE", default="UTC")  # zone of imported timestamps, and of the climatology
@@ -194,5 +196,5 @@ LOGGING = {
     "formatters": {"plain": {"format": "%(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {name: {"level": "WARNING"} for name in ("celery", "httpx")},  # every task and request would be lines
+    "loggers": {name: {"level": "WARNING"} for name in ("celery", "httpx", "google_genai")},  # a line a task or request
 }

@@ -13,6 +13,7 @@ from django.utils import timezone
 from maintenance import crews
 from maintenance.models import Incident, Technician, WorkOrder
 from maintenance.models.opening import Wanted
+from maintenance.notes.writing import write_notes
 from maintenance.states import State
 from stations import live, outbox
 from stations.models import Charger, FleetEvent, Job
@@ -218,6 +219,8 @@ def open_orders(wanted: list[Wanted], network: np.ndarray, place_of: dict[int, i
     sent = Technician.objects.nearest_to(*where, [w.skill for w in wanted], at)
     orders = WorkOrder.objects.open_orders([w.sent(t) for w, t in zip(wanted, sent, strict=True)], at, by)
     outbox.put_all("mail", messages.mails_to_technicians(orders))
+    new = [order.incident_id for order in orders]
+    transaction.on_commit(lambda: write_notes(new), robust=True)  # a note that fails stops nobody
     return orders
 
 

@@ -23,6 +23,7 @@ HISTORY = {
     "maintenance.incidentchange": SEE,
     "maintenance.stockmovement": SEE,
     "maintenance.photo": SEE,
+    "maintenance.rootcausenote": SEE,
 }
 
 # Role -> what its group may do: "app" is the rule of all its models, "app.model" the exception.
@@ -57,6 +58,7 @@ ROLES: dict[str, dict[str, list[str]]] = {
         "maintenance.part": SEE,
         "maintenance.stock": SEE,
         "maintenance.photo": SEE,
+        "maintenance.rootcausenote": SEE,
     },
     "partner": {"stations.operator": SEE, "stations.site": SEE, "stations.charger": SEE},
 }

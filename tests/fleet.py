@@ -12,6 +12,7 @@ from maintenance.models import (
     OrderPart,
     Part,
     Photo,
+    RootCauseNote,
     ServiceCentre,
     Stock,
     StockMovement,
@@ -177,6 +178,8 @@ def _fill_one(operator: Operator, number: int, centre: ServiceCentre, model: Mod
     Risk.objects.create(site=here, at=at, probability=0.5, level="watch", reason="busy", model=model)
     SiteOverride.objects.create(site=here, starts_at=at, ends_at=NOW, by=someone)
     order = work_order(here, charger=port, technician=technician)
+    note = {"source": "rules", "summary": "hot", "cause": "cooling_thermal", "safety": "Cut off the supply."}
+    RootCauseNote.objects.create(incident=order.incident, **note)
     WorkOrderChange.objects.create(order=order, at=at, new_state="new", by=someone)
     IncidentChange.objects.create(incident=order.incident, at=at, kind="acknowledged", by=someone)
     ChecklistItem.objects.create(order=order, text="Switched off")

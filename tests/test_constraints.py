@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection
 from django.db.models import F
 
-from maintenance.models import Incident, OrderPart, Part, ServiceCentre, Stock, WorkOrder
+from maintenance.models import Incident, OrderPart, Part, RootCauseNote, ServiceCentre, Stock, WorkOrder
 from stations.access import APPS
 from stations.characters import CONTROLS
 from stations.models import Charger, Membership, Operator, Site
@@ -82,6 +82,11 @@ def active_model():
 
 def incident(world, **fields):
     Incident.objects.create(site=world.site, source="person", summary="smoke", **{"opened_at": NOW, **fields})
+
+
+def note(world, **fields):
+    about = {"source": "rules", "summary": "hot", "cause": "unknown", "safety": "Cut off the supply.", **fields}
+    RootCauseNote.objects.create(incident=fleet.work_order(world.site).incident, **about)
 
 
 def membership(world):
@@ -178,6 +183,8 @@ REFUSED = {
     "order_part_once": lambda w: twice(order_part, w),
     "order_part_not_negative": lambda w: order_part(w, used=-1),
     "order_part_reserved_has_a_place": lambda w: order_part(w, reserved=1),
+    "note_confidence_0_to_1": lambda w: note(w, confidence=1.01),
+    "note_by_gemini_names_its_model": lambda w: note(w, source="gemini"),
     "price_change_period_not_backwards": lambda w: fleet.price_change(w.site, ends_at=NOW - HOUR),
     "price_change_prices_not_negative": lambda w: fleet.price_change(w.site, new_price=-1),
     "price_change_one_applied_per_site": lambda w: (

@@ -104,12 +104,17 @@ def test_a_refused_connection_costs_no_time(server):
 
 @pytest.mark.parametrize("behaviour", ["slow", "drip"])
 def test_a_slow_server_holds_nobody_for_more_than_four_seconds(server, behaviour, monkeypatch):
+    monkeypatch.setattr(osrm, "CONNECT_SECONDS", 0.1)
     monkeypatch.setattr(osrm, "READ_SECONDS", 0.5)
     server.behaviour = behaviour
     begun = time.monotonic()
     assert route_for(STOPS, DEPOT).is_estimate
-    assert time.monotonic() - begun < 1.5
-    assert osrm.CONNECT_SECONDS + 3 == 4
+    assert time.monotonic() - begun < 1
+
+
+def test_the_limits_are_those_that_were_promised():
+    assert (osrm.CONNECT_SECONDS, osrm.READ_SECONDS) == (1, 3)
+    assert (outside.FAILURES, outside.REST_SECONDS) == (3, 60)
 
 
 def test_drive_times_of_osrm_are_used_where_there_are_few_places(server):

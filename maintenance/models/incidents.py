@@ -1,4 +1,5 @@
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from django.conf import settings
 from django.db import connection, models
@@ -98,6 +99,11 @@ class Incident(models.Model):
 
     def __str__(self) -> str:
         return f"{self.summary}"
+
+    @cached_property
+    def note(self):
+        """The root-cause note that counts: the newest; None before there is one."""
+        return self.notes.first()
 
 
 class IncidentChange(models.Model):

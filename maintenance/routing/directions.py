@@ -4,8 +4,9 @@ Source: OSRM's HTTP API, *StepManeuver*: types that are not known must be treate
 """
 
 import math
-import re
 from dataclasses import dataclass
+
+from maintenance.plain_text import readable
 
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 COMPASS = ("north", "north-east", "east", "south-east", "south", "south-west", "west", "north-west")
@@ -20,7 +21,6 @@ TURNS = {
     "sharp left": "Turn sharp left",
 }
 LONGEST = 80
-_UNREADABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
 
 
 @dataclass(frozen=True)
@@ -42,22 +42,16 @@ def sentence(maneuver: Maneuver) -> str:
     return f"{_SENTENCES.get(maneuver.type, _turn)(maneuver)}."
 
 
-def readable(text: str, longest: int = LONGEST) -> str:
-    """A name on one line, without characters that are not seen or change the order of reading, and not too long."""
-    text = " ".join(_UNREADABLE.sub(" ", text).split())
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
-
-
 def _road(maneuver: Maneuver) -> str:
     """What the road is called, with its number; empty if neither is known."""
-    name, ref = readable(maneuver.name), readable(maneuver.ref, 20)
+    name, ref = readable(maneuver.name, LONGEST), readable(maneuver.ref, 20)
     if name and ref and ref not in name:
         return f"{name} ({ref})"
     return name or ref
 
 
 def _onto(maneuver: Maneuver, word: str = "onto") -> str:
-    road, sign = _road(maneuver), readable(maneuver.destinations)
+    road, sign = _road(maneuver), readable(maneuver.destinations, LONGEST)
     onto = f" {word} {road}" if road else ""
     return f"{onto} towards {sign}" if sign else onto
 
@@ -121,7 +115,7 @@ def _end_of_road(maneuver: Maneuver) -> str:
 
 
 def _roundabout(maneuver: Maneuver) -> str:
-    circle = readable(maneuver.rotary_name) or "the roundabout"
+    circle = readable(maneuver.rotary_name, LONGEST) or "the roundabout"
     if maneuver.exit and 1 <= maneuver.exit <= len(ORDINALS):
         return f"At {circle}, take the {ORDINALS[maneuver.exit - 1]} exit{_onto(maneuver)}"
     return f"Enter {circle}{_onto(maneuver, 'and leave it onto')}"

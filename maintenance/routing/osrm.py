@@ -115,7 +115,7 @@ def _ask(service: str, places: Places, parameters: dict[str, str], form: type[Ba
 
 def _fetch(address: str, parameters: dict[str, str]) -> bytes:
     try:
-        with client(MOST_BYTES, CONNECT_SECONDS, READ_SECONDS) as outside:
+        with client(MOST_BYTES, CONNECT_SECONDS, READ_SECONDS, CONNECT_SECONDS + READ_SECONDS) as outside:
             response = outside.get(address, params=parameters)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise _unusable(f"{type(error).__name__}: {error}") from None
