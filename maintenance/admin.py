@@ -3,6 +3,7 @@
 from django import forms
 from django.conf import settings
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import Count
 from django.utils import timezone
 from unfold.decorators import action
@@ -66,6 +67,8 @@ class IncidentAdmin(BaseAdmin):
         if not change:
             obj.source = Incident.Source.PERSON
         super().save_model(request, obj, form, change)
+        if not change:
+            transaction.on_commit(lambda: write_notes([obj.pk], by=request.user), robust=True)
 
     @admin.action(description="Write the root-cause note anew", permissions=["change"])
     def write_anew(self, request, queryset):
