@@ -7,16 +7,21 @@ import os
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from telemetry.reliability.load import load_hazard
 from telemetry.simulation import causes
 from telemetry.simulation.causes import CAUSES
 from telemetry.simulation.network import network
 from telemetry.simulation.parameters import SCENARIOS
+from telemetry.simulation.reports import opening_reports
 from telemetry.simulation.world import World
 from telemetry.simulation_truth import oracle_risk
+
+from . import reliability_truth
 
 SEEDS = int(os.environ.get("RECOVERY_SEEDS", "20"))
 ORACLE_SEEDS = max(SEEDS // 4, 5)
@@ -36,6 +41,12 @@ class Lived:
     cabinet_c: np.ndarray
     onset: np.ndarray  # index of the cause, -1 for none
     oracle: dict[int, np.ndarray]  # by step
+    opening: dict[str, np.ndarray]  # what chargers said when it began, columns as in journal.REPORT
+    happened: dict[str, dict]  # what the journal holds
+    expected: np.ndarray  # onsets in each half-hour, of all chargers that were up
+    up_hours: np.ndarray
+    begin: int
+    days: int = 30
 
 
 def lived(seed: int, scenario: str, oracle_every_days: int = 0) -> Lived:
@@ -44,7 +55,7 @@ def lived(seed: int, scenario: str, oracle_every_days: int = 0) -> Lived:
     for _ in range(LEAD_DAYS * 48):
         world.advance()
     world.journal.take()
-    rows, oracle, begin = [], {}, world.step
+    rows, oracle, begin, opening, expected = [], {}, world.step, opening_reports(world), []
     for step in range(DAYS * 48):
         if oracle_every_days and step % (48 * oracle_every_days) == 0:
             oracle[step] = oracle_risk(world, 24, rollouts=2)
@@ -53,11 +64,14 @@ def lived(seed: int, scenario: str, oracle_every_days: int = 0) -> Lived:
         before = (state.is_up, state.signal.astype("f4"), state.load.astype("f4"), state.cabinet_c.astype("f4"), events)
         world.advance()
         rows.append((*before, world.here(step % 48).is_shocked))
+        expected.append(-np.expm1(-world.stopping.sum(0) / 2)[before[0]].sum())
     up, signal, load, cabinet_c, events, shocked = (np.array(column) for column in zip(*rows, strict=True))
-    outages, onset = world.journal.take()["outages"], np.full(up.shape, -1, "i1")
+    happened, onset = world.journal.take(), np.full(up.shape, -1, "i1")
+    outages = happened["outages"]
     step = np.floor(outages["start"] / 30).astype(int) - begin + 1
     onset[step[step >= 0], outages["charger"][step >= 0]] = outages["cause"][step >= 0]
-    return Lived(world, up, signal, shocked, events, load, cabinet_c, onset, oracle)
+    told = opening, happened, np.array(expected), up.sum(1) / 2
+    return Lived(world, up, signal, shocked, events, load, cabinet_c, onset, oracle, *told, begin)
 
 
 def hazard_fit(drivers: list[np.ndarray], exposure: np.ndarray, events: np.ndarray):
@@ -131,6 +145,7 @@ class Month:
     errors: list[float]
     oracle: tuple[np.ndarray, np.ndarray] | None
     table: tuple[np.ndarray, np.ndarray, np.ndarray]
+    reliability: reliability_truth.Measured
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +154,8 @@ def typical() -> list[Month]:
     for seed in range(SEEDS):
         month = lived(seed, "typical", oracle_every_days=6 if seed < ORACLE_SEEDS else 0)
         oracle = oracle_table(month) if month.oracle else None
-        months.append(Month(standardised_errors(month), oracle, daily_table(month)))
+        measured = reliability_truth.measured(month)
+        months.append(Month(standardised_errors(month), oracle, daily_table(month), measured))
     return months
 
 
@@ -158,6 +174,27 @@ def test_the_oracle_ranks_the_outages_of_the_next_day_and_means_what_it_says(typ
     assert label.mean() == pytest.approx(risk.mean(), rel=0.15)
     high = risk > np.median(risk[label])
     assert label[high].mean() == pytest.approx(risk[high].mean(), rel=0.15)
+
+
+def test_intervals_of_the_reliability_statistics_contain_the_truth_as_often_as_they_say(typical):
+    found = reliability_truth.coverage([month.reliability for month in typical])
+    assert 0.90 <= np.mean(list(found.values())) <= 0.98, found
+    if SEEDS >= 200:
+        assert all(0.90 <= share <= 0.98 for share in found.values()), found
+
+
+def test_time_between_failures_is_right_where_the_usual_ways_are_threefold_off(typical):
+    months = [month.reliability for month in typical]
+    for month in months:
+        assert month.mtbf == pytest.approx(month.true_mtbf, rel=0.05)
+        assert month.mtbf_start_to_start < month.true_mtbf / 3
+        assert month.mtbf_by_polls < month.true_mtbf / 3
+
+
+def test_chargers_that_were_busy_fail_more_often_in_the_next_hour(typical):
+    found = load_hazard(pd.concat([month.reliability.panel for month in typical]), categories=("kind",))
+    assert found.ci_low > 1, found
+    assert found.n_clusters > 200 * SEEDS
 
 
 def forecast_auc(tables: list[tuple]) -> tuple[float, int]:

@@ -85,3 +85,38 @@ def fisher_exact(table) -> PValue:
     if not (counts.sum(0).all() and counts.sum(1).all()):
         return PValue(1.0)
     return PValue(stats.fisher_exact(counts.astype("i8")).pvalue)
+
+
+@dataclass(frozen=True)
+class ClusteredShare:
+    """A share of a whole and its interval by clusters; all between 0 and 1."""
+
+    estimate: float
+    ci_low: float
+    ci_high: float
+    standard_error: float
+    n_clusters: int
+
+
+def clustered_share(parts, wholes, confidence: float = 0.95) -> ClusteredShare:
+    """Sum of parts (n,) / sum of wholes (n,) of n clusters, such as successes and attempts of each site.
+
+    For attempts, hours and polls that are alike within a charger or site, where intervals for independent ones are too
+    narrow. Linearised ratio (Cochran 1977, 6.8): each cluster differs by part - share x whole; interval on the logit
+    scale, t on n - 1 degrees of freedom. A share of exactly 0 or 1 has the Clopper-Pearson interval of n independent
+    clusters, which is wide. Clusters whose whole is 0 are left out. Raises CannotAnswer with fewer than two others.
+    """
+    parts, wholes = np.asarray(parts, "f8"), np.asarray(wholes, "f8")
+    parts, wholes = parts[wholes > 0], wholes[wholes > 0]
+    count, total = len(wholes), wholes.sum()
+    if count < 2:
+        raise CannotAnswer("an interval needs at least two clusters, such as two sites")
+    share = float(parts.sum() / total)
+    if share in (0.0, 1.0):
+        interval = proportion_interval(round(share * count), count, "clopper", confidence)
+        return ClusteredShare(share, *interval, 0.0, count)
+    error = float(np.sqrt(count / (count - 1) * ((parts - share * wholes) ** 2).sum()) / total)
+    half = stats.t(count - 1).ppf(1 - confident(confidence) / 2) * error / (share * (1 - share))
+    centre = np.log(share / (1 - share))
+    low, high = (float(1 / (1 + np.exp(-one))) for one in (centre - half, centre + half))
+    return ClusteredShare(share, low, high, error, count)

@@ -14,6 +14,8 @@ from statsmodels.genmod.families import Poisson
 
 from .answers import CannotAnswer, confident, counted, durations_of, with_columns
 
+_GRID = 300  # places of a curve at which the interval of its median is looked for
+
 
 @dataclass(frozen=True)
 class Mtbf:
@@ -111,30 +113,61 @@ def mtbf(exposure_hours, failures, confidence: float = 0.9) -> Mtbf:
     return Mtbf(hours / count if count else float("inf"), float(low), float(high), int(count), hours)
 
 
-def mttr(spells: pd.DataFrame, confidence: float = 0.95) -> Mttr:
+def mttr(spells: pd.DataFrame, confidence: float = 0.95, cluster=None, restricted_to_hours=None) -> Mttr:
     """Time to repair from outage spells: columns hours, left_censored, right_censored (`spells.outage_spells`).
 
     Median and restricted mean of the Kaplan-Meier curve of the durations, so that outages that still go on count as
     "at least so long". Those that had begun before anybody looked (left_censored) are left out: their start is unknown,
     and long ones are caught in that way more often than short ones. The restricted mean is the area under the curve up
-    to the longest duration seen, `restricted_to_hours`; interval by Greenwood's formula, of the median by log-log.
+    to `restricted_to_hours`, by default the longest duration seen: the mean of min(duration, that limit).
+    Intervals by the influence of each spell, which is Greenwood's formula for independent repairs; cluster (column or
+    array, such as the site, whose chargers wait for one technician) sums influences within clusters first.
     `completed_only_mean` is the mean of finished repairs: too short whenever long ones still go on.
-    Assumes that repairs are independent of each other. Raises CannotAnswer without any outage whose start is known.
+    Raises CannotAnswer without any outage whose start is known.
     """
     with_columns(spells, "hours", "left_censored", "right_censored", what="table of spells")
-    known = spells[~spells["left_censored"].to_numpy(bool)]
-    if known.empty:
+    known = ~spells["left_censored"].to_numpy(bool)
+    if not known.any():
         raise CannotAnswer("no outage began in this period, so that there is no time to repair")
-    hours, ended = known["hours"].to_numpy("f8"), ~known["right_censored"].to_numpy(bool)
+    hours, ended = spells["hours"].to_numpy("f8")[known], ~spells["right_censored"].to_numpy(bool)[known]
+    groups = np.arange(len(spells)) if cluster is None else spells[cluster] if isinstance(cluster, str) else cluster
+    groups = pd.factorize(np.asarray(groups)[known])[0]
     curve = kaplan_meier(hours, ended)
-    mean, error = restricted_mean(curve)
-    z = stats.norm.ppf(1 - confident(confidence) / 2)
+    limit = curve.longest if restricted_to_hours is None else min(float(restricted_to_hours), curve.longest)
+    mean, influence = restricted_mean(curve, hours, ended, limit)
+    half = _quantile(groups, confidence) * _clustered_error(influence, groups)
     return Mttr(
-        curve.median, mean, max(mean - z * error, 0.0), mean + z * error,
+        curve.median, mean, max(mean - half, 0.0), min(mean + half, limit),
         float(hours[ended].mean()) if ended.any() else float("nan"),
-        median_interval(curve, confidence), curve.longest, int(ended.sum()), int((~ended).sum()),
-        len(spells) - len(known),
+        median_interval(curve, hours, ended, groups, confidence), limit, int(ended.sum()), int((~ended).sum()),
+        int((~known).sum()),
     )  # fmt: skip
+
+
+def _quantile(groups: np.ndarray, confidence: float) -> float:
+    count = int(groups.max()) + 1
+    return float(stats.t(max(count - 1, 1)).ppf(1 - confident(confidence) / 2))
+
+
+def _clustered_error(influence: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Standard error of what influences (n,) or (n, k) are of, by clusters (codes); 0 where there is one cluster."""
+    count = int(groups.max()) + 1
+    columns = influence if influence.ndim == 2 else influence[:, None]
+    sums = np.column_stack([np.bincount(groups, column) for column in columns.T])
+    error = np.sqrt((sums**2).sum(0) * count / max(count - 1, 1))
+    return error if influence.ndim == 2 else float(error[0])
+
+
+def failures_at_once(starts, sites) -> float:
+    """How many outages begin together on average, weighted: sum of m^2 / sum of m over groups of m that begin at once.
+
+    starts (n,) and sites (n,): outages of one site that begin in the same minute have one cause, such as its supply.
+    The interval of `mtbf` assumes that failures are independent; `mtbf(hours / k, failures / k)` with this k has the
+    same estimate and an interval that is right for bursts. 1 without outages.
+    """
+    frame = pd.DataFrame({"minute": pd.Series(starts).dt.floor("min").to_numpy(), "site": np.asarray(sites)})
+    sizes = frame.groupby(["site", "minute"]).size().to_numpy("f8")
+    return float((sizes**2).sum() / sizes.sum()) if len(sizes) else 1.0
 
 
 def kaplan_meier(durations, observed) -> Survival:
@@ -154,32 +187,50 @@ def kaplan_meier(durations, observed) -> Survival:
     return Survival(times, survival, errors, at_risk, ended, float(durations.max()))
 
 
-def restricted_mean(curve: Survival) -> tuple[float, float]:
-    """Area under the curve up to the longest duration seen, and its standard error (Klein and Moeschberger 4.5)."""
-    edges = np.concatenate([[0.0], curve.times, [max(curve.longest, curve.times[-1] if len(curve.times) else 0)]])
-    pieces = np.diff(edges) * np.concatenate([[1.0], curve.survival])
-    after = pieces[::-1].cumsum()[::-1][1:]  # area to the right of each end
-    left = curve.at_risk - curve.ended
-    variance = np.where(left > 0, after**2 * curve.ended / np.maximum(curve.at_risk * left, 1), 0).sum()
-    return float(pieces.sum()), float(np.sqrt(variance))
+def restricted_mean(curve: Survival, durations, observed, limit: float) -> tuple[float, np.ndarray]:
+    """Area under the curve of (durations, observed) up to `limit`, and the influence (n,) of each duration on it.
+
+    The sum of squares of the influences is Greenwood's variance of the area (Klein and Moeschberger 4.5).
+    """
+    times = curve.times[curve.times < limit]
+    edges = np.concatenate([[0.0], times, [limit]])
+    pieces = np.diff(edges) * np.concatenate([[1.0], curve.survival[: len(times)]])
+    after = np.concatenate([pieces[::-1].cumsum()[::-1][1:], np.zeros(len(curve.times) - len(times))])
+    return float(pieces.sum()), -_influence(curve, durations, observed, after[:, None])[:, 0]
 
 
-def median_interval(curve: Survival, confidence: float = 0.95) -> tuple[float, float]:
-    """Times at which the log-log interval of the curve contains one half (Brookmeyer and Crowley 1982)."""
-    inner = (curve.survival > 0) & (curve.survival < 1) & (curve.standard_errors > 0)
-    if not inner.any():
+def _influence(curve: Survival, durations, observed, weights: np.ndarray) -> np.ndarray:
+    """Influence (n, k) of each duration on the sums of weights (times, k) x estimated hazard at the times."""
+    place = np.searchsorted(curve.times, durations, side="right")  # how many end times each was at risk at
+    total = np.concatenate(
+        [np.zeros((1, weights.shape[1])), np.cumsum(weights * (curve.ended / curve.at_risk**2)[:, None], 0)]
+    )
+    own = np.where(np.asarray(observed)[:, None], weights[np.maximum(place - 1, 0)], 0.0)
+    if len(curve.at_risk):
+        own = own / curve.at_risk[np.maximum(place - 1, 0)][:, None]
+    return own - total[place]
+
+
+def median_interval(curve: Survival, durations, observed, groups, confidence: float = 0.95) -> tuple[float, float]:
+    """Times at which the log-log interval of the curve contains one half (Brookmeyer and Crowley 1982).
+
+    With the variance of the curve at a time clustered by `groups` (codes). NaN where nothing ended; an upper end of inf
+    where the curve never falls far enough.
+    """
+    inner = np.flatnonzero((curve.survival > 0) & (curve.survival < 1))
+    if not len(inner):
         return float("nan"), float("nan")
-    survival, error = curve.survival[inner], curve.standard_errors[inner]
-    score = np.log(-np.log(survival)) - np.log(np.log(2))
-    spread = error / (survival * np.abs(np.log(survival)))
-    inside = np.abs(score / spread) <= stats.norm.ppf(1 - confident(confidence) / 2)
-    times = curve.times[inner]
-    if not inside.any():
-        return curve.median, curve.median
-    after = times[np.flatnonzero(inside)[-1] + 1 :]
-    following = curve.times[curve.times > times[-1]]
-    high = after[0] if len(after) else following[0] if len(following) else float("inf")
-    return float(times[inside][0]), float(high)
+    inner = inner[np.unique(np.linspace(0, len(inner) - 1, _GRID).astype(int))]
+    weights = (np.arange(len(curve.times))[:, None] <= inner[None, :]).astype("f8")
+    spread = _clustered_error(_influence(curve, durations, observed, weights), groups)  # of the log of the curve
+    log = np.log(curve.survival[inner])
+    score = np.log(-log) - np.log(np.log(2))
+    inside = np.abs(score) <= _quantile(groups, confidence) * spread / -log
+    times, share = curve.times[inner], curve.survival[inner]
+    low = times[inside | (share <= 0.5)][0] if (inside | (share <= 0.5)).any() else float("inf")
+    above = inside | (share > 0.5)
+    beyond = np.flatnonzero(above)[-1] + 1 if above.any() else 0
+    return float(low), float(times[beyond]) if beyond < len(times) else float("inf")
 
 
 def logrank(t1, e1, t2, e2) -> Logrank:
