@@ -1,4 +1,4 @@
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -12,6 +12,7 @@ from telemetry.risk.taxonomy import REPAIRS
 
 KM_PER_DEGREE = 111.19  # of latitude; of longitude it shrinks with the cosine
 DAYS_DRIVE_KM = 150
+USUAL_SHIFT = timedelta(hours=8)
 SKILLS = sorted({repair.skill for repair in REPAIRS})
 
 
@@ -124,3 +125,17 @@ class Technician(models.Model):
         if self.shift_start <= self.shift_end:
             return self.shift_start <= local.time() < self.shift_end
         return local.time() >= self.shift_start or local.time() < self.shift_end
+
+    def next_shift(self, at: datetime) -> tuple[datetime, datetime]:
+        """From when to when he or she works next, from `at` on; without a shift, the next eight hours."""
+        if self.shift_start is None or self.shift_end is None:
+            return at, at + USUAL_SHIFT
+        zone = ZoneInfo(self.centre.time_zone)
+        yesterday = at.astimezone(zone).date() - timedelta(days=1)
+        for day in (yesterday + timedelta(days=number) for number in range(9)):  # a shift may have begun yesterday
+            begins = datetime.combine(day, self.shift_start, zone)
+            ends = datetime.combine(day, self.shift_end, zone)
+            ends += timedelta(days=self.shift_end <= self.shift_start)
+            if ends > at and (self.works_weekends or day.weekday() < 5):
+                return max(begins.astimezone(UTC), at), ends.astimezone(UTC)
+        raise AssertionError("a week without a working day")
