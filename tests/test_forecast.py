@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telemetry.management.commands.evaluate_risk import lived, rows_with_oracle
+from telemetry.promotion import judge
 from telemetry.risk.alerts import Daily
 from telemetry.risk.charger_features import CHARGER_FEATURES, SOFT, WORDS, FeatureMaker, charger_features
 from telemetry.risk.forecast import Isotonic, Sigmoid, fit, logistic_line
@@ -13,6 +14,7 @@ from telemetry.risk.measures import area_under_roc, average_precision, site_weig
 from telemetry.risk.observed import FAULT, PLANNED, UP, Log, Observed
 from telemetry.risk.report import evaluate
 from telemetry.risk.rows import Rows, charger_rows, hot_rows, joined, rolling_origins, split
+from telemetry.risk.signal_audit import audit
 from telemetry.risk.target import Target
 
 HOUR = 3600
@@ -236,3 +238,16 @@ def test_too_short_a_history_is_refused_with_what_it_needs():
             ),
             24,
         )
+
+
+def test_where_nothing_has_an_effect_no_forecast_is_let_through():
+    known, oracle = lived("null", 40, 30, 3, 24, silent)
+    rows, _ = rows_with_oracle(known, oracle, 24)
+    signal = audit(rows, 24)
+    assert min(signal["positives"]) >= 100
+    assert signal["sentence"].startswith("There is no signal")
+    for risk in oracle.values():
+        assert np.ptp(risk[np.isfinite(risk)]) < 1e-9, "every charger that works has the same risk"
+    verdict = judge(signal["has_signal"], {"value": 0.1, "interval": [0.05, 0.2]}, None)
+    assert not verdict.passes
+    assert "no signal" in verdict.why

@@ -85,3 +85,8 @@ FIELD_SHARES = {"power supply": 24, "payment": 20, "charging failure": 20, "hard
 def column(name: str) -> np.ndarray:
     """One column of the table as an array of 13, in the order of CAUSES."""
     return np.array([getattr(cause, name) for cause in CAUSES])
+
+
+def silent(effects) -> np.ndarray:
+    """Which causes (13,) alarm nothing: none where `effects.silence` is 0, because failed starts would tell of them."""
+    return column("is_silent") & (effects.silence > 0)

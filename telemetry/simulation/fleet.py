@@ -27,7 +27,6 @@ SIGNAL_HOURS, MOISTURE_HOURS = 18.0, 6.0
 _RELAX_SECONDS = 600.0  # in which the cars at a site follow a change of what is usual
 _COOL_K = 12.0  # below its limit, before a tripped cabinet may start again
 _TEST_SECONDS, _TEST_KILOWATTS = 180, 11.0  # 0.55 kWh: above the half that a successful session needs (AFIREV)
-_IS_SILENT = causes.column("is_silent")
 _IS_OFFLINE = causes.column("status") == "OFFLINE"
 _WORK_HOURS = (9, 16)
 
@@ -75,6 +74,7 @@ class Fleet:
 
     def __init__(self, chargers: Chargers, memory: np.ndarray, scenario: Scenario, seed: int):
         self.chargers, self.memory, self.scenario, self.seed = chargers, memory, scenario, seed
+        self._is_silent = causes.silent(scenario.effects)
 
     def reconcile(self, out: np.ndarray, is_planned: np.ndarray, at: int) -> None:
         """Believe what the chargers are known to say: `out` are those out of order (`is_planned`: on purpose).
@@ -217,9 +217,9 @@ class Fleet:
         """`failing` stop, silently or not, and the faults of `found` are noticed: their repair is decided now."""
         m = self.memory
         m["down"][failing], m["failed_starts"][failing] = cause, 0
-        m["is_silent"][failing] = _IS_SILENT[cause]
+        m["is_silent"][failing] = self._is_silent[cause]
         m["is_silent"][found] = False
-        told = np.concatenate([failing[~_IS_SILENT[cause]], found])
+        told = np.concatenate([failing[~self._is_silent[cause]], found])
         cause = m["down"][told].astype(int)
         limit = self.chargers.trip_limit_c[told] - 3
         m["is_trip"][told] = is_trip = (cause == causes.COOLING) & (m["cabinet_c"][told] > limit)

@@ -60,6 +60,7 @@ class Effects:
     warned: float = _number(1.0, "times each cause's share of announced failures")
     lead_hours: float = _number(30.0, "h, mean time from the first precursor to the failure")
     kinds: float = _number(1.0, "1: DC and Level 2 differ in their rates; 0: both fail at their mean")
+    silence: float = _number(1.0, "1: what alarms nothing is found by failed starts; 0: it is told at once")
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ _NO_EFFECTS = replace(
     **dict.fromkeys((
         "frailty_variance", "signal", "moisture", "display_heat", "display_age", "cable_cycles", "lock_cycles",
         "contactor_cycles", "module_energy_ev", "module_swing", "service_age", "wear_per_hour", "trip_per_hour",
-        "shock", "night", "urban", "warned", "kinds",
+        "shock", "night", "urban", "warned", "kinds", "silence",
     ), 0.0),
 )  # fmt: skip
 SCENARIOS = {

@@ -27,7 +27,6 @@ from .thermal import approach, connector_c, contact_milliohm, fouling_growth, se
 STEP_MINUTES = 60 * STEP_HOURS
 _SIGNAL_HOURS, _MOISTURE_HOURS = 18.0, 6.0  # memory of the connection's quality, and drying time (assumptions)
 _UPKEEP_HOURS_OF_DAY = (9, 16)
-_IS_SILENT = causes.column("is_silent")
 _DAYS_KEPT = 8
 
 Policy = Callable[
@@ -51,6 +50,7 @@ class World:
 
     def __init__(self, network: Network, first_day: int, seed: int, scenario: Scenario):
         self.network, self.scenario, self.seed = network, scenario, seed
+        self._is_silent = causes.silent(scenario.effects)
         self.chargers = chargers(network, scenario, seed)
         self.streams = Streams(seed)
         self.state = fresh_state(self.chargers, first_day, self._minute(first_day * STEPS_PER_DAY - 1))
@@ -177,7 +177,7 @@ class World:
         moment = draws["moment"][slot][failing][alone]
         moment = np.concatenate([moment, np.full(len(dark), 0.5)])  # a site loses its supply at one instant
         cause = np.concatenate([cause[alone], np.full(len(dark), causes.GRID)])
-        moment[_IS_SILENT[cause]] = 0  # because cars that come later in this half-hour find it broken
+        moment[self._is_silent[cause]] = 0  # because cars that come later in this half-hour find it broken
         self._stop(np.concatenate([failing[alone], dark]), cause, end - STEP_MINUTES * (1 - moment), slot)
         self._trouble(entering, exposed, slot)
 
@@ -192,8 +192,8 @@ class World:
         """Chargers stop at their minutes for their causes; what breaks silently is only found later."""
         s = self.state
         s.down[failing], s.down_from[failing], s.up_at[failing] = cause, minute, np.inf
-        s.is_silent[failing], s.failed_starts[failing] = _IS_SILENT[cause], 0
-        loud = ~_IS_SILENT[cause]
+        s.is_silent[failing], s.failed_starts[failing] = self._is_silent[cause], 0
+        loud = ~self._is_silent[cause]
         self._notice(failing[loud], minute[loud], slot)
 
     def _find_silent(self, end: float, slot: int) -> None:
