@@ -1,6 +1,5 @@
 """What a photo must be before it is kept: small, really an image, and without what a camera writes into it."""
 
-import secrets
 from io import BytesIO
 
 from django.core.exceptions import ValidationError
@@ -15,7 +14,7 @@ QUALITY = 82
 
 
 def checked(upload) -> ContentFile:
-    """The photo in `upload` (a Django file), turned upright and drawn anew as JPEG under a random name.
+    """The photo in `upload` (a Django file), turned upright and drawn anew as JPEG.
 
     Drawn anew because that leaves behind whatever else the file carried: places, names, scripts. Raises ValidationError
     with what to do where it is empty, over 8 MB or 50 megapixels, or not a JPEG, PNG or WebP image.
@@ -35,4 +34,4 @@ def checked(upload) -> ContentFile:
     image.thumbnail((KEPT_EDGE, KEPT_EDGE))
     drawn = BytesIO()
     image.save(drawn, "JPEG", quality=QUALITY, optimize=True)
-    return ContentFile(drawn.getvalue(), name=f"{secrets.token_hex(16)}.jpg")
+    return ContentFile(drawn.getvalue(), name="photo.jpg")

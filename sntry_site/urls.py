@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import path
+from django.urls import include, path
 
 from pricing.lab.page import policy_lab_page
 
@@ -17,6 +17,7 @@ urlpatterns = [
     path("board/sites/<int:pk>/heal/", site_actions.heal, name="site-heal"),
     path("board/sites/<int:pk>/dispatch/", site_actions.dispatch, name="site-dispatch"),
     path("sites/<path:external_id>/", sites.page, name="site"),
+    path("work/", include("maintenance.phone.urls")),
     path("login/", LoginView.as_view(template_name="login.html", redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("healthz", health.alive, name="healthz"),

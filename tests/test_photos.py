@@ -1,5 +1,6 @@
 """Photos of technicians: kept small, upright, under a random name, and without what a camera writes into them."""
 
+import re
 from io import BytesIO
 
 import pytest
@@ -9,6 +10,7 @@ from PIL import Image
 
 from maintenance import photos
 from maintenance.fault_meanings import MEANING_OF_ERROR_CODE, MEANING_OF_VENDOR_CODE, SILENT, UNKNOWN, WORKS, meaning
+from maintenance.models.checklists import photo_path
 from telemetry.risk.taxonomy import CAUSE_OF_ERROR_CODE, CAUSE_OF_VENDOR_CODE
 
 SCRIPT = b"<script>alert(1)</script>"
@@ -21,12 +23,12 @@ def image(width=64, height=48, form="JPEG", **options) -> SimpleUploadedFile:
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
-def test_a_photo_is_drawn_anew_as_jpeg_under_a_random_name(form):
-    first, second = photos.checked(image(form=form)), photos.checked(image(form=form))
-    assert first.name != second.name
-    assert len(first.name) == 36
-    assert first.name.endswith(".jpg")
-    assert Image.open(first).format == "JPEG"
+def test_a_photo_is_drawn_anew_as_jpeg_and_kept_under_a_name_that_nobody_can_guess(form):
+    kept = photos.checked(image(form=form))
+    assert Image.open(kept).format == "JPEG"
+    names = {photo_path(None, kept.name) for _ in range(2)}
+    assert len(names) == 2
+    assert all(re.fullmatch(r"photos/[0-9a-f]{32}\.jpg", name) for name in names)
 
 
 def test_what_the_camera_and_others_wrote_into_it_is_left_behind():

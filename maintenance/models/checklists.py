@@ -50,6 +50,9 @@ class Photo(models.Model):
     height = models.PositiveIntegerField(default=0)
     taken_at = models.DateTimeField()
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    key = models.CharField(
+        max_length=64, null=True, blank=True, unique=True, editable=False, help_text="Of a request that counts once."
+    )
 
     class Meta:
         ordering = ["order", "-kind", "pk"]

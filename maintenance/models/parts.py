@@ -158,6 +158,11 @@ class Stock(models.Model):
         return f"{self.part} in {self.place}"
 
     @property
+    def free(self) -> int:
+        """Pieces that nobody has put aside."""
+        return self.quantity - self.reserved
+
+    @property
     def place(self) -> str:
         return str(self.centre) if self.centre_id else f"the van of {self.technician}"
 

@@ -1,4 +1,5 @@
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.conf import settings
@@ -246,6 +247,21 @@ class WorkOrder(models.Model):
     @property
     def number(self) -> str:
         return f"WO-{1000 + self.pk}"
+
+    @property
+    def shown_state(self) -> State:
+        """The state with its word, shape and colour."""
+        return State(self.state)
+
+    @property
+    def shown_priority(self) -> Priority:
+        """The priority with its word, shape and colour."""
+        return Priority(self.priority)
+
+    @property
+    def due_local(self) -> datetime | None:
+        """When it is due by the clock of its site."""
+        return self.due_at and self.due_at.astimezone(ZoneInfo(self.site.time_zone or settings.DATA_TIME_ZONE))
 
     @property
     def repair(self) -> Repair | None:
