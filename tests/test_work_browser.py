@@ -82,6 +82,7 @@ def test_a_day_with_one_thumb_from_accepting_to_done(live_site, order, picture, 
     assert page.evaluate("document.activeElement.id") == "problems"
     for box in page.locator(".tick input").all():
         box.check()
+    page.wait_for_selector(".checklist:not(:has(li:has(.tick):not([data-done])))")
     for kind in ("before", "after"):
         form = page.locator(f"form[data-photos]:has(input[value={kind}])")
         form.locator("input[type=file]").set_input_files(picture)
