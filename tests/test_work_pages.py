@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from PIL import Image
 
-from maintenance.models import Part, ServiceCentre, Stock, Technician, WorkOrder
+from maintenance.models import Part, RootCauseNote, ServiceCentre, Stock, Technician, WorkOrder
 from maintenance.models.opening import Wanted
 from stations.access import sync_roles
 from stations.models import Operator
@@ -121,6 +121,24 @@ def test_these_pages_are_for_technicians_who_are_signed_in(client, operator, ord
     refused = client.get(address)
     assert refused.status_code == 403
     assert "technician" in refused.content.decode()
+
+
+def test_who_is_no_staff_but_a_technician_begins_with_the_day(client, technician):
+    technician.user.is_staff = False
+    technician.user.save()
+    client.force_login(technician.user)
+    assert client.get(reverse("board")).headers["Location"] == reverse("work-day")
+    assert client.get(reverse("work-day")).status_code == 200
+
+
+def test_the_note_is_told_with_where_it_is_from(phone, order):
+    about = {"summary": f"Hot {HOSTILE}", "cause": "cooling_thermal", "safety": "Isolate first", "steps": ["Look"]}
+    RootCauseNote.objects.create(incident=order.incident, source="rules", **about)
+    page = phone.get(reverse("work-order", args=[order.pk])).content.decode()
+    assert "by rule" in page
+    assert page.index("Isolate first") < page.index("Hot &lt;img")
+    RootCauseNote.objects.create(incident=order.incident, source="gemini", model="m", **about)
+    assert "AI draft, unverified" in phone.get(reverse("work-order", args=[order.pk])).content.decode()
 
 
 def test_safety_comes_before_everything_else_and_nothing_written_by_others_becomes_markup(phone, technician, operator):

@@ -63,7 +63,7 @@ def card(order: WorkOrder, user, *, problems=(), notice: str = "") -> dict:
     """Everything that the templates of a card need; `problems` is why the last request was refused."""
     state, following = State(order.state), order.following(user)
     travel, work = times.spent(order, timezone.now())
-    note = None
+    note = order.incident.notes.order_by("-pk").first()
     return {
         "order": order,
         "state": state,

@@ -9,11 +9,12 @@ from stations.access import operator_ids
 from stations.consumers import LiveConsumer
 
 from . import board_panels
-from .access import staff_required
+from .access import staff_required, technicians_to_their_day
 from .board_feed import BoardFeed, BoardView
 
 
 @require_safe
+@technicians_to_their_day
 @staff_required
 def page(request):
     """The board, complete without a script; the map and the live updates need one."""

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("maintenance", "0004_work_order_life"),
+        ("maintenance", "0005_root_cause_notes"),
     ]
 
     operations = [
