@@ -117,6 +117,11 @@ class Beat:
         event = FleetEvent(at=self.at, kind=kind, site_id=site, operator_id=operator, message=text[:300], **more)
         self.events.append(event)
 
+    def tell_of(self, kind: str, order) -> None:
+        """Add an event of a work order, where its site is of this beat."""
+        if order.site_id in self.place_of:
+            self.tell(kind, self.place_of[order.site_id], f"{order.number}: {order.title}")
+
 
 class Clock:
     """Milliseconds between laps."""

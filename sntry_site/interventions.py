@@ -2,7 +2,6 @@
 
 from datetime import datetime, timedelta
 
-import numpy as np
 from django.db import transaction
 
 from maintenance.models import Incident, WorkOrder
@@ -14,7 +13,8 @@ from telemetry.loop_lock import one_at_a_time
 from telemetry.models import Cause, Diagnosis, SiteOverride, SiteState
 from telemetry.models.ticks import SLOT_SECONDS, slot_start
 
-from .tasks import advance_now, open_orders, repair_chargers
+from .dispatch import open_orders, repair_chargers
+from .tasks import advance_now
 
 STRESS_LASTS = timedelta(minutes=30)
 STILL_TRUE = timedelta(hours=6)  # a diagnosis of a charger of the site
@@ -60,8 +60,7 @@ def dispatch_site(site: Site, by, at: datetime) -> WorkOrder:
         urgent=state.level == "critical",
         diagnosis_id=latest.pk if latest else None,
     )
-    place = {"latitude": np.array([site.latitude], float), "longitude": np.array([site.longitude], float)}
-    order = open_orders([wanted], place, {site.pk: 0}, at, by)[0]
+    order = open_orders([wanted], at, by)[0]
     _log("WORK_ORDER_OPENED", site, by, at, f"{order.number}: {order.title}")
     _show_soon()
     return order

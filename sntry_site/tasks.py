@@ -7,36 +7,27 @@ import numpy as np
 from celery import shared_task
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
-from maintenance import crews
-from maintenance.models import Incident, Technician, WorkOrder
-from maintenance.models.opening import Wanted
-from maintenance.notes.writing import write_notes
-from maintenance.states import State
-from stations import live, outbox
+from stations import live
 from stations.models import Charger, FleetEvent, Job
 from telemetry import charger_pasts, live_causes, live_history, live_risk, retention
 from telemetry.live_fleet import LiveFleet
 from telemetry.loop_lock import one_at_a_time
 from telemetry.models import (
-    Cause,
-    ChargerState,
-    Diagnosis,
     ModelVersion,
     Risk,
-    StatusReport,
     Tick,
     WorldState,
 )
 from telemetry.models.ticks import SLOT_SECONDS, slot_of
 from telemetry.network import next_version, read_network, write_readings, write_states
-from telemetry.risk.cause_rules import expected_by_rules
 from telemetry.simulation.live import Measured, Memory, Options, Usual, step
 
 from . import messages
 from .beat import Beat, Clock
+from .dispatch import dispatch
+from .incidents import note_healed
 from .prices import reprice
 
 logger = logging.getLogger(__name__)
@@ -122,123 +113,6 @@ def note_surges_and_risks(beat: Beat) -> None:
         beat.tell("RISK_RAISED", place, f"risk {beat.risk[place]:.0%}: {beat.reasons[place]}")
 
 
-def dispatch(beat: Beat, fleet: LiveFleet) -> None:
-    """Move crews on, then open an order for each site above the threshold and each charger that somebody has to repair.
-
-    A charger that does not work waits first for what is tried from afar.
-    """
-    finish_orders(beat, fleet)
-    wanted = [*wanted_before_failures(beat), *wanted_for_outages(fleet)]
-    for order in open_orders(wanted, beat.network, beat.place_of, beat.at):
-        beat.tell("WORK_ORDER_OPENED", beat.place_of[order.site_id], f"{order.number}: {order.title}")
-
-
-def finish_orders(beat: Beat, fleet: LiveFleet) -> None:
-    """What simulated crews have done now, and people since the last beat, is repaired; what proves well is closed."""
-    by_people = WorkOrder.objects.resolved_by_people_since(fleet.last_at)
-    at_work = crews.working_long_enough(beat.at)
-    WorkOrder.objects.note_found_causes(fleet.found([*by_people, *at_work]))
-    done = [*by_people, *crews.resolve(at_work, beat.at)]
-    fleet.renew(done)
-    repair_chargers([(order.site_id, order.charger_id) for order in done], beat.at)
-    fleet.try_out(done)
-    crews.wait_for_parts(beat.at)
-    crews.advance(beat.at)
-    for order in close_proven(beat.at):
-        if order.site_id in beat.place_of:
-            beat.tell("WORK_ORDER_CLOSED", beat.place_of[order.site_id], f"{order.number}: {order.title}")
-
-
-def close_proven(at: datetime) -> list[WorkOrder]:
-    """Close the orders whose charger works and has charged somebody since; those where it is out again are reopened."""
-    well, out_again = WorkOrder.objects.verifiable()
-    WorkOrder.objects.move(out_again, State.IN_PROGRESS, at, "out of order again")
-    verified = WorkOrder.objects.move(well, State.VERIFIED, at, "works, and a session has succeeded")
-    closed = WorkOrder.objects.move(verified, State.CLOSED, at, "verified")
-    return list(WorkOrder.objects.filter(pk__in=closed).order_by("pk")) if closed else []
-
-
-def wanted_before_failures(beat: Beat) -> list[Wanted]:
-    """An order for each site above the threshold that has none as a whole, with the cause that is expected."""
-    served = set(WorkOrder.objects.open().filter(charger=None).values_list("site_id", flat=True))
-    places = [p for p in np.flatnonzero(beat.needs_work).tolist() if int(beat.network["site"][p]) not in served]
-    riskiest = beat.scores.chargers
-    expected = live_causes.foresee(beat.at, beat.scores.now, [riskiest[p] for p in places if p in riskiest])
-    by_rules = expected_by_rules(beat.measured.utilization[places], (beat.measured.temperature_f[places] - 32) / 1.8)
-    return [
-        Wanted(
-            int(beat.network["site"][p]),
-            None,
-            expected[riskiest[p]].cause if riskiest.get(p) in expected else str(rule),
-            Incident.Source.PREDICTION,
-            float(beat.risk[p]),
-            beat.reasons[p],
-            urgent=bool(beat.critical[p]),
-            diagnosis_id=_id(expected.get(riskiest.get(p))),
-        )
-        for p, rule in zip(places, by_rules, strict=True)
-    ]
-
-
-def wanted_for_outages(fleet: LiveFleet) -> list[Wanted]:
-    """An order for each charger that does not work and that somebody has to see, with the cause of its outage."""
-    waiting = set(fleet.ids[fleet.fleet.waits_for_somebody(fleet.second)].tolist())
-    out = [row for row in ChargerState.objects.faulted_and_simulated() if row[0] in waiting]
-    causes = Diagnosis.objects.of_outages({charger: since for charger, *_, since in out if since}) if out else {}
-    return [
-        Wanted(
-            site,
-            charger,
-            _cause(causes.get(charger)),
-            Incident.Source.STATUS,
-            None,
-            f"{external_id} reports {status.lower()}",
-            diagnosis_id=_id(causes.get(charger)),
-        )
-        for charger, site, external_id, status, since in out
-    ]
-
-
-def _cause(diagnosis: Diagnosis | None) -> str:
-    return diagnosis.cause if diagnosis else Cause.UNKNOWN
-
-
-def _id(diagnosis: Diagnosis | None) -> int | None:
-    return diagnosis.pk if diagnosis else None
-
-
-def open_orders(wanted: list[Wanted], network: np.ndarray, place_of: dict[int, int], at: datetime, by=None):
-    """Send the nearest technician to each of `wanted` that has no open order yet; returns the new orders."""
-    # Whatever the cause: it may look different by now, and nobody is sent twice for one failure.
-    taken = set(WorkOrder.objects.open().values_list("site_id", "charger_id"))
-    wanted = [w for w in wanted if (w.site_id, w.charger_id) not in taken]
-    if not wanted:
-        return []
-    places = [place_of[w.site_id] for w in wanted]
-    where = network["latitude"][places], network["longitude"][places]
-    sent = Technician.objects.nearest_to(*where, [w.skill for w in wanted], at)
-    orders = WorkOrder.objects.open_orders([w.sent(t) for w, t in zip(wanted, sent, strict=True)], at, by)
-    outbox.put_all("mail", messages.mails_to_technicians(orders))
-    new = [order.incident_id for order in orders]
-    transaction.on_commit(lambda: write_notes(new), robust=True)  # a note that fails stops nobody
-    return orders
-
-
-def repair_chargers(places: list[tuple[int, int | None]], at: datetime) -> int:
-    """The faulted chargers of `places` (site, and one charger of it or None for all) report that they are available.
-
-    Returns how many.
-    """
-    if not places:
-        return 0
-    whole = Q(charger__site__in=[site for site, charger in places if charger is None])
-    single = Q(charger__in=[charger for _, charger in places if charger is not None])
-    ids = list(ChargerState.objects.faulted().filter(whole | single).values_list("charger_id", flat=True))
-    if ids:
-        StatusReport.objects.record(ids, [at] * len(ids), ["AVAILABLE"] * len(ids))
-    return len(ids)
-
-
 def use_chargers(beat: Beat, fleet: LiveFleet, seconds: float, rng) -> None:
     """Cars charge, chargers age, some fail and some come back after something was done from afar; all of it is told."""
     happened = fleet.step(beat.measured, seconds, rng, beat.power_share)
@@ -249,6 +123,7 @@ def use_chargers(beat: Beat, fleet: LiveFleet, seconds: float, rng) -> None:
         heat = fleet.memory["cabinet_c"][row]
         said = f"{names[int(fleet.ids[row])]} does not work: {code}, {heat:.0f} °C in the cabinet"
         beat.tell("CHARGER_FAULTED", fleet.place[row], said)
+    note_healed(fleet.ids[happened.healed].tolist(), beat.at, fleet)
     for row in happened.healed.tolist():
         said = f"{names[int(fleet.ids[row])]} is back after a reset from afar"
         beat.tell("CHARGER_RECOVERED", fleet.place[row], said)

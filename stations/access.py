@@ -24,6 +24,8 @@ HISTORY = {
     "maintenance.stockmovement": SEE,
     "maintenance.photo": SEE,
     "maintenance.rootcausenote": SEE,
+    "maintenance.remoteattempt": SEE,
+    "maintenance.driverreport": SEE,
 }
 
 # Role -> what its group may do: "app" is the rule of all its models, "app.model" the exception.

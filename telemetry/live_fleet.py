@@ -12,7 +12,7 @@ from stations.models.places import ChargerType, LocationType
 from .models import ChargingSession, SoftEvents, StatusReport
 from .network import local_time
 from .observed_history import WET
-from .simulation import chargers, fleet_memory
+from .simulation import chargers, fleet_memory, ladder
 from .simulation.causes import NAMES
 from .simulation.fleet import Around, Fleet, Happened, told_codes
 from .simulation.journal import STATUSES
@@ -54,6 +54,7 @@ class LiveFleet:
         memory = fleet_memory.recalled(kept, self.ids, facts, self.second // 86_400)
         self.fleet = Fleet(facts, memory, SCENARIO, WORLD_SEED)
         self.place = self.sites[facts.site]
+        self.out: dict = {}  # chargers that are out at this beat for longer than noise lasts, by id
         self._row_of = None
 
     @property
@@ -130,6 +131,25 @@ class LiveFleet:
         """Somebody has done `orders`: their chargers are repaired; an order of a site was a service of all of it."""
         for order in orders:
             fleet_memory.renew(self.memory, self._rows_of(order), service=order.charger_id is None)
+
+    def tried_from_afar(self, out, new: set[int]) -> list[tuple[int, int]]:
+        """What has been tried in vain since the last beat at simulated chargers that are `out`: (charger, rung).
+
+        `out` are OutCharger; of those in `new` (ids), of which nothing is kept yet, all that has been tried.
+        """
+        rows = self.rows([charger.charger for charger in out])
+        if not len(rows):
+            return []
+        ids, m = self.ids[rows], self.memory
+        by_id = {charger.charger: charger for charger in out}
+        told = [by_id[charger] for charger in ids.tolist()]
+        since = np.array([int(charger.since.timestamp()) for charger in told])
+        clears = (m["fixed_at"][rows] > 0) & np.array([charger.status == "FAULTED" for charger in told])
+        helps = np.where(clears, ladder.helping_rung(ids, since), -1)
+        ends = np.where(m["fixed_at"][rows] > 0, m["fixed_at"][rows], m["gives_up_at"][rows]).astype("i8")
+        before = ladder.tried(since, ends, helps, self.last_second) & ~np.isin(ids, list(new))
+        rung, place = np.nonzero(ladder.tried(since, ends, helps, self.second) & ~before)
+        return list(zip(ids[place].tolist(), rung.tolist(), strict=True))
 
     def try_out(self, orders) -> None:
         """Who has done `orders` charges a test vehicle for some minutes, at one charger that works and is free."""

@@ -7,11 +7,13 @@ from django.contrib.auth.models import Group, User
 
 from maintenance.models import (
     ChecklistItem,
+    DriverReport,
     Incident,
     IncidentChange,
     OrderPart,
     Part,
     Photo,
+    RemoteAttempt,
     RootCauseNote,
     ServiceCentre,
     Stock,
@@ -182,6 +184,9 @@ def _fill_one(operator: Operator, number: int, centre: ServiceCentre, model: Mod
     RootCauseNote.objects.create(incident=order.incident, **note)
     WorkOrderChange.objects.create(order=order, at=at, new_state="new", by=someone)
     IncidentChange.objects.create(incident=order.incident, at=at, kind="acknowledged", by=someone)
+    incident = order.incident
+    RemoteAttempt.objects.create(incident=incident, charger=port, rung="poll", at=at, answer="no answer")
+    DriverReport.objects.create(site=here, charger=port, incident=incident, problem="slow", at=at)
     ChecklistItem.objects.create(order=order, text="Switched off")
     Photo.objects.create(order=order, kind="before", file="photos/0.jpg", taken_at=at, by=someone)
     part = Part.objects.create(number=f"P-{operator.pk}-{number}", name=f"fuse {operator.pk}-{number}")

@@ -10,7 +10,16 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection
 from django.db.models import F
 
-from maintenance.models import Incident, OrderPart, Part, RootCauseNote, ServiceCentre, Stock, WorkOrder
+from maintenance.models import (
+    Incident,
+    OrderPart,
+    Part,
+    RemoteAttempt,
+    RootCauseNote,
+    ServiceCentre,
+    Stock,
+    WorkOrder,
+)
 from stations.access import APPS
 from stations.characters import CONTROLS
 from stations.models import Charger, Membership, Operator, Site
@@ -126,6 +135,11 @@ def order_part(world, **fields):
     OrderPart.objects.create(**{"order": order, "part": Part.objects.first() or part(), **fields})
 
 
+def remote_attempt(world):
+    about = Incident.objects.first() or fleet.work_order(world.site).incident
+    RemoteAttempt.objects.create(incident=about, charger=world.charger, rung="poll", at=NOW, answer="no answer")
+
+
 def merged_into_itself(world):
     incident(world)
     Incident.objects.update(merged_into=F("pk"))
@@ -176,6 +190,7 @@ REFUSED = {
     "work_order_minutes_not_negative": lambda w: fleet.work_order(w.site, minutes_work=-1),
     "incident_not_merged_into_itself": merged_into_itself,
     "incident_snoozed_for_a_reason": lambda w: incident(w, snoozed_until=NOW),
+    "remote_attempt_once_per_incident_charger_and_rung": lambda w: twice(remote_attempt, w),
     "part_cost_not_negative": lambda w: part(unit_cost=-1),
     "stock_once_per_part_and_place": lambda w: twice(stock, w),
     "stock_reserved_within_quantity": lambda w: stock(w, reserved=3),

@@ -125,13 +125,15 @@ def test_a_failure_that_is_expected_gets_a_cause_and_its_order_what_it_takes(his
 def test_a_tick_diagnoses_what_has_failed_and_sends_one_person_whatever_the_cause(history, site):
     learn()
     charger = int(history[0])
-    StatusReport.objects.record([charger], [NOW - timedelta(seconds=5)], ["FAULTED"], error_codes=["GroundFailure"])
+    StatusReport.objects.record([charger], [NOW - timedelta(minutes=3)], ["FAULTED"], error_codes=["GroundFailure"])
     features = np.zeros((len(history), len(CHARGER_FEATURES)), "f4")
     live_causes.diagnose_new(NOW, live_causes.Now(history, np.full(len(history), site.pk), features))
     for seconds in (0, 10):
         tasks.tick(NOW + timedelta(seconds=seconds))
     order = WorkOrder.objects.open().get(charger=charger)
     assert (order.cause, order.incident.diagnosis.cause) == ("ground_gfci", "ground_gfci")
+    assert (order.incident.severity, order.priority) == ("critical", "urgent")
+    assert "people could come to harm" in order.incident.severity_reason
 
 
 def test_no_finding_is_refused_with_a_sentence(site):

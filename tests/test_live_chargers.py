@@ -131,15 +131,16 @@ def test_an_order_is_opened_once_nothing_more_can_be_done_from_afar_and_only_it_
     monkeypatch.setattr(live_fleet, "WRONG_SHARE", 0)  # because which orders get a wrong cause hangs on their number
     beat(0)
     charger = here.chargers.first()
-    stop(charger, causes.COOLING, gives_up_at=at(4))
-    beat(1)
-    assert not WorkOrder.objects.exists()
-    for number in range(2, 6):
+    stop(charger, causes.COOLING, gives_up_at=at(20))
+    for number in range(1, 20):
         beat(number)
+    assert not WorkOrder.objects.exists()
+    beat(20)
     order = WorkOrder.objects.get(charger=charger)
-    assert order.opened_at == START + timedelta(seconds=40)
+    assert order.opened_at == START + timedelta(seconds=200)
+    assert [attempt.rung for attempt in order.incident.attempts.order_by("pk")] == ["poll", "soft_reset", "hard_reset"]
     assert remembered(charger)["down"] == causes.COOLING
-    for number in range(6, 80):
+    for number in range(21, 95):
         beat(number)
     order.refresh_from_db()
     assert order.state == "closed"

@@ -110,7 +110,7 @@ def busy_tick(operator, sites: list, number: int) -> int:
     heat_cabinets()
     for site in sites:
         charger = site.chargers.first()
-        StatusReport.objects.record([charger.pk], [at - timedelta(seconds=5)], ["FAULTED"])
+        StatusReport.objects.record([charger.pk], [at - timedelta(minutes=3)], ["FAULTED"])
         fleet.work_order(site, charger=charger, state="in_progress", opened_at=at - timedelta(hours=1))
         proven = site.chargers.last()
         resolved = {"state": "resolved", "resolved_at": at - timedelta(minutes=30), "cause": "meter_fault"}
@@ -257,7 +257,7 @@ def test_planned_work_is_no_outage(operator):
 def test_a_faulted_charger_gets_an_order_and_the_simulated_crew_repairs_it(operator):
     here = fleet.live_site(operator, 1)
     charger = here.chargers.first()
-    StatusReport.objects.record([charger.pk], [START], ["FAULTED"])
+    StatusReport.objects.record([charger.pk], [START - timedelta(minutes=3)], ["FAULTED"])
     beat(1)
     order = WorkOrder.objects.get()
     assert order.charger == charger
@@ -331,7 +331,7 @@ def test_an_order_that_a_person_resolves_repairs_as_one_that_the_crew_resolves_a
     here = fleet.live_site(operator, 1)
     charger, person = here.chargers.first(), fleet.person("fixer", is_superuser=True)
     beat(0)
-    StatusReport.objects.record([charger.pk], [START + timedelta(seconds=5)], ["FAULTED"], error_codes=["OtherError"])
+    StatusReport.objects.record([charger.pk], [START - timedelta(minutes=3)], ["FAULTED"], error_codes=["OtherError"])
     beat(1)
     order = WorkOrder.objects.open().get(charger=charger)
     fleet.do_the_work(order, person, START + timedelta(seconds=15), found_cause="vandal_impact")

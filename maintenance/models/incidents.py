@@ -1,24 +1,20 @@
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
 from django.conf import settings
-from django.db import connection, models
+from django.core.exceptions import ValidationError
+from django.db import connection, models, transaction
 from django.db.models import F, Q
 
 from stations.access import ScopedQuerySet
 from telemetry.models import Cause
 
 from ..states import Severity
+from . import incident_statements as statements
 
 LONGEST_SNOOZE = timedelta(days=14)
-_CLOSE = """
-WITH closed AS (
-    UPDATE maintenance_incident SET closed_at = greatest(%(at)s, opened_at)
-    WHERE id = ANY(%(ids)s) AND closed_at IS NULL RETURNING id
-)
-INSERT INTO maintenance_incidentchange (incident_id, at, kind, note, by_id)
-SELECT id, %(at)s, %(kind)s, %(note)s, %(by)s FROM closed RETURNING incident_id
-"""
+PROVEN_AFTER = timedelta(hours=1)  # without a fault, where nobody has charged
 
 
 class IncidentQuerySet(ScopedQuerySet):
@@ -29,14 +25,71 @@ class IncidentQuerySet(ScopedQuerySet):
         """Open ones that nobody has put off."""
         return self.open().exclude(snoozed_until__gt=at)
 
+    def open_for_outages(self, wanted: list["Opening"], at: datetime) -> list[int]:
+        """Open an incident for each of `wanted` that has none open about the same, with its chargers under it."""
+        if not wanted:
+            return []
+        members = [(number, charger) for number, each in enumerate(wanted, 1) for charger in each.members]
+        columns = {
+            "sites": [each.site_id for each in wanted],
+            "chargers": [each.charger_id for each in wanted],
+            "causes": [each.cause for each in wanted],
+            "sources": [each.source for each in wanted],
+            "severities": [each.severity for each in wanted],
+            "reasons": [each.reason[:200] for each in wanted],
+            "summaries": [each.summary[:200] for each in wanted],
+            "diagnoses": [each.diagnosis_id for each in wanted],
+            "member_numbers": [number for number, _ in members],
+            "member_chargers": [charger for _, charger in members],
+        }
+        return _ids(statements.OPEN, {**columns, "at": at})
+
+    def covered(self, charger_ids: list[int]) -> set[int]:
+        """Those of the chargers that an open incident is about already."""
+        return set(_ids(statements.COVERED, {"chargers": list(charger_ids)})) if charger_ids else set()
+
+    def need_an_order(self, charger_ids: list[int], at: datetime) -> list[tuple]:
+        """Open incidents of these chargers, which are out, without an open order, as rows: id, site, charger, cause,
+        source, severity, its reason, summary, diagnosis, chargers that are out.
+        """
+        if not charger_ids:
+            return []
+        with connection.cursor() as cursor:
+            cursor.execute(statements.NEED_AN_ORDER, {"chargers": list(charger_ids), "at": at})
+            return cursor.fetchall()
+
+    def close_well_again(self, at: datetime) -> list[int]:
+        """Close incidents that need nobody any more: the chargers work, and that is proven."""
+        ids = _ids(statements.WELL_AGAIN, {"at": at, "well_since": at - PROVEN_AFTER})
+        return self.close(ids, at, "works again, and that is proven")
+
     def close(self, ids: list[int], at: datetime, note: str, by=None, kind: str = "closed") -> list[int]:
         """Close these, each with a row that says why; those that are closed already are left alone."""
         if not ids:
             return []
         values = {"ids": list(ids), "at": at, "kind": kind, "note": note[:300], "by": by and by.pk}
-        with connection.cursor() as cursor:
-            cursor.execute(_CLOSE, values)
-            return [row[0] for row in cursor.fetchall()]
+        return _ids(statements.CLOSE, values)
+
+
+def _ids(statement: str, values: dict) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return [row[0] for row in cursor.fetchall()]
+
+
+@dataclass(frozen=True)
+class Opening:
+    """An incident that is to be opened: of a charger, or of a site with `members` under it."""
+
+    site_id: int
+    charger_id: int | None
+    cause: str
+    source: str
+    summary: str
+    severity: str = Severity.MODERATE.value
+    reason: str = ""
+    diagnosis_id: int | None = None
+    members: tuple[int, ...] = ()
 
 
 class Incident(models.Model):
@@ -104,6 +157,42 @@ class Incident(models.Model):
     def note(self):
         """The root-cause note that counts: the newest; None before there is one."""
         return self.notes.first()
+
+    @transaction.atomic
+    def acknowledge(self, by, at: datetime) -> bool:
+        """Somebody has seen it; False if somebody had."""
+        mine = Incident.objects.open().filter(pk=self.pk, acknowledged_at=None)
+        if not mine.update(acknowledged_at=at, acknowledged_by=by):
+            return False
+        self._note(IncidentChange.Kind.ACKNOWLEDGED, "", by, at)
+        return True
+
+    @transaction.atomic
+    def snooze(self, until: datetime, reason: str, by, at: datetime) -> None:
+        """Put it off, for a reason: no order is opened for it until then. Raises ValidationError."""
+        if not reason.strip():
+            raise ValidationError({"snooze_reason": "Say why it can wait."})
+        if not at < until <= at + LONGEST_SNOOZE:
+            raise ValidationError({"snoozed_until": f"Choose a time within {LONGEST_SNOOZE.days} days."})
+        Incident.objects.open().filter(pk=self.pk).update(snoozed_until=until, snooze_reason=reason[:200])
+        self._note(IncidentChange.Kind.SNOOZED, f"until {until:%Y-%m-%d %H:%M} UTC: {reason}", by, at)
+
+    @transaction.atomic
+    def merge_into(self, other: "Incident", by, at: datetime) -> None:
+        """It is the same as `other` of that site: what it is about is under that one now. Raises ValidationError."""
+        if other.pk == self.pk or other.site_id != self.site_id or other.closed_at or self.closed_at:
+            raise ValidationError("Choose another open incident of the same site.")
+        if self.work_orders.filter(closed_at=None).exists():
+            raise ValidationError("An order about it is open: cancel that first, or call it a duplicate.")
+        under = [*self.chargers.values_list("pk", flat=True), *([self.charger_id] if self.charger_id else [])]
+        other.chargers.add(*[charger for charger in under if charger != other.charger_id])
+        Incident.objects.filter(pk=self.pk).update(merged_into=other)
+        Incident.objects.close([self.pk], at, f"merged into {other}", by, IncidentChange.Kind.MERGED)
+        self.refresh_from_db()
+
+    def _note(self, kind: str, text: str, by, at: datetime) -> None:
+        self.refresh_from_db()
+        IncidentChange.objects.create(incident=self, at=at, kind=kind, note=text[:300], by=by)
 
 
 class IncidentChange(models.Model):

@@ -30,10 +30,11 @@ class Wanted:
     reason: str = ""  # why so severe
     zone: str = ""  # time zone of the site; "": that of the data
     follows_id: int | None = None  # the order that could not be completed
+    incident_id: int | None = None  # an open incident that has no order yet; none: a new one, or one about the same
 
-    def sent(self, technician_id: int | None) -> "Wanted":
-        """The same order with a technician."""
-        return replace(self, technician_id=technician_id)
+    def sent(self, technician_id: int | None, zone: str) -> "Wanted":
+        """The same order with a technician, at a site in a time zone."""
+        return replace(self, technician_id=technician_id, zone=zone)
 
     @property
     def priority(self) -> Priority:
@@ -71,6 +72,7 @@ def columns(wanted: list[Wanted], at: datetime) -> dict[str, list]:
         "respond_by": [respond_by for respond_by, _ in dues],
         "due_at": [due_at for _, due_at in dues],
         "follows": [w.follows_id for w in wanted],
+        "incidents": [w.incident_id for w in wanted],
         "part_causes": [cause for cause in causes if part_name(cause)],
         "part_names": [part_name(cause) for cause in causes if part_name(cause)],
         **dict(

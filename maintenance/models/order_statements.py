@@ -7,20 +7,22 @@ WITH wanted AS (
     SELECT * FROM unnest(%(sites)s::bigint[], %(chargers)s::bigint[], %(causes)s::text[], %(sources)s::text[],
         %(risks)s::float8[], %(titles)s::text[], %(priorities)s::text[], %(technicians)s::bigint[],
         %(diagnoses)s::bigint[], %(severities)s::text[], %(reasons)s::text[], %(respond_by)s::timestamptz[],
-        %(due_at)s::timestamptz[], %(follows)s::bigint[]) WITH ORDINALITY
+        %(due_at)s::timestamptz[], %(follows)s::bigint[], %(incidents)s::bigint[]) WITH ORDINALITY
         AS w (site_id, charger_id, cause, source, risk, title, priority, technician_id, diagnosis_id, severity, reason,
-            respond_by, due_at, follows_id, number)
+            respond_by, due_at, follows_id, incident_id, number)
 ), known AS (
-    SELECT DISTINCT ON (wanted.number) wanted.number, incident.id FROM wanted
+    SELECT wanted.number, incident.id FROM wanted
+    JOIN maintenance_incident incident ON incident.id = wanted.incident_id AND incident.closed_at IS NULL
+    UNION ALL
+    SELECT wanted.number, incident.id FROM wanted
     JOIN maintenance_incident incident ON incident.site_id = wanted.site_id AND incident.closed_at IS NULL
-        AND incident.charger_id IS NOT DISTINCT FROM wanted.charger_id
-        AND (incident.cause = wanted.cause OR wanted.source = 'status' OR wanted.follows_id IS NOT NULL)
-    ORDER BY wanted.number, incident.cause = wanted.cause DESC, incident.id
+        AND incident.charger_id IS NOT DISTINCT FROM wanted.charger_id AND incident.cause = wanted.cause
+    WHERE wanted.incident_id IS NULL
 ), fresh AS (
     INSERT INTO maintenance_incident (site_id, charger_id, cause, source, risk, summary, opened_at, diagnosis_id,
         severity, severity_reason)
     SELECT site_id, charger_id, cause, source, risk, title, %(at)s, diagnosis_id, severity, reason FROM wanted
-    WHERE number NOT IN (SELECT number FROM known)
+    WHERE number NOT IN (SELECT number FROM known) ORDER BY number
     ON CONFLICT (site_id, charger_id, cause) WHERE closed_at IS NULL DO NOTHING
     RETURNING id, site_id, charger_id, cause
 ), incident AS (

@@ -328,7 +328,7 @@ class WorkOrder(models.Model):
         wanted = Wanted(
             self.site_id, self.charger_id, self.cause, self.incident.source, None, self.title,
             severity=self.incident.severity, reason=f"follows {self.number}", zone=self.site.time_zone,
-            urgent=self.priority == Priority.URGENT, follows_id=self.pk,
+            urgent=self.priority == Priority.URGENT, follows_id=self.pk, incident_id=self.incident_id,
         )  # fmt: skip
         WorkOrder.objects.open_orders([wanted], at, by)
 

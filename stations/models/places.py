@@ -83,6 +83,13 @@ class Operator(models.Model):
         "simulated", default=False, help_text="The tick makes this operator's readings. Off: they arrive from outside."
     )
     currency = models.CharField(max_length=3, default="USD")
+    heartbeat_seconds = models.PositiveIntegerField(
+        "heartbeat (s)",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(5)],
+        help_text="How often its chargers give a sign of life; after three missed ones one shows as offline.",
+    )
 
     objects = OperatorQuerySet.as_manager()
 

@@ -1,5 +1,8 @@
+from datetime import datetime
+
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import DurationField, F, Q, Sum, Value
+from django.db.models.functions import Coalesce, Greatest
 
 from stations.access import ScopedQuerySet
 from stations.models import Charger
@@ -31,6 +34,16 @@ class OutageQuerySet(ScopedQuerySet):
         Without evidence (a note, a photo, the number of a work order) federal uptime counts them all the same.
         """
         return self.filter(pk__in=list(ids)).update(excluded_reason=reason, excluded_evidence=evidence)
+
+    def hours_of_year(self, charger_ids: list[int], at: datetime) -> dict[int, float]:
+        """Hours of this year, by charger, in which it was out and nothing excuses it."""
+        year = at.replace(month=1, day=1, hour=0, minute=0, second=0, microsecond=0)
+        begins, ends = Greatest("started_at", Value(year)), Coalesce("ended_at", Value(at))
+        of_year = self.filter(charger__in=charger_ids, excluded_reason="").filter(
+            Q(ended_at__isnull=True) | Q(ended_at__gt=year)
+        )
+        lasted = of_year.values("charger").annotate(lasts=Sum(ends - begins, output_field=DurationField()))
+        return {row["charger"]: row["lasts"].total_seconds() / 3600 for row in lasted.order_by()}
 
     def rebuild(self, progress=lambda done, total, message=None: None) -> int:
         """Derive the outages and states of all chargers anew from their reports; return how many outages changed.

@@ -1,6 +1,7 @@
 """What chargers say of themselves: each report a row, and the current state beside the charger."""
 
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db import connection, models
 from django.db.models import Q
@@ -103,6 +104,59 @@ SELECT id, site_id, external_id FROM (
 """
 
 
+# A fault that is over within two minutes, and a silence of less than five, is noise: of a restart, or of a bad line.
+OUT_LONG_ENOUGH = """
+SELECT state.charger_id, charger.site_id, charger.external_id, state.status, state.since, operator.is_simulated
+FROM telemetry_chargerstate state
+JOIN stations_charger charger ON charger.id = state.charger_id
+JOIN stations_site site ON site.id = charger.site_id
+JOIN stations_operator operator ON operator.id = site.operator_id
+WHERE state.status IN ('FAULTED', 'OFFLINE') AND (operator.is_simulated OR state.since > %(at)s - interval '7 days')
+    AND state.since <= %(at)s - CASE state.status WHEN 'FAULTED' THEN interval '2 minutes' ELSE interval '5 minutes' END
+ORDER BY state.charger_id
+"""
+# Of each of the sites: how many chargers it has and how many of them work, and what the site loses an hour.
+SITES_NOW = """
+SELECT charger.site_id, count(*), count(*) FILTER (WHERE state.status <> ALL(%(out)s)),
+    coalesce(max(site_state.expected_loss), 0), max(site.name), max(site.time_zone)
+FROM stations_charger charger JOIN stations_site site ON site.id = charger.site_id
+LEFT JOIN telemetry_chargerstate state ON state.charger_id = charger.id
+LEFT JOIN telemetry_sitestate site_state ON site_state.site_id = charger.site_id
+WHERE charger.site_id = ANY(%(sites)s) GROUP BY charger.site_id
+"""
+MISSED = 3  # intervals without a sign of life, after which a charger shows as offline
+SILENT = """
+SELECT state.charger_id FROM telemetry_chargerstate state
+JOIN stations_charger charger ON charger.id = state.charger_id
+JOIN stations_site site ON site.id = charger.site_id
+JOIN stations_operator operator ON operator.id = site.operator_id AND NOT operator.is_simulated
+    AND operator.heartbeat_seconds IS NOT NULL
+WHERE state.status NOT IN ('OFFLINE', 'UNAVAILABLE')
+    AND state.last_report_at < %(at)s - operator.heartbeat_seconds * %(missed)s * interval '1 second'
+"""
+
+
+class SiteNow(NamedTuple):
+    """What counts for how bad an incident at a site is."""
+
+    chargers: int
+    working: int
+    loss_per_hour: float
+    name: str
+    time_zone: str
+
+
+class OutCharger(NamedTuple):
+    """A charger that does not work, for longer than noise lasts."""
+
+    charger: int
+    site: int
+    external_id: str
+    status: str
+    since: datetime
+    is_simulated: bool
+
+
 class ChargerStateQuerySet(ScopedQuerySet):
     operator_path = "charger__site__operator"
 
@@ -110,10 +164,23 @@ class ChargerStateQuerySet(ScopedQuerySet):
         """Chargers that cannot be used because something is wrong."""
         return self.filter(status__in=FAULT_STATES)
 
-    def faulted_and_simulated(self) -> list[tuple[int, int, str, str, datetime | None]]:
-        """(charger, site, external id, status, since when) of the faulted chargers of simulated operators."""
-        faulted = self.faulted().filter(charger__site__operator__is_simulated=True).order_by("charger")
-        return list(faulted.values_list("charger_id", "charger__site_id", "charger__external_id", "status", "since"))
+    def out_long_enough(self, at: datetime) -> list[OutCharger]:
+        """Chargers of all operators that have been faulted for two minutes, or silent for five."""
+        with connection.cursor() as cursor:
+            cursor.execute(OUT_LONG_ENOUGH, {"at": at})
+            return [OutCharger(*row) for row in cursor.fetchall()]
+
+    def sites_now(self, site_ids: list[int]) -> dict[int, SiteNow]:
+        """How many chargers these sites have, how many work, and what the sites lose."""
+        with connection.cursor() as cursor:
+            cursor.execute(SITES_NOW, {"sites": list(site_ids), "out": list(OUT_STATES)})
+            return {row[0]: SiteNow(*row[1:]) for row in cursor.fetchall()}
+
+    def gone_silent(self, at: datetime) -> list[int]:
+        """Chargers that have missed three heartbeats in a row, of operators that have said how often they come."""
+        with connection.cursor() as cursor:
+            cursor.execute(SILENT, {"at": at, "missed": MISSED})
+            return [row[0] for row in cursor.fetchall()]
 
     def pick_working(self, counts: dict[int, int], seed: int) -> list[tuple[int, int, str]]:
         """(charger, site, external id) of as many working chargers of each site as `counts` (site -> number) says."""
