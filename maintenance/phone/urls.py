@@ -2,10 +2,12 @@
 
 from django.urls import path
 
-from . import chargers, day, order, photo_pages
+from . import chargers, day, order, photo_pages, route
 
 urlpatterns = [
     path("", day.page, name="work-day"),
+    path("route/", route.page, name="work-route"),
+    path("route/data/", route.data, name="work-route-data"),
     path("orders/<int:pk>/", order.page, name="work-order"),
     path("orders/<int:pk>/status/", order.status, name="work-status"),
     path("orders/<int:pk>/step/", order.step, name="work-step"),

@@ -41,15 +41,15 @@ class NoWay(NoAnswer):
     """OSRM knows no way between the places; it works otherwise."""
 
 
-def way(places: Places) -> Way:
-    """The way through the places in this order."""
-    return _credible(_ask("route", places, WAY, RouteAnswer).routes[0], places)
+def way(places: Places, *, ask: bool = True) -> Way:
+    """The way through the places in this order. `ask` False: only if it is kept."""
+    return _credible(_ask("route", places, WAY, RouteAnswer, ask).routes[0], places)
 
 
-def shortest_way(places: Places) -> tuple[list[int], Way]:
+def shortest_way(places: Places, *, ask: bool = True) -> tuple[list[int], Way]:
     """The order in which to visit the places from the first on, ending anywhere, and the way; `order[0]` is 0."""
     parameters = {**WAY, "source": "first", "destination": "any", "roundtrip": "false"}
-    answer = _ask("trip", places, parameters, TripAnswer)
+    answer = _ask("trip", places, parameters, TripAnswer, ask)
     at = [waypoint.waypoint_index for waypoint in answer.waypoints]
     if sorted(at) != list(range(len(places))) or at[0] != 0:
         raise _unusable("the order of its stops is not an order of the stops that were asked for")
@@ -92,7 +92,7 @@ def _unusable(why: str) -> NoAnswer:
     return NoAnswer(why)
 
 
-def _ask(service: str, places: Places, parameters: dict[str, str], form: type[BaseModel]):
+def _ask(service: str, places: Places, parameters: dict[str, str], form: type[BaseModel], ask: bool = True):
     """The checked answer, from what is kept or from the server."""
     if not settings.OSRM_URL:
         raise NoAnswer("OSRM_URL is not set")
@@ -104,6 +104,8 @@ def _ask(service: str, places: Places, parameters: dict[str, str], form: type[Ba
     kept = _kept(key)
     if kept is not None:
         return form.model_validate_json(kept)
+    if not ask:
+        raise NoAnswer("OSRM has not been asked yet")
     if not breaker.lets_through():
         raise NoAnswer("OSRM is left alone for a minute after failing three times")
     body = _fetch(address, parameters)

@@ -62,10 +62,11 @@ class Route:
         return tuple(step for leg in self.legs for step in leg.steps)
 
 
-def route_for(stops: Sequence[Place], start: Place, *, keep_order: bool = False) -> Route:
+def route_for(stops: Sequence[Place], start: Place, *, keep_order: bool = False, ask: bool = True) -> Route:
     """The route from `start` through all `stops`, in the shortest order that is found or, if so wished, in theirs.
 
-    Never fails for want of a server. ValueError if a place has no latitude and longitude.
+    Never fails for want of a server. `ask` False: only what is kept of its answers is used, without a wait.
+    ValueError if a place has no latitude and longitude.
     """
     places = [tuple(map(float, place)) for place in (start, *stops)]
     if not all(len(place) == 2 and all(map(math.isfinite, place)) for place in places):
@@ -74,8 +75,8 @@ def route_for(stops: Sequence[Place], start: Place, *, keep_order: bool = False)
         return Route("estimate", (), (), tuple(places), "there are no stops")
     try:
         if keep_order or len(stops) == 1:
-            return _of_osrm(range(len(places)), osrm.way(places))
-        return _of_osrm(*osrm.shortest_way(places))
+            return _of_osrm(range(len(places)), osrm.way(places, ask=ask))
+        return _of_osrm(*osrm.shortest_way(places, ask=ask))
     except osrm.NoAnswer as reason:
         return _estimated(places, keep_order, str(reason))
 

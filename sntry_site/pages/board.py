@@ -1,12 +1,12 @@
 """The live fleet board: its page, and the socket that keeps it alive."""
 
-from django.conf import settings
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from maintenance.models import ServiceCentre
 from stations.access import operator_ids
 from stations.consumers import LiveConsumer
+from stations.map_tiles import map_tiles
 
 from . import board_panels
 from .access import staff_required, technicians_to_their_day
@@ -21,13 +21,8 @@ def page(request):
     order = request.GET.get("order")
     order = order if order in board_panels.ORDERS else "loss"
     centres = ServiceCentre.objects.values("name", "latitude", "longitude")
-    tiles = {
-        "url": settings.MAP_TILE_URL,
-        "attribution": settings.MAP_TILE_ATTRIBUTION,
-        "max_zoom": settings.MAP_TILE_MAX_ZOOM,
-    }
     values = board_panels.context(operator_ids(request.user), order)
-    return render(request, "board/page.html", {**values, "centres": list(centres), "tiles": tiles})
+    return render(request, "board/page.html", {**values, "centres": list(centres), "tiles": map_tiles()})
 
 
 class BoardConsumer(LiveConsumer):
