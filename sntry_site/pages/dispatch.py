@@ -1,0 +1,178 @@
+"""The dispatch board: open orders as lanes and on a map, who goes where, and a proposal to take as it is or in part."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import F, Q
+from django.http import HttpResponseBadRequest
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from maintenance import dispatch_proposal
+from maintenance.models import Refused, ServiceCentre, Technician, WorkOrder
+from maintenance.models.steps import roles_of
+from maintenance.states import Priority, State
+from maintenance.transitions import DISPATCHER, OPS
+from stations.models import Operator, Site
+
+from .access import staff_required
+
+MOST_PER_LANE = 60
+MOST_AT_ONCE = 200
+SOON = timedelta(hours=2)
+LANES = (
+    ("To assign", (State.NEW, State.TRIAGED)),
+    ("Assigned", (State.ASSIGNED,)),
+    ("Accepted", (State.ACCEPTED,)),
+    ("On the road", (State.EN_ROUTE,)),
+    ("At work", (State.IN_PROGRESS,)),
+    ("On hold", (State.ON_HOLD,)),
+    ("To verify", (State.RESOLVED, State.VERIFIED)),
+)
+NOT_LATE = (State.RESOLVED, State.VERIFIED, State.ON_HOLD)
+
+
+@dataclass(frozen=True)
+class Lane:
+    """The orders in some states, the first due first; `more` are not shown."""
+
+    name: str
+    orders: list[WorkOrder]
+    more: int
+
+
+@require_safe
+@staff_required
+def page(request):
+    """All open orders of the person's operators, by state; filters stand in the address."""
+    orders = _filtered(request)
+    values = {**_lanes(list(orders)), **_choices(request), "may_send": _may_send(request.user), "now": timezone.now()}
+    if request.headers.get("HX-Request"):
+        return render(request, "dispatch/lanes.html", values)
+    return render(request, "dispatch/page.html", {**values, **_map_of(values["lanes"])})
+
+
+@require_safe
+@staff_required
+def proposal(request):
+    """Who would go where, if the filtered orders that nobody has accepted were planned now."""
+    found = dispatch_proposal.propose(_filtered(request), timezone.now())
+    values = {"proposal": found, "may_send": _may_send(request.user), "asked": request.GET.urlencode()}
+    return render(request, "dispatch/proposal.html", values)
+
+
+@require_POST
+@staff_required
+def send(request):
+    """Send technicians to the chosen orders: one to all of them, or those of a proposal."""
+    choices = _chosen(request)
+    if choices is None:
+        return HttpResponseBadRequest("Choose orders and a technician on the dispatch board.")
+    try:
+        done = dispatch_proposal.apply(choices, request.user)
+    except Refused as refused:
+        messages.error(request, " ".join(refused.problems))
+    else:
+        _tell(request, len(done), len(choices))
+    address = request.POST.get("asked", "")
+    return redirect(f"{request.path.removesuffix('send/')}{'?' + address if address else ''}")
+
+
+def _tell(request, done: int, asked: int) -> None:
+    if done:
+        messages.success(request, f"{done} order{'s' * (done != 1)} sent.")
+    if done < asked:
+        left = asked - done
+        words = f"{left} left alone: accepted or ended meanwhile, or not of your operators."
+        messages.warning(request, words)
+
+
+def _chosen(request) -> list[tuple[int, int, int | None]] | None:
+    """(order, technician, stop) of what was ticked; None where it makes no sense."""
+    ticked, technician = request.POST.getlist("order"), request.POST.get("technician", "")
+    if not ticked or len(ticked) > MOST_AT_ONCE:
+        return None
+    if technician:
+        ticked = [f"{order}-{technician}-" for order in ticked]
+    choices = []
+    for choice in ticked:
+        parts = choice.split("-")
+        if len(parts) != 3 or not all(part.isdecimal() and len(part) < 18 for part in parts[:2]):
+            return None
+        choices.append((int(parts[0]), int(parts[1]), int(parts[2]) if parts[2].isdecimal() else None))
+    known = set(Technician.objects.filter(pk__in={one for _, one, _ in choices}).values_list("pk", flat=True))
+    return choices if all(one in known for _, one, _ in choices) else None
+
+
+def _filtered(request):
+    """Open orders that the person may see, as the address asks for."""
+    if not request.user.has_perm("maintenance.view_workorder"):
+        raise PermissionDenied("Your role has nothing to do with work orders; ask for the dispatcher or ops role.")
+    asked, orders = request.GET, WorkOrder.objects.visible_to(request.user).open()
+    orders = orders.select_related("site__operator", "charger", "technician", "incident__diagnosis")
+    for name, path in (("operator", "site__operator"), ("technician", "technician")):
+        if asked.get(name, "").isdecimal():
+            orders = orders.filter(**{path: int(asked[name][:18])})
+    if asked.get("city"):
+        orders = orders.filter(site__city=asked["city"].replace("\x00", ""))
+    if asked.get("priority") in Priority.values:
+        orders = orders.filter(priority=asked["priority"])
+    if asked.get("due") == "late":
+        orders = orders.filter(_late(timezone.now()))
+    elif asked.get("due") == "soon":
+        orders = orders.filter(_late(timezone.now() + SOON))
+    return orders.order_by(F("due_at").asc(nulls_last=True), "pk")
+
+
+def _late(at) -> Q:
+    """Orders whose time is over by `at`; what is done, or waits for others, is not late."""
+    return Q(due_at__lte=at) & ~Q(state__in=NOT_LATE)
+
+
+def _lanes(orders: list[WorkOrder]) -> dict:
+    now, by_state = timezone.now(), {}
+    for order in orders:
+        order.is_late = bool(
+            order.due_at and order.due_at <= now and order.state not in (State.RESOLVED, State.VERIFIED)
+        )
+        by_state.setdefault(State(order.state), []).append(order)
+    lanes = []
+    for name, states in LANES:
+        theirs = sorted(
+            (o for state in states for o in by_state.get(state, [])), key=lambda o: (not o.due_at, o.due_at)
+        )
+        lanes.append(Lane(name, theirs[:MOST_PER_LANE], max(len(theirs) - MOST_PER_LANE, 0)))
+    late = sum(order.is_late for order in orders)
+    return {"lanes": lanes, "total": len(orders), "late": late, "to_assign": len(lanes[0].orders) + lanes[0].more}
+
+
+def _choices(request) -> dict:
+    sites = Site.objects.visible_to(request.user)
+    return {
+        "asked": request.GET,
+        "operators": Operator.objects.visible_to(request.user),
+        "cities": sites.exclude(city="").order_by("city").values_list("city", flat=True).distinct()[:200],
+        "priorities": Priority.choices,
+        "technicians": Technician.objects.select_related("centre").order_by("code"),
+        "query": request.GET.urlencode(),
+    }
+
+
+def _map_of(lanes: list[Lane]) -> dict:
+    marks = [
+        [order.pk, order.site.latitude, order.site.longitude, order.shown_priority.colour, f"{order} {order.site.name}"]
+        for lane in lanes
+        for order in lane.orders
+        if order.site.latitude is not None
+    ]
+    centres = list(ServiceCentre.objects.values("name", "latitude", "longitude"))
+    tiles = {"url": settings.MAP_TILE_URL, "attribution": settings.MAP_TILE_ATTRIBUTION}
+    return {"marks": marks, "centres": centres, "tiles": {**tiles, "max_zoom": settings.MAP_TILE_MAX_ZOOM}}
+
+
+def _may_send(user) -> bool:
+    return bool(roles_of(user) & {DISPATCHER, OPS})

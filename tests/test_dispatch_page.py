@@ -1,0 +1,153 @@
+"""The dispatch board: whose orders stand in which lane, what filters leave, and who may send whom where."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.urls import reverse
+from django.utils import timezone
+
+from maintenance.models import ServiceCentre, Technician, WorkOrder
+from maintenance.models.opening import Wanted
+from stations.access import sync_roles
+from stations.models import Operator
+
+from . import fleet
+
+pytestmark = pytest.mark.django_db
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture
+def operator():
+    sync_roles()
+    return Operator.objects.create(name="Northline")
+
+
+@pytest.fixture
+def technician(operator):
+    centre = ServiceCentre.objects.create(name="Depot", latitude=30.2, longitude=-97.7)
+    return Technician.objects.create(code="ADA", centre=centre, works_weekends=True)
+
+
+@pytest.fixture
+def desk(client, operator):
+    client.force_login(fleet.person("desk", "dispatcher", operator))
+    return client
+
+
+def opened(operator, number: int, *, urgent: bool = False, technician=None, **fields) -> WorkOrder:
+    here = fleet.site(operator, number, **fields)
+    wanted = Wanted(
+        here.pk, None, "cooling_thermal", "status", None, "hot", urgent=urgent,
+        technician_id=technician and technician.pk,
+    )  # fmt: skip
+    [order] = WorkOrder.objects.open_orders([wanted], timezone.now())
+    return order
+
+
+def lane_of(client, order, **asked) -> str | None:
+    """The name of the lane in which the order stands."""
+    lanes = client.get(reverse("dispatch"), asked).context["lanes"]
+    return next((lane.name for lane in lanes if order in lane.orders), None)
+
+
+def test_orders_stand_in_the_lane_of_their_state_and_only_those_of_ones_operators(desk, operator, technician):
+    first, second = opened(operator, 1), opened(operator, 2, technician=technician)
+    foreign = opened(Operator.objects.create(name="Copperline"), 3)
+    assert lane_of(desk, first) == "To assign"
+    assert lane_of(desk, second) == "Assigned"
+    assert lane_of(desk, foreign) is None
+    second.move("accepted", by=None)
+    assert lane_of(desk, second) == "Accepted"
+
+
+def test_filters_stand_in_the_address(desk, operator, technician):
+    urgent, calm = opened(operator, 1, urgent=True, city="Austin"), opened(operator, 2, city="Boston")
+    assert lane_of(desk, urgent, priority="urgent")
+    assert lane_of(desk, calm, priority="urgent") is None
+    assert lane_of(desk, calm, city="Boston")
+    assert lane_of(desk, urgent, city="Boston") is None
+    assert lane_of(desk, calm, technician=technician.pk) is None
+    assert lane_of(desk, calm, operator=operator.pk)
+    WorkOrder.objects.filter(pk=calm.pk).update(due_at=timezone.now() - timedelta(hours=1))
+    assert lane_of(desk, calm, due="late")
+    assert lane_of(desk, urgent, due="late") is None
+    page = desk.get(reverse("dispatch"), {"operator": "x", "priority": HOSTILE, "city": "\x00", "due": "never"})
+    assert page.status_code == 200
+
+
+def test_names_never_become_markup(desk, operator):
+    opened(operator, 1, name=HOSTILE)
+    page = desk.get(reverse("dispatch")).content.decode()
+    assert HOSTILE not in page
+    assert HOSTILE not in desk.get(reverse("dispatch-proposal")).content.decode()
+
+
+def test_one_technician_is_sent_to_all_that_were_chosen(desk, operator, technician):
+    orders = [opened(operator, number) for number in range(3)]
+    data = {"order": [order.pk for order in orders[:2]], "technician": technician.pk, "asked": "city=Austin"}
+    answer = desk.post(reverse("dispatch-send"), data)
+    assert answer.headers["Location"] == "/dispatch/?city=Austin"
+    assert [lane_of(desk, order) for order in orders] == ["Assigned", "Assigned", "To assign"]
+    step = orders[0].changes.first()
+    assert (step.new_state, step.by.username) == ("assigned", "desk")
+
+
+def test_a_proposal_is_taken_as_ticked(desk, operator, technician):
+    orders = [opened(operator, number) for number in range(2)]
+    page = desk.get(reverse("dispatch-proposal"))
+    stops = page.context["proposal"].stops
+    assert {stop.order for stop in stops} == set(orders)
+    assert "estimate" in page.content.decode()
+    chosen = stops[0]
+    ticked = f"{chosen.order.pk}-{chosen.technician.pk}-{chosen.stop}"
+    assert ticked in page.content.decode()
+    desk.post(reverse("dispatch-send"), {"order": [ticked]})
+    chosen.order.refresh_from_db()
+    assert (chosen.order.state, chosen.order.technician, chosen.order.stop) == ("assigned", technician, chosen.stop)
+    assert lane_of(desk, stops[1].order) == "To assign"
+
+
+def test_what_somebody_has_accepted_meanwhile_is_left_alone_and_said(desk, operator, technician):
+    order = opened(operator, 1, technician=technician)
+    order.move("accepted", by=None)
+    answer = desk.post(reverse("dispatch-send"), {"order": [order.pk], "technician": technician.pk}, follow=True)
+    assert "left alone" in answer.content.decode()
+    order.refresh_from_db()
+    assert order.state == "accepted"
+
+
+@pytest.mark.parametrize(
+    "data", [{}, {"order": ["1"]}, {"order": ["a-b-c"]}, {"order": ["1-2"]}, {"order": ["1"], "technician": "9" * 30},
+             {"order": ["1"], "technician": "4711"}]
+)  # fmt: skip
+def test_nonsense_is_refused(desk, operator, data):
+    assert desk.post(reverse("dispatch-send"), data).status_code == 400
+
+
+def test_orders_of_others_are_never_sent(desk, technician):
+    foreign = opened(Operator.objects.create(name="Copperline"), 3)
+    desk.post(reverse("dispatch-send"), {"order": [foreign.pk], "technician": technician.pk})
+    foreign.refresh_from_db()
+    assert foreign.technician is None
+
+
+def test_who_may_only_look_sends_nobody(client, operator, technician):
+    order = opened(operator, 1)
+    client.force_login(fleet.person("looker", "viewer", operator))
+    assert 'type="checkbox"' not in client.get(reverse("dispatch")).content.decode()
+    answer = client.post(reverse("dispatch-send"), {"order": [order.pk], "technician": technician.pk}, follow=True)
+    assert "Only a dispatcher or ops" in answer.content.decode()
+    order.refresh_from_db()
+    assert order.state in ("new", "triaged")
+    client.force_login(User.objects.create_user("stranger", is_staff=True))
+    assert client.get(reverse("dispatch")).status_code == 403
+
+
+def test_a_full_board_needs_no_query_per_order(desk, operator, technician, django_assert_max_num_queries):
+    for number in range(12):
+        opened(operator, number, technician=technician if number % 2 else None)
+    desk.get(reverse("dispatch"))
+    with django_assert_max_num_queries(14):
+        desk.get(reverse("dispatch"))
