@@ -93,8 +93,8 @@ def propose(orders, at: datetime) -> Proposal:
     return Proposal(stops, source)
 
 
-def apply(choices: list[tuple[int, int, int]], by, at: datetime | None = None) -> list[int]:
-    """Send technicians as chosen: (order, technician, stop) each; returns the orders for which it was done.
+def apply(choices: list[tuple[int, int, int | None]], by, at: datetime | None = None) -> list[int]:
+    """Send technicians as chosen: (order, technician, stop or None) each; returns the orders for which it was done.
 
     Orders that somebody has accepted or ended meanwhile, or that `by` may not see, are left alone. Raises Refused if
     `by` dispatches nobody.

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import F, Q
@@ -17,6 +16,7 @@ from maintenance.models import Refused, ServiceCentre, Technician, WorkOrder
 from maintenance.models.steps import roles_of
 from maintenance.states import Priority, State
 from maintenance.transitions import DISPATCHER, OPS
+from stations.map_tiles import map_tiles
 from stations.models import Operator, Site
 
 from .access import staff_required
@@ -170,8 +170,7 @@ def _map_of(lanes: list[Lane]) -> dict:
         if order.site.latitude is not None
     ]
     centres = list(ServiceCentre.objects.values("name", "latitude", "longitude"))
-    tiles = {"url": settings.MAP_TILE_URL, "attribution": settings.MAP_TILE_ATTRIBUTION}
-    return {"marks": marks, "centres": centres, "tiles": {**tiles, "max_zoom": settings.MAP_TILE_MAX_ZOOM}}
+    return {"marks": marks, "centres": centres, "tiles": map_tiles()}
 
 
 def _may_send(user) -> bool:
