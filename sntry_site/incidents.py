@@ -12,8 +12,9 @@ from maintenance.notes.writing import write_notes
 from maintenance.severity import named, severities
 from stations.models import Charger
 from telemetry.live_fleet import LiveFleet
-from telemetry.models import Cause, ChargerState, Diagnosis, Outage, StatusReport
+from telemetry.models import ChargerState, Diagnosis, Outage, StatusReport
 from telemetry.models.status import OutCharger
+from telemetry.risk.cause_rules import by_codes
 from telemetry.simulation import ladder
 
 NO_ANSWER, NOT_SENT = "no answer", "not sent: a car is charging at the same cabinet"
@@ -47,7 +48,8 @@ def open_incidents(out: list[OutCharger], at: datetime) -> set[int]:
     here = [charger for charger in out if charger.site in sites]
     causes = Diagnosis.objects.of_outages({charger.charger: charger.since for charger in here})
     plain = {
-        charger.charger: Out(charger.charger, charger.site, _cause(causes.get(charger.charger))) for charger in here
+        charger.charger: Out(charger.charger, charger.site, _cause(charger, causes.get(charger.charger)))
+        for charger in here
     }
     sites_now = ChargerState.objects.sites_now(list(sites))
     found = groups(
@@ -151,5 +153,6 @@ def _at_busy_cabinets(chargers: list[int]) -> set[int]:
     return {charger for charger, cabinet in cabinet_of.items() if cabinet in busy}
 
 
-def _cause(diagnosis: Diagnosis | None) -> str:
-    return diagnosis.cause if diagnosis else Cause.UNKNOWN.value
+def _cause(charger: OutCharger, diagnosis: Diagnosis | None) -> str:
+    """As it was diagnosed; while no model has been learnt, what its codes say."""
+    return diagnosis.cause if diagnosis else by_codes(charger.vendor_code, charger.error_code)

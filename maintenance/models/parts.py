@@ -13,7 +13,8 @@ from telemetry.risk.taxonomy import REPAIR_OF
 _RESERVE = """
 WITH needed AS (
     SELECT need.id, need.order_id, need.part_id, need.proposed - need.reserved - need.used AS pieces,
-        technician.id AS technician_id, technician.centre_id
+        technician.id AS technician_id, technician.centre_id,
+        CASE WHEN need.reserved > 0 THEN need.stock_id END AS only_stock_id
     FROM maintenance_orderpart need
     JOIN maintenance_workorder work_order ON work_order.id = need.order_id AND work_order.closed_at IS NULL
     JOIN maintenance_technician technician ON technician.id = work_order.technician_id
@@ -29,6 +30,7 @@ WITH needed AS (
     SELECT DISTINCT ON (needed.id) needed.*, place.id AS stock_id, place.free
     FROM needed JOIN place ON place.part_id = needed.part_id AND place.free >= needed.pieces
         AND (place.technician_id = needed.technician_id OR place.centre_id = needed.centre_id)
+        AND place.id = coalesce(needed.only_stock_id, place.id) -- because what an order has of a part lies in one place
     ORDER BY needed.id, place.technician_id NULLS LAST
 ), given AS (
     SELECT * FROM (

@@ -57,14 +57,14 @@ class WorkOrderQuerySet(ScopedQuerySet):
         """
         if not ids:
             return []
-        state = State(state)
+        state, roles = State(state), roles_of(by)
         with transaction.atomic(), connection.cursor() as cursor:
-            ids = self._movable(list(ids), state, by)
+            ids = self._movable(list(ids), state, by, roles)
             if state in (State.IN_PROGRESS, State.ASSIGNED, State.COULD_NOT_COMPLETE):
                 self._resume_clocks(ids, at)
             parameters = {
                 "ids": ids, "state": state, "at": at, "note": note[:300], "by": by and by.pk, "version": version,
-                "sources": transitions.sources(state, roles_of(by)), "technician": technician_id,
+                "sources": transitions.sources(state, roles), "technician": technician_id,
                 "hold_reason": hold_reason, "duplicate_of": duplicate_of, "key": key,
                 "by_hand": by is not None and state in _AT_WORK, "final": state in ENDED_STATES,
                 "ends_incident": state in _ENDS_INCIDENT,
@@ -75,9 +75,9 @@ class WorkOrderQuerySet(ScopedQuerySet):
                 Stock.objects.release(moved, at, by)
         return moved
 
-    def _movable(self, ids: list[int], state: State, by) -> list[int]:
+    def _movable(self, ids: list[int], state: State, by, roles: set[str]) -> list[int]:
         """Those of `ids` that lack nothing, and that a technician who is nothing else has as his or her own."""
-        if by is not None and roles_of(by) == {transitions.TECHNICIAN}:
+        if roles == {transitions.TECHNICIAN}:
             ids = list(self.filter(pk__in=ids, technician__user=by).values_list("pk", flat=True))
         if state in (State.RESOLVED, State.CLOSED):
             lacking = missing(list(self.filter(pk__in=ids)))

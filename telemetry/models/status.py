@@ -106,7 +106,8 @@ SELECT id, site_id, external_id FROM (
 
 # A fault that is over within two minutes, and a silence of less than five, is noise: of a restart, or of a bad line.
 OUT_LONG_ENOUGH = """
-SELECT state.charger_id, charger.site_id, charger.external_id, state.status, state.since, operator.is_simulated
+SELECT state.charger_id, charger.site_id, charger.external_id, state.status, state.since, operator.is_simulated,
+    state.vendor_code, state.error_code
 FROM telemetry_chargerstate state
 JOIN stations_charger charger ON charger.id = state.charger_id
 JOIN stations_site site ON site.id = charger.site_id
@@ -155,6 +156,8 @@ class OutCharger(NamedTuple):
     status: str
     since: datetime
     is_simulated: bool
+    vendor_code: str
+    error_code: str
 
 
 class ChargerStateQuerySet(ScopedQuerySet):

@@ -38,6 +38,11 @@ def by_rules(failures: Failures) -> tuple[np.ndarray, np.ndarray]:
     return cause, said
 
 
+def by_codes(vendor_code: str, error_code: str) -> str:
+    """The cause for which the vendor's code or else that of OCPP speaks alone; UNKNOWN where neither does."""
+    return CAUSE_OF_VENDOR_CODE.get(vendor_code) or CAUSE_OF_ERROR_CODE.get(error_code) or UNKNOWN
+
+
 def expected_by_rules(load: np.ndarray, ambient_c: np.ndarray) -> np.ndarray:
     """Cause (n,) that is expected at sites at risk while no model tells: cooling where heat meets load."""
     return np.where((ambient_c >= HOT_C) & (load >= BUSY), "cooling_thermal", UNKNOWN)
