@@ -14,10 +14,11 @@ test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # The same with ten times as many simulated worlds whose truth must be found again, and 10,000 networks with their
-# prices: about ten minutes.
+# prices, and 250,000 steps of people who do what they like to work orders: about half an hour.
 deep: $(READY)
-	RECOVERY_SEEDS=200 PRICE_EXAMPLES=10000 LAB_SEEDS=8 $(BIN)/python -m pytest --timeout=3600 tests/test_world_truth.py \
-		tests/test_pricing_properties.py tests/test_policy_lab.py
+	RECOVERY_SEEDS=200 PRICE_EXAMPLES=10000 LAB_SEEDS=8 ORDER_STEPS=250000 $(BIN)/python -m pytest \
+		--timeout=3600 tests/test_world_truth.py \
+		tests/test_pricing_properties.py tests/test_policy_lab.py tests/test_order_machine.py
 
 # Whether the tests notice small mistakes in the surge engine: nine of ten at least; about two minutes.
 mutants: $(READY)

@@ -45,12 +45,13 @@ ON CONFLICT (id) DO UPDATE SET cause = excluded.cause, summary = excluded.summar
 """
 _ORDERS = """
 INSERT INTO maintenance_workorder (id, incident_id, site_id, charger_id, cause, found_cause, state, priority, title,
-    opened_at, changed_at, closed_at)
+    opened_at, changed_at, closed_at, accepted_at, arrived_at, resolved_at, minutes_work, version)
 SELECT id, incident_id, site_id, charger_id, cause, found_cause, 'closed', 'normal', title, opened_at, closed_at,
-    closed_at FROM closed_orders
+    closed_at, dispatched_at, arrived_at, closed_at, minutes, 4 FROM closed_orders
 WHERE is_new OR id = ANY(%(different)s)
 ON CONFLICT (id) DO UPDATE SET cause = excluded.cause, found_cause = excluded.found_cause, title = excluded.title,
-    changed_at = excluded.changed_at, closed_at = excluded.closed_at
+    changed_at = excluded.changed_at, closed_at = excluded.closed_at, accepted_at = excluded.accepted_at,
+    arrived_at = excluded.arrived_at, resolved_at = excluded.resolved_at, minutes_work = excluded.minutes_work
 """
 _FORGET = "DELETE FROM maintenance_workorderchange WHERE order_id = ANY(%(different)s)"
 _CHANGES = """

@@ -1,167 +1,21 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-import numpy as np
 from django.conf import settings
-from django.db import connection, models, transaction
+from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from stations.access import ScopedQuerySet
 from telemetry.models import Cause
 from telemetry.risk.taxonomy import REPAIR_OF, Repair
 
-from .. import service_levels, transitions
+from .. import transitions
 from ..states import ENDED_STATES, Action, HoldReason, Priority, State
-from . import order_statements as statements
-from .closed_orders import record_closed
 from .closing import missing
-from .opening import Wanted, columns
+from .opening import Wanted
+from .orders_at_once import WorkOrderQuerySet
 from .parts import OrderPart, Stock
 from .steps import Overtaken, Refused, WorkOrderChange, roles_of
-
-_ENDS_INCIDENT = (State.CLOSED, State.CANCELLED, State.DUPLICATE)
-_AT_WORK = (State.ACCEPTED, State.EN_ROUTE, State.IN_PROGRESS, State.ON_HOLD, State.RESOLVED)
-
-
-class WorkOrderQuerySet(ScopedQuerySet):
-    def open(self):
-        """Orders that are not finished."""
-        return self.filter(closed_at__isnull=True)
-
-    def open_orders(self, wanted: list[Wanted], at: datetime, by=None) -> list["WorkOrder"]:
-        """Open an incident and an order for each of `wanted` that has none open; returns the new orders.
-
-        An open incident about the same gets the order. Each comes with its first steps, checklist and proposed parts;
-        the parts are put aside where there are any.
-        """
-        if not wanted:
-            return []
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(statements.OPEN, {**columns(wanted, at), "at": at, "by": by and by.pk})
-            ids = [row[0] for row in cursor.fetchall()]
-            Stock.objects.reserve(ids, at, by)
-        return list(
-            self.filter(pk__in=ids).select_related("site__operator", "charger", "technician__user").order_by("pk")
-        )
-
-    def move(
-        self, ids: list[int], state: str, at: datetime, note: str = "", by=None, *, technician_id: int | None = None,
-        hold_reason: str = "", duplicate_of: int | None = None, version: int | None = None, key: str | None = None,
-    ) -> list[int]:  # fmt: skip
-        """Bring open orders into `state`, each with a row that says so; the only place where a state changes.
-
-        Those for which the table of transitions does not allow it to `by` (None: the loop), that lack something, or of
-        which one is not at `version`, are left alone; returns those moved. Closing, cancelling and calling an order a
-        duplicate close its incident; `technician_id` is who gets it; `key`: of a request that must count once.
-        """
-        if not ids:
-            return []
-        state, roles = State(state), roles_of(by)
-        with transaction.atomic(), connection.cursor() as cursor:
-            ids = self._movable(list(ids), state, by, roles)
-            if state in (State.IN_PROGRESS, State.ASSIGNED, State.COULD_NOT_COMPLETE):
-                self._resume_clocks(ids, at)
-            parameters = {
-                "ids": ids, "state": state, "at": at, "note": note[:300], "by": by and by.pk, "version": version,
-                "sources": transitions.sources(state, roles), "technician": technician_id,
-                "hold_reason": hold_reason, "duplicate_of": duplicate_of, "key": key,
-                "by_hand": by is not None and state in _AT_WORK, "final": state in ENDED_STATES,
-                "ends_incident": state in _ENDS_INCIDENT,
-            }  # fmt: skip
-            cursor.execute(statements.MOVE, parameters)
-            moved = [row[0] for row in cursor.fetchall()]
-            if state in ENDED_STATES and state != State.CLOSED:
-                Stock.objects.release(moved, at, by)
-        return moved
-
-    def _movable(self, ids: list[int], state: State, by, roles: set[str]) -> list[int]:
-        """Those of `ids` that lack nothing, and that a technician who is nothing else has as his or her own."""
-        if roles == {transitions.TECHNICIAN}:
-            ids = list(self.filter(pk__in=ids, technician__user=by).values_list("pk", flat=True))
-        if state in (State.RESOLVED, State.CLOSED):
-            lacking = missing(list(self.filter(pk__in=ids)))
-            ids = [pk for pk in ids if pk not in lacking]
-        return ids
-
-    def _resume_clocks(self, ids: list[int], at: datetime) -> None:
-        """Orders that leave their hold get the time back that they have waited."""
-        held = self.filter(pk__in=ids, state=State.ON_HOLD, due_at__isnull=False, held_since__isnull=False)
-        rows = held.values_list("pk", "priority", "due_at", "held_since", "site__time_zone")
-        new = {
-            pk: service_levels.resumed(priority, due_at, since, at, zone or settings.DATA_TIME_ZONE)
-            for pk, priority, due_at, since, zone in rows
-        }
-        if new:
-            with connection.cursor() as cursor:
-                cursor.execute(statements.RESUME, [list(new), list(new.values())])
-
-    def change(self, ids: list[int], column: str, value, at: datetime, note: str, by=None) -> list[int]:
-        """Give open orders another priority or technician_id; each a row and a version. Returns those changed."""
-        if column not in ("priority", "technician_id"):
-            raise ValueError(f"{column} is not changed this way; priority and technician_id are")
-        values = {"ids": list(ids), "value": value, "at": at, "note": note[:300], "by": by and by.pk}
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(statements.CHANGE.format(column=column), values)
-            changed = [row[0] for row in cursor.fetchall()]
-            if column == "technician_id":
-                Stock.objects.reserve(changed, at, by)
-            else:
-                self._renew_deadlines(changed)
-        return changed
-
-    def _renew_deadlines(self, ids: list[int]) -> None:
-        """Deadlines of orders whose priority is another, counted from when they were opened."""
-        rows = self.filter(pk__in=ids).values_list("pk", "priority", "opened_at", "site__time_zone")
-        orders = []
-        for pk, priority, opened_at, zone in rows:
-            respond_by, due_at = service_levels.deadlines(priority, opened_at, zone or settings.DATA_TIME_ZONE)
-            orders.append(WorkOrder(pk=pk, respond_by=respond_by, due_at=due_at, warned_at=None))
-        self.bulk_update(orders, ["respond_by", "due_at", "warned_at"])
-
-    def verifiable(self) -> tuple[list[int], list[int]]:
-        """Resolved orders whose charger works and has charged somebody since, and those where it is out again."""
-        with connection.cursor() as cursor:
-            cursor.execute(statements.VERIFIABLE)
-            rows = cursor.fetchall()
-        return [pk for pk, is_well in rows if is_well], [pk for pk, is_well in rows if not is_well]
-
-    def resolved_by_people_since(self, moment: datetime) -> list["WorkOrder"]:
-        """Orders of simulated operators that somebody resolved by hand since `moment`: the repair is theirs, too."""
-        by_hand = WorkOrderChange.objects.filter(new_state=State.RESOLVED, at__gte=moment, by__isnull=False)
-        since = self.filter(site__operator__is_simulated=True, resolved_at__gte=moment)
-        return list(since.filter(pk__in=by_hand.values("order")).order_by("pk"))
-
-    def end_at_site(self, site_id: int, at: datetime, note: str, by=None) -> list[int]:
-        """End the open orders of a site that needs no visit any more: done work counts as verified, the rest is off."""
-        ids = list(self.open().filter(site=site_id).values_list("pk", flat=True))
-        self.move(ids, State.VERIFIED, at, note, by)
-        closed = self.move(ids, State.CLOSED, at, note, by)
-        return closed + self.move(ids, State.CANCELLED, at, note, by)
-
-    def record_closed(self, cursor, table: str) -> tuple[int, int]:
-        """Record orders that were closed elsewhere, with their incidents and steps: the rows of a staging table.
-
-        Its columns: charger_id, site_id, charger (external id), opened_at, dispatched_at, arrived_at, closed_at, cause
-        (suspected), suspicion (in words), found_cause, part, waited, minutes on site (may be null). Returns how many
-        were known by charger and opening, and how many rows are new or different.
-        """
-        with transaction.atomic():
-            return record_closed(cursor, table)
-
-    def found_causes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Charger ids, when opened (seconds since 1970) and causes that technicians found and wrote down."""
-        found = self.exclude(found_cause="").exclude(charger=None).order_by("opened_at")
-        rows = list(found.values_list("charger_id", "opened_at", "found_cause"))
-        charger, opened, cause = zip(*rows, strict=True) if rows else ((), (), ())
-        seconds = [int(moment.timestamp()) for moment in opened]
-        return np.array(charger, "i8"), np.array(seconds, "i8"), np.array(cause, "U20")
-
-    def note_found_causes(self, causes: dict[int, str]) -> None:
-        """Write down what was found, by order, where nobody has."""
-        if causes:
-            with connection.cursor() as cursor:
-                cursor.execute(statements.NOTE_FOUND, [list(causes), list(causes.values())])
 
 
 class WorkOrder(models.Model):
