@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from maintenance.models import Incident, RootCauseNote
+from maintenance.models import Incident, RemoteAttempt, RootCauseNote
 from maintenance.notes import writing
 from maintenance.notes.advice import ADVICE
 from maintenance.notes.cases import cases_of
@@ -92,10 +92,24 @@ def test_facts_are_what_chargers_and_sites_have_told(incidents):
 
 
 def test_notes_of_many_incidents_take_as_many_queries_as_of_one(incidents, django_assert_num_queries):
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         assert writing.write_notes([incidents[1].pk]) == 1
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(8):  # one more for the chargers under the incident of a site
         assert writing.write_notes([one.pk for one in incidents]) == 3
+
+
+def test_the_note_of_a_whole_site_tells_of_its_chargers_and_of_what_was_tried_from_afar(incidents):
+    whole, first, second = incidents
+    whole.chargers.set([first.charger, second.charger])
+    RemoteAttempt.objects.create(
+        incident=whole, charger=first.charger, rung="soft_reset", at=whole.opened_at, answer="accepted; still faulted"
+    )
+    told = [(fact.kind, fact.text) for fact in cases_of([whole.pk])[0].facts]
+    assert ("tried from afar", "Soft reset: accepted; still faulted") in told
+    said = [text for kind, text in told if kind == "status"]
+    assert len(said) == 2
+    assert said[0].startswith(f"{first.charger}: ")
+    assert "what did not help from afar" in [why for _, why in rule_note(cases_of([whole.pk])[0]).evidence]
 
 
 def test_without_a_key_the_note_says_that_a_rule_wrote_it_and_why(incidents, settings):

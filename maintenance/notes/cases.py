@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.db.models import Count, F, Q, Sum, Window
 from django.db.models.functions import RowNumber
 
-from maintenance.models import Incident, WorkOrder
+from maintenance.models import Incident, RemoteAttempt, WorkOrder
 from maintenance.plain_text import readable
 from stations.models import Charger
 from telemetry.models import Cause, ChargerStatus, SoftEvents, StatusReport
@@ -15,12 +15,13 @@ from telemetry.models.status import FAULT_STATES
 
 from .note import Case, numbered
 
+MOST_MEMBERS = 5
 LAST_REPORTS, REPORTS_WITHIN = 4, timedelta(days=2)
 SOFT_WITHIN = timedelta(days=1)
 REPAIRS_WITHIN, LAST_REPAIRS = timedelta(days=180), 3
 WORDS = 160  # longest text of a fact
 
-Told = dict[int, list[tuple[str, str]]]  # site or charger -> facts (kind, text)
+Told = dict[int, list[tuple[str, str]]]  # site, charger or incident -> facts (kind, text)
 
 
 def cases_of(incident_ids: list[int]) -> list[Case]:
@@ -29,17 +30,21 @@ def cases_of(incident_ids: list[int]) -> list[Case]:
     incidents = list(Incident.objects.filter(pk__in=incident_ids).select_related(*about).order_by("pk"))
     if not incidents:
         return []
-    chargers = [one.charger_id for one in incidents if one.charger_id]
+    members = _members([one.pk for one in incidents if not one.charger_id])
+    chargers = [one.charger_id for one in incidents if one.charger_id] + [pk for of in members.values() for pk in of]
     last = max(one.opened_at for one in incidents)
     of_chargers = [_reports(chargers, last), _soft_events(chargers, last), _past_repairs(chargers, last)]
-    of_sites = _ports({one.site_id for one in incidents})
-    return [_case(one, of_chargers, of_sites) for one in incidents]
+    of_sites, of_incidents = _ports({one.site_id for one in incidents}), _attempts([one.pk for one in incidents])
+    return [_case(one, members.get(one.pk, {}), of_chargers, of_sites, of_incidents) for one in incidents]
 
 
-def _case(incident: Incident, of_chargers: list[Told], of_sites: Told) -> Case:
+def _case(incident: Incident, members: dict[int, str], of_chargers: list[Told], of_sites: Told, tried: Told) -> Case:
     told = _own_facts(incident) + _site_facts(incident) + of_sites.get(incident.site_id, [])
+    told += tried.get(incident.pk, [])
     for facts in of_chargers:
         told += facts.get(incident.charger_id, [])
+    for charger, name in members.items():
+        told += [(kind, f"{name}: {text}") for kind, text in of_chargers[0].get(charger, [])[:1]]
     diagnosis = incident.diagnosis
     return Case(
         incident_id=incident.pk,
@@ -86,6 +91,25 @@ def _reports(chargers: list[int], last: datetime) -> Told:
         heat = "" if report.temperature_c is None else f", {report.temperature_c:.0f} °C"
         said = f"{_at(report.reported_at)} {ChargerStatus(report.status).label}{heat}"
         told[report.charger_id].append(("status", f"{said}: {', '.join(codes)}" if codes else said))
+    return told
+
+
+def _members(incident_ids: list[int]) -> dict[int, dict[int, str]]:
+    """The chargers under each incident of a whole site, with their names: a few, because they tell much the same."""
+    under = Incident.chargers.through.objects.filter(incident__in=incident_ids)
+    members: dict[int, dict[int, str]] = defaultdict(dict)
+    for incident, charger, name in under.order_by("charger").values_list("incident", "charger", "charger__external_id"):
+        if len(members[incident]) < MOST_MEMBERS:
+            members[incident][charger] = name
+    return members
+
+
+def _attempts(incident_ids: list[int]) -> Told:
+    """What was tried from afar, and what the chargers answered."""
+    told: Told = defaultdict(list)
+    for attempt in RemoteAttempt.objects.filter(incident__in=incident_ids).order_by("pk"):
+        if len(told[attempt.incident_id]) < MOST_MEMBERS:
+            told[attempt.incident_id].append(("tried from afar", str(attempt)))
     return told
 
 

@@ -9,12 +9,16 @@ from .note import EVIDENCE, MOST_EVIDENCE, SUMMARY, Case, Note
 SPEAKS = {
     "diagnosis": "what the cause was told from",
     "status": "what the charger itself says",
+    "tried from afar": "what did not help from afar",
     "siblings": "what the other ports at the site do",
     "soft events": "what it let slip before",
     "past repair": "what was found at this charger before",
     "risk": "why a failure is expected",
     "incident": "what it was opened for",
 }
+
+
+MOST_OF_A_KIND = 2
 
 
 def rule_note(case: Case) -> Note:
@@ -46,5 +50,5 @@ def _summary(case: Case, likeliest: str) -> str:
 
 
 def _evidence(case: Case) -> tuple[tuple[str, str], ...]:
-    speaking = [fact for kind in SPEAKS for fact in case.facts if fact.kind == kind]
+    speaking = [fact for kind in SPEAKS for fact in [one for one in case.facts if one.kind == kind][:MOST_OF_A_KIND]]
     return tuple((fact.id, SPEAKS[fact.kind][:EVIDENCE]) for fact in speaking[:MOST_EVIDENCE])
