@@ -15,11 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maintenance import outside
-from maintenance.models import Incident, RootCauseNote
+from maintenance.models import Incident, RootCauseNote, ServiceCentre, Technician
 from maintenance.notes import gemini, writing
 from maintenance.notes.cases import cases_of
 from maintenance.notes.prompt import SYSTEM, prompt
 from maintenance.plain_text import plain
+from stations.access import sync_roles
 from stations.models import Operator
 from telemetry.models import StatusReport
 
@@ -184,6 +185,32 @@ def test_plain_text_has_no_markup_leads_nowhere_and_is_plain_already(text):
 )
 def test_honest_words_stay(text, left):
     assert plain(text, 200) == left
+
+
+@pytest.mark.django_db
+def test_every_page_that_shows_a_note_has_the_same_elements_whatever_the_model_wrote(obedient, client):
+    sync_roles()
+    operator = Operator.objects.create(name="Northline")
+    centre = ServiceCentre.objects.create(name="Depot", latitude=30.2, longitude=-97.7)
+    ada = Technician.objects.create(code="ADA", centre=centre, user=fleet.person("ada", "technician", operator))
+    order = fleet.work_order(fleet.site(operator, 1), technician=ada, state="assigned")
+    order.changes.create(at=order.opened_at, new_state="assigned")
+    client.force_login(ada.user)
+    harmless = {"source": "gemini", "cause": "unknown", "safety": "Cut off the supply.", "model": "m"}
+    kept = RootCauseNote(incident=order.incident, facts=[{"id": "F1", "kind": "status", "text": "x"}], **harmless)
+    kept.evidence, kept.steps, kept.summary, kept.more_safety = [{"fact": "F1", "why": "x"}], ["x"], "x", "x"
+    kept.save()
+    addresses = [reverse("work-order", args=[order.pk]), reverse("site", args=[order.site.external_id])]
+    plain_pages = [Elements(client.get(address).content.decode()) for address in addresses]
+    for text in hostile():  # as if nothing had been made harmless before
+        kept.summary = kept.more_safety = text[:200].replace("\0", "")
+        kept.steps, kept.evidence[0]["why"], kept.facts[0]["text"] = [kept.summary], kept.summary, kept.summary
+        kept.save()
+        for address, before in zip(addresses, plain_pages, strict=True):
+            page = client.get(address).content.decode()
+            now = Elements(page)
+            assert (now.names, now.attributes) == (before.names, before.attributes)
+            assert "AI" in page
 
 
 def _pages_of_notes(address: str):

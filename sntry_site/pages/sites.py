@@ -2,13 +2,13 @@
 
 from datetime import timedelta
 
-from django.db.models import Avg, DateTimeField, F, Func, Value
+from django.db.models import Avg, DateTimeField, F, Func, Prefetch, Value
 from django.db.models.functions import Length
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from maintenance.models import WorkOrder
+from maintenance.models import RootCauseNote, WorkOrder
 from pricing.tariff import tariffs
 from stations.models import Site
 from telemetry.models import ChargerStatus, LiveReading, RiskLevel
@@ -37,12 +37,14 @@ def page(request, external_id: str):
             _charger(charger)
             for charger in site.chargers.select_related("state").order_by(Length("external_id"), "external_id")[:100]
         ],
-        "incidents": site.incidents.open().exclude(work_orders__in=WorkOrder.objects.open())[:50],
+        "incidents": site.incidents.open()
+        .exclude(work_orders__in=WorkOrder.objects.open())
+        .prefetch_related(Prefetch("notes", RootCauseNote.objects.current()))[:50],
         "orders": [
             {"order": order, "state": WorkOrder.State(order.state)}
-            for order in site.work_orders.select_related("technician").order_by(
-                F("closed_at").desc(nulls_first=True), "-pk"
-            )[:30]
+            for order in site.work_orders.select_related("technician", "incident")
+            .prefetch_related(Prefetch("incident__notes", RootCauseNote.objects.current()))
+            .order_by(F("closed_at").desc(nulls_first=True), "-pk")[:30]
         ],
         "changes": [_change(change) for change in site.price_changes.all()[:10]],
     }
