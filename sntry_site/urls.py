@@ -6,7 +6,7 @@ from django.urls import include, path
 
 from pricing.lab.page import policy_lab_page
 
-from .pages import board, dispatch, health, site_actions, sites
+from .pages import board, dispatch, health, report, site_actions, sites
 from .pages.import_page import import_page
 from .pages.world_check import world_check_page
 
@@ -17,6 +17,7 @@ urlpatterns = [
     path("board/sites/<int:pk>/heal/", site_actions.heal, name="site-heal"),
     path("board/sites/<int:pk>/dispatch/", site_actions.dispatch, name="site-dispatch"),
     path("sites/<path:external_id>/", sites.page, name="site"),
+    path("report/<path:external_id>/", report.page, name="report"),
     path("dispatch/", dispatch.page, name="dispatch"),
     path("dispatch/proposal/", dispatch.proposal, name="dispatch-proposal"),
     path("dispatch/send/", dispatch.send, name="dispatch-send"),

@@ -1,6 +1,56 @@
-from django.db import models
+from datetime import datetime
+
+from django.db import IntegrityError, models, transaction
+from django.db.models import Q
 
 from stations.access import ScopedQuerySet
+from telemetry.models import Cause
+
+from ..states import Priority, Severity
+from .incidents import Incident, IncidentChange
+from .work_orders import WorkOrder
+
+
+class DriverReportQuerySet(ScopedQuerySet):
+    @transaction.atomic
+    def file(self, site, charger, problem: str, text: str, at: datetime) -> "DriverReport":
+        """Keep what a driver says of a site, or of one charger of it: with the incident that is open, or a new one.
+
+        What is dangerous makes the incident critical, and an order about it urgent.
+        """
+        problem = DriverReport.Problem(problem)
+        incident = self._open_incident(site, charger) or self._new_incident(site, charger, problem, at)
+        state = getattr(charger, "state", None)
+        report = self.create(
+            site=site, charger=charger, incident=incident, problem=problem, text=text[:300], at=at,
+            status=state.status if state else "",
+        )  # fmt: skip
+        kind = IncidentChange.Kind.REPORTED
+        IncidentChange.objects.create(incident=incident, at=at, kind=kind, note=f"a driver: {report}"[:300])
+        if problem == DriverReport.Problem.DANGER:
+            reason = {"severity": Severity.CRITICAL, "severity_reason": "a driver says that it is dangerous"}
+            Incident.objects.filter(pk=incident.pk).update(**reason)
+            orders = list(incident.work_orders.filter(closed_at=None).values_list("pk", flat=True))
+            WorkOrder.objects.change(orders, "priority", Priority.URGENT, at, "a driver says that it is dangerous")
+        return report
+
+    def _open_incident(self, site, charger):
+        about = Q(charger=charger) | Q(chargers=charger) if charger else Q(charger=None, source=Incident.Source.DRIVER)
+        return Incident.objects.open().filter(about, site=site).order_by("pk").first()
+
+    def _new_incident(self, site, charger, problem, at):
+        values = {
+            "source": Incident.Source.DRIVER,
+            "summary": f"A driver: {problem.label.lower()}",
+            "severity": problem.severity,
+            "opened_at": at,
+        }
+        same = {"site": site, "charger": charger, "cause": problem.cause}
+        try:
+            with transaction.atomic():
+                return Incident.objects.create(**same, **values)
+        except IntegrityError:  # somebody was faster
+            return Incident.objects.open().get(**same)
 
 
 class DriverReport(models.Model):
@@ -16,6 +66,17 @@ class DriverReport(models.Model):
         DANGER = "danger", "Something is dangerous: smoke, heat, bare wires"
         OTHER = "other", "Something else"
 
+        @property
+        def cause(self) -> str:
+            """The root cause that it speaks for."""
+            told = {"payment": Cause.PAYMENT_AUTH, "cable": Cause.CONNECTOR_CABLE, "screen": Cause.HMI_DISPLAY}
+            return told.get(self.value, Cause.UNKNOWN).value
+
+        @property
+        def severity(self) -> Severity:
+            worse = {"danger": Severity.CRITICAL, "cable": Severity.MAJOR, "slow": Severity.MINOR}
+            return worse.get(self.value, Severity.MODERATE)
+
     site = models.ForeignKey("stations.Site", models.PROTECT, related_name="driver_reports")
     charger = models.ForeignKey(
         "stations.Charger", models.PROTECT, null=True, blank=True, related_name="driver_reports"
@@ -26,7 +87,7 @@ class DriverReport(models.Model):
     status = models.CharField("the charger said", max_length=11, blank=True)
     at = models.DateTimeField()
 
-    objects = ScopedQuerySet.as_manager()
+    objects = DriverReportQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]

@@ -15,6 +15,7 @@ from telemetry.models import ChargerStatus, LiveReading, RiskLevel
 
 from .access import staff_required
 from .board_panels import dollars, price
+from .report import report_code
 
 HALF_HOUR = timedelta(minutes=30)
 
@@ -46,6 +47,7 @@ def page(request, external_id: str):
             .prefetch_related(Prefetch("incident__notes", RootCauseNote.objects.current()))
             .order_by(F("closed_at").desc(nulls_first=True), "-pk")[:30]
         ],
+        "report": report_code(request, site),
         "changes": [_change(change) for change in site.price_changes.all()[:10]],
     }
     return render(request, "sites/page.html", values)
