@@ -10,6 +10,9 @@ from django.utils import timezone
 from stations.jobs import JobRefused, enqueue, job_kind
 
 from . import scoring
+from .analyses import store
+from .analyses.questions import BY_SLUG
+from .analyses.scope import Scope
 from .forecast_training import forecasts_to_train
 from .importers import (
     ImportRefused,
@@ -41,6 +44,16 @@ def train_risk(job, progress) -> dict:
     if not result:
         raise JobRefused(" ".join(refused))
     return result | ({"not trained": " ".join(refused)} if refused else {})
+
+
+@job_kind("answer_reliability")
+def answer_reliability(job, progress) -> dict:
+    """Answer a question of the reliability pages and keep the answer. Parameters: question, scope (as JSON)."""
+    slug = job.parameters.get("question")
+    if slug not in BY_SLUG:
+        raise JobRefused(f"There is no question {slug!r}; known are {', '.join(BY_SLUG)}.")
+    row = store.make(slug, Scope.from_json(job.parameters["scope"]), progress)
+    return {"summary": row.answer["sentence"]}
 
 
 @job_kind("import_readings")

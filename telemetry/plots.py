@@ -23,6 +23,7 @@ class Line:
     high: Sequence[float] | None = None
     look: str = "world"
     dots: bool = False
+    joined: bool = True  # False: dots alone
 
 
 @dataclass(frozen=True)
@@ -202,7 +203,8 @@ def _drawn(line: Line, x: Axis, y: Axis) -> str:
             f'<path class="{line.look}" d="M{a:.1f},{b:.1f} V{c:.1f}"/>'
             for a, b, c in zip(across, low, high, strict=True)
         )
-    drawn += f'<path class="{line.look}" d="{_path(zip(across, up, strict=True))}"/>'
+    if line.joined:
+        drawn += f'<path class="{line.look}" d="{_path(zip(across, up, strict=True))}"/>'
     if line.dots:
         circles = zip(across, up, strict=True)
         drawn += "".join(f'<circle class="{line.look}" cx="{a:.1f}" cy="{b:.1f}" r="3"/>' for a, b in circles)

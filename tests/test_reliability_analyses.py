@@ -8,7 +8,7 @@ import statsmodels.api as sm
 from telemetry.reliability.alerts import alert_value, choose_threshold, recent_outages_score
 from telemetry.reliability.answers import CannotAnswer
 from telemetry.reliability.associations import design, fit_logit
-from telemetry.reliability.capacity import one_more_charger
+from telemetry.reliability.capacity import erlang_c, one_more_charger
 from telemetry.reliability.hotspots import gamma_shape, hotspots
 from telemetry.reliability.impact import cluster_bootstrap, lost_energy
 from telemetry.reliability.load import covered, fit_cloglog, hourly_panel, load_hazard
@@ -237,6 +237,17 @@ def test_one_more_charger_saves_waiting_unless_demand_follows_it():
     full = one_more_charger(sites.assign(arrivals_per_hour=20.0)).iloc[0]
     assert (full["p_wait"], full["wait_minutes"]) == (1, np.inf)
     assert np.isnan(full["minutes_saved"])
+
+
+def test_between_whole_numbers_of_chargers_waits_lie_between_theirs():
+    def waits(availability: float) -> float:
+        sites = pd.DataFrame({"site_id": ["a"], "arrivals_per_hour": [6.0], "session_hours": 0.5, "chargers": 5,
+                              "availability": [availability]})  # fmt: skip
+        return one_more_charger(sites, (0.0,))["wait_minutes"][0]
+
+    assert waits(1.0) == pytest.approx(60 * erlang_c(6, 2, 5).wq)
+    assert waits(0.8) == pytest.approx(60 * erlang_c(6, 2, 4).wq)
+    assert waits(1.0) < waits(0.95) < waits(0.9) < waits(0.8)
 
 
 def test_alerts_are_counted_by_alert_and_outages_by_outage():

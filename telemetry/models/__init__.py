@@ -1,3 +1,4 @@
+from .answers import ReliabilityAnswer
 from .causes import Cause
 from .diagnoses import CauseGroup, Diagnosis
 from .model_versions import ModelVersion
@@ -25,6 +26,7 @@ __all__ = [
     "Outage",
     "PastOfChargers",
     "Reading",
+    "ReliabilityAnswer",
     "Risk",
     "RiskLevel",
     "SiteOverride",

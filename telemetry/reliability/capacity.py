@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from .answers import CannotAnswer, counted, with_columns
 
@@ -78,7 +79,7 @@ def one_more_charger(sites: pd.DataFrame, elasticities=ELASTICITIES) -> pd.DataF
 
     sites: site_id, arrivals_per_hour (in the hours of interest, such as the busiest), session_hours (mean), chargers,
     availability (0 to 1). Elasticity e: arrivals grow by e x 1 / chargers. Chargers that work are chargers x
-    availability; between two whole numbers the waits are interpolated.
+    availability, for which Erlang's formula is continued between whole numbers.
 
     Returns a row for each site and elasticity: p_wait, wait_minutes, p_wait_after, wait_minutes_after, minutes_saved
     (NaN where the queue has no end before and after). Assumes random arrivals and nobody who gives up: what it says of
@@ -103,14 +104,20 @@ def _wait(arrivals_per_hour: float, session_hours: float, working: float) -> tup
         return 0.0, 0.0
     if working <= 0 or arrivals_per_hour * session_hours >= working:
         return 1.0, float("inf")
-    low, share = int(np.floor(working)), working - np.floor(working)
-    ends = [erlang_c(arrivals_per_hour, 1 / session_hours, one) for one in (low, low + 1) if one > 0]
-    if len(ends) == 1:  # less than one charger works
-        ends = [Queue(0.0, 1.0, float("inf"), float("inf")), *ends]
-    if share == 0:
-        return ends[0].p_wait, 60 * ends[0].wq
-    if not np.isfinite(ends[0].wq):  # between a queue without end and a finite one: as a server of that speed
-        rho = arrivals_per_hour * session_hours / working
-        return min(1.0, rho), 60 * session_hours * rho / (1 - rho) / max(working, 1)
-    p_wait, wq = ((1 - share) * getattr(ends[0], name) + share * getattr(ends[1], name) for name in ("p_wait", "wq"))
-    return p_wait, 60 * wq
+    load = arrivals_per_hour * session_hours
+    blocked = _blocked(load, working)
+    p_wait = working * blocked / (working - load * (1 - blocked))
+    return p_wait, 60 * p_wait * session_hours / (working - load)
+
+
+def _blocked(load: float, servers: float) -> float:
+    """Erlang's B where the servers need not be a whole number (Jagerman 1974).
+
+    1 / B(x) = e^a a^-x Gamma(x + 1, a) for what is left over of the whole ones, and his recursion from there.
+    """
+    part = servers - np.floor(servers)
+    upper = special.gammaincc(part + 1, load) * special.gamma(part + 1)
+    blocked = float(np.exp(part * np.log(load) - load - np.log(upper)))
+    for busy in part + np.arange(1, int(np.floor(servers)) + 1):
+        blocked = load * blocked / (busy + load * blocked)
+    return blocked

@@ -95,13 +95,16 @@ def covered(place: np.ndarray, begins, ends, shape: tuple[int, int]) -> np.ndarr
     begins, ends = np.asarray(begins, "f8"), np.nan_to_num(np.asarray(ends, "f8"), nan=np.inf)
     begins, ends = np.clip(begins, 0, shape[1]), np.clip(ends, 0, shape[1])
     known = (np.asarray(place) >= 0) & (ends > begins)
-    # The integral of the share up to hour h rises by 1 per hour inside an interval: two ramps that begin at its ends.
-    change = np.zeros((shape[0], shape[1] + 2))
+    # The share covered up to an hour rises by 1 per hour inside an interval: two ramps, which begin at its ends.
+    width = shape[1] + 2
+    row = np.asarray(place)[known] * width
+    change = np.zeros(shape[0] * width)
     for times, sign in ((begins[known], 1.0), (ends[known], -1.0)):
         whole = np.floor(times).astype(int)
         rest = times - whole
-        np.add.at(change, (np.asarray(place)[known], whole), sign * (1 - rest))
-        np.add.at(change, (np.asarray(place)[known], whole + 1), sign * rest)
+        change += np.bincount(row + whole, sign * (1 - rest), minlength=len(change))
+        change += np.bincount(row + whole + 1, sign * rest, minlength=len(change))
+    change = change.reshape(shape[0], width)
     return np.clip(np.cumsum(change, 1)[:, : shape[1]], 0, 1).round(9)
 
 

@@ -1,0 +1,241 @@
+"""Questions that need a model: outages ahead, what goes with them, what alerts are worth. And uptime by the rules."""
+
+import numpy as np
+import pandas as pd
+
+from telemetry import plots
+from telemetry.plots import Axis, Line
+from telemetry.reliability.alerts import choose_threshold, recent_outages_score
+from telemetry.reliability.answers import CannotAnswer
+from telemetry.reliability.associations import design, fit_logit
+from telemetry.reliability.seasonality import forecast_daily
+from telemetry.reliability.uptime import EXCLUSIONS, LABELS, monthly_uptime, period_uptime
+
+from .answer import Answer, Figure, in_words
+from .inputs import Inputs
+from .outage_answers import daily_onsets
+from .use_answers import load_panel
+
+CONTROLS = 10
+MISSED_COST, HORIZON_HOURS = 10.0, 24.0
+
+
+def forecast(inputs: Inputs) -> Answer:
+    """N7: how many outages will begin on each of the next 14 days."""
+    daily = daily_onsets(inputs)
+    inputs.progress(1, 2, "fitting, and judging at days that are known")
+    found = forecast_daily(daily)
+    total = found.forecast.sum()
+    said = f"About {in_words(total['mean'])} outages will begin in the next 14 days. {found.sentence}"
+    figures = [
+        Figure("Outages in 14 days", total["mean"], note="estimate"),
+        Figure("Error of the model", found.error, note=f"{found.model}; 1 = as repeating weeks was off in the data"),
+        Figure("Error of repeating the week before", found.naive_error, note="at the same days"),
+    ]  # fmt: skip
+    if np.isfinite(found.ljung_box_p):
+        figures.append(Figure("Ljung-Box p", found.ljung_box_p, note="below .05: a pattern is left over"))
+    table = found.forecast.reset_index().rename(columns={"mean": "outages", "low": "from", "high": "to"})
+    table["day"] = table["day"].dt.strftime("%Y-%m-%d")
+    return Answer(said, figures, [_forecast_plot(daily, found.forecast)], table,
+                  ["The interval holds for single days and adds nothing for what no model knows."])  # fmt: skip
+
+
+def _forecast_plot(daily: pd.Series, ahead: pd.DataFrame) -> str:
+    past = daily.iloc[-56:]
+    x, coming = np.arange(len(past), dtype="f8"), len(past) + np.arange(len(ahead), dtype="f8")
+    lines = [
+        Line("so far", x, past.to_numpy("f8")),
+        Line("forecast", coming, *(ahead[name].to_numpy() for name in ("mean", "low", "high")), look="loaded"),
+    ]
+    last = len(past) + len(ahead) - 1
+    words = [
+        (0.0, f"{past.index[0]:%m-%d}"),
+        (float(len(past)), f"{ahead.index[0]:%m-%d}"),
+        (float(last), f"{ahead.index[-1]:%m-%d}"),
+    ]
+    axes = Axis("day", 0, last, words=words), Axis("outages that begin", 0, max(past.max(), ahead["high"].max()))
+    return plots.chart("Outages ahead", "With a 95 % interval for each day.", *axes, lines)
+
+
+def factors(inputs: Inputs) -> Answer:
+    """N8: what goes with an outage beginning in an hour: associations of charger, place, hour, load and heat."""
+    panel = load_panel(inputs)
+    onset = panel["onset"].to_numpy(bool)
+    if onset.sum() < 20:
+        raise CannotAnswer(f"{onset.sum()} outages are too few to tell what goes with them: at least 20 are needed")
+    others = np.flatnonzero(~onset)
+    some = np.random.default_rng(0).choice(others, min(len(others), CONTROLS * int(onset.sum())), replace=False)
+    rows = panel.iloc[np.sort(np.concatenate([np.flatnonzero(onset), some]))].reset_index(drop=True)
+    rows["temperature_f"] = _temperature_before(inputs, rows)
+    y = rows["onset"].to_numpy(bool)
+    rows["log_hours_up"] = np.log1p(rows["hours_up"])
+    terms = design(rows, y, ("charger_type", "location_type"), ("load", "temperature_f", "power_kw", "log_hours_up"),
+                   "hour_of_day")  # fmt: skip
+    terms = _without_repeats(terms)
+    inputs.progress(2, 3, "fitting")
+    fit = fit_logit(y, terms, cluster=rows["charger_id"].to_numpy())
+    names = [name for name in fit.coefficients.index if name != "constant"]
+    table = pd.DataFrame({
+        "term": [_named(name) for name in names], "odds ratio": fit.odds_ratios[names].to_numpy(),
+        "from": np.exp(fit.ci.loc[names, "low"]).to_numpy(), "to": np.exp(fit.ci.loc[names, "high"]).to_numpy(),
+        "p": fit.p_values[names].to_numpy(),
+    })  # fmt: skip
+    table["strength"] = np.abs(np.log(table["odds ratio"]))
+    sure = table[table["p"] < 0.05].sort_values("strength", ascending=False)
+    table = table.sort_values("strength", ascending=False).drop(columns="strength")
+    if len(sure):
+        first = sure.iloc[0]
+        ratio = first["odds ratio"]
+        said = f"Outages go most with {first['term']}: {in_words(max(ratio, 1 / ratio))} times"
+        said += f" {'more' if ratio > 1 else 'less'} likely, all else being equal. This is an association, not a cause."
+    else:
+        said = "Nothing that is known of chargers and hours goes with outages beyond chance."
+    figures = [
+        Figure("Outages", int(onset.sum()), decimals=0, note="that began at chargers that had been up"),
+        Figure("Explained", fit.pseudo_r2, note="McFadden's pseudo R²; 0 = nothing"),
+        Figure("Chargers", fit.n_clusters, decimals=0, note="intervals are clustered by them"),
+    ]  # fmt: skip
+    notes = [
+        "Some term has outages at one of its values only; Firth's penalty keeps its odds ratio finite."
+    ] * fit.separated
+    drawn = [tuple(row) for row in table.drop(columns="p").head(12).itertuples(index=False)]
+    return Answer(said, figures, [plots.rows("Odds ratios", said, "times as likely", drawn)], table, notes)
+
+
+def _temperature_before(inputs: Inputs, rows: pd.DataFrame) -> np.ndarray:
+    """Temperature at the site in the hour before each row's; NaN where it is not known."""
+    site_of = inputs.chargers.set_index("charger_id")["site_id"]
+    sites, place = np.unique(site_of.reindex(rows["charger_id"]).to_numpy(), return_inverse=True)
+    hour = ((rows["hour"] - inputs.start) / pd.Timedelta(hours=1)).to_numpy("i8") - 1
+    known = inputs.temperatures_f(sites)
+    return np.where(hour >= 0, known[place, np.maximum(hour, 0)], np.nan)
+
+
+def _without_repeats(terms: pd.DataFrame) -> pd.DataFrame:
+    """Without columns that others before them say already."""
+    values = terms.to_numpy()
+    values = values / np.maximum(np.sqrt((values**2).sum(0)), 1e-300)
+    together, kept = values.T @ values, []
+    for place in range(values.shape[1]):
+        if np.linalg.matrix_rank(together[np.ix_([*kept, place], [*kept, place])], tol=1e-9) > len(kept):
+            kept.append(place)
+    return terms.iloc[:, kept]
+
+
+def _named(term: str) -> str:
+    words = {"temperature_f": "outdoor heat (per SD)", "power_kw": "power (per SD)", "load": "load before (per SD)",
+             "log_hours_up": "time since the last outage (log, per SD)"}  # fmt: skip
+    return words.get(term, term.replace("charger_type: ", "").replace("location_type: ", ""))
+
+
+def alerts(inputs: Inputs) -> Answer:
+    """N9: what alerting on recent outages would be worth, with the threshold chosen before it is judged."""
+    cost = float(inputs.scope.options.get("missed_cost") or MISSED_COST)
+    days = pd.date_range(inputs.start + pd.Timedelta(days=7), inputs.end - pd.Timedelta(days=1), freq="D")
+    if len(days) < 14:
+        raise CannotAnswer("alerts need at least three weeks: one to learn from, and two to judge by")
+    chargers = inputs.chargers[["charger_id", "site_id"]]
+    scores = recent_outages_score(inputs.spells, chargers, days)
+    inputs.progress(1, 2, "trying thresholds")
+    fresh = inputs.spells[~inputs.spells["left_censored"]]
+    found = choose_threshold(scores, fresh, days[len(days) // 2], cost, horizon_hours=HORIZON_HOURS)
+    told, base = found.reported_on, _share_followed(found)
+    said = (
+        f"Alerting once a day on what failed lately finds {told.recall:.0%} of the outages of the next 24 h;"
+        f" {told.precision:.0%} of its alerts are right, where {base:.0%} would be by chance."
+    )
+    figures = [
+        Figure("Outages found", 100 * told.recall, unit="%", note=f"{told.found_outages:,} of {told.outages:,}"),
+        Figure("Alerts that are right", 100 * told.precision, unit="%",
+               note=f"{told.right_alerts:,} of {told.alerts:,}"),
+        Figure("By chance", 100 * base, unit="%", note="alerts that anybody would get right"),
+        Figure("Median lead time", told.median_lead_hours, unit="h"),
+        Figure("Alerts", told.alerts_per_day_per_100, unit="a day per 100 chargers"),
+    ]  # fmt: skip
+    columns = ["period", "threshold", "precision", "recall", "median_lead_hours", "alerts_per_day_per_100", "cost"]
+    table = found.curve[columns].rename(columns=lambda name: name.replace("_", " "))
+    second = found.curve[found.curve["period"] == "second"]
+    x = second["alerts_per_day_per_100"].to_numpy()
+    lines = [Line(name, x, second[name].to_numpy(), look=look, dots=True)
+             for name, look in (("precision", "world"), ("recall", "loaded"))]  # fmt: skip
+    axes = Axis("alerts a day per 100 chargers", 0, max(float(x.max()), 1e-9)), Axis("share")
+    drawn = plots.chart("What more alerts buy", "In the second half, on which no threshold was chosen.", *axes, lines)
+    notes = [f"The threshold was cheapest in the first half, where an outage missed costs as much as {cost:g} alerts.",
+             "The forecast that scores the live network is judged on its own page among the models."]  # fmt: skip
+    return Answer(said, figures, [drawn], table, notes)
+
+
+def _share_followed(found) -> float:
+    """Precision of alerting everybody, in the second half."""
+    second = found.curve[found.curve["period"] == "second"]
+    return float(second.sort_values("threshold").iloc[0]["precision"])
+
+
+def uptime(inputs: Inputs) -> Answer:
+    """Federal uptime of each port over twelve months, by month, with what is excluded."""
+    programme = inputs.scope.options.get("programme") or "nevi"
+    if programme not in EXCLUSIONS:
+        raise CannotAnswer(f"the programme must be one of {', '.join(EXCLUSIONS)}")
+    if inputs.chargers.empty:
+        raise CannotAnswer("no charger had reported by the end of this period")
+    ports = inputs.chargers[["charger_id", "since"]].rename(columns={"charger_id": "port_id"})
+    month = pd.Timestamp(inputs.end).normalize().replace(day=1)
+    outages = inputs.outages_from((month - pd.DateOffset(years=1)).to_pydatetime())
+    outages = outages.rename(columns={"charger_id": "port_id"})
+    known = ports[ports["since"] < month]
+    found = monthly_uptime(outages, known, month, programme) if len(known) else None
+    if found is None:  # younger than the month: the period itself, which is never the federal figure
+        found = period_uptime(outages, ports, inputs.start, inputs.end, programme).assign(period="year")
+    year = found[found["period"] == "year"]
+    passing, federal = int(year["passes"].sum()), int((year["label"] == "federal figure").sum())
+    minutes = year[["minutes", "outage_minutes", "excluded_minutes"]].sum()
+    overall = 100 * (1 - (minutes["outage_minutes"] - minutes["excluded_minutes"]) / minutes["minutes"])
+    said = f"{passing:,} of {len(year):,} ports are above 97 % over the twelve months before {month:%Y-%m-%d}."
+    if federal < len(year):
+        said += f" For {len(year) - federal:,} of them less than a year is known: not the federal figure."
+    figures = [
+        Figure("Ports above 97 %", 100 * passing / len(year), unit="%", note=f"{passing:,} of {len(year):,}"),
+        Figure("Uptime of all ports together", overall, unit="%", decimals=3, note="weighted by time"),
+        Figure("Median port", float(year["percent"].median()), unit="%", decimals=3),
+        Figure("Excluded", minutes["excluded_minutes"] / 60, unit="h", note="with a reason and evidence"),
+    ]  # fmt: skip
+    notes = [f"Programme {programme}: " + (", ".join(LABELS[one] for one in sorted(EXCLUSIONS[programme])) or "nothing")
+             + " may be excluded, each with evidence."]  # fmt: skip
+    return Answer(said, figures, _uptime_plots(found), _uptime_table(inputs, found), notes)
+
+
+def _uptime_table(inputs: Inputs, found: pd.DataFrame) -> pd.DataFrame:
+    """A row per port: its twelve months together, and each of them."""
+    year = found[found["period"] == "year"].set_index("port_id")
+    months = found[found["period"] != "year"].pivot_table(index="port_id", columns="period", values="percent")
+    names = inputs.chargers.set_index("charger_id")[["charger", "site"]].rename(columns={"charger": "port"})
+    table = names.join(
+        year[["percent", "passes", "outage_minutes", "excluded_minutes", "minutes", "label"]], how="inner"
+    )
+    table = table.join(months.round(3)).sort_values("percent")
+    return table.rename(columns={"percent": "uptime (%)", "passes": "above 97 %", "label": "which figure"}).rename(
+        columns=lambda name: name.replace("_", " ")
+    )
+
+
+def _uptime_plots(found: pd.DataFrame) -> list[str]:
+    months = found[found["period"] != "year"]
+    if months.empty:
+        return []
+    sums = (
+        months.assign(down=months["outage_minutes"] - months["excluded_minutes"])
+        .groupby("period")[["down", "minutes"]]
+        .sum()
+    )
+    percent = 100 * (1 - sums["down"] / sums["minutes"])
+    x = np.arange(len(percent), dtype="f8")
+    words = (
+        [(0.0, percent.index[0]), (float(len(x) - 1), percent.index[-1])] if len(x) > 1 else [(0.0, percent.index[0])]
+    )
+    low = min(float(percent.min()), 96.0)
+    axes = Axis("month", 0, max(len(x) - 1, 1), words=words), Axis("uptime (%)", np.floor(low), 100, "{:.1f}")
+    lines = [
+        Line("required", x, np.full(len(x), 97.0), look="loaded"),
+        Line("uptime", x, percent.to_numpy(), dots=True),
+    ]
+    return [plots.chart("Uptime by month", "All ports together, weighted by time.", *axes, lines)]

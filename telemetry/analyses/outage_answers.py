@@ -1,0 +1,314 @@
+"""Questions that outages alone answer: how often and how long, which chargers, what changed, what a roll-out did."""
+
+import numpy as np
+import pandas as pd
+
+from telemetry import plots
+from telemetry.plots import Axis, Line
+from telemetry.reliability.answers import CannotAnswer
+from telemetry.reliability.control_charts import cusum
+from telemetry.reliability.hotspots import funnel, gamma_shape, hotspots
+from telemetry.reliability.proportions import clustered_share
+from telemetry.reliability.rates import failures_at_once, kaplan_meier, mtbf, mttr
+from telemetry.reliability.rollout import difference_in_differences
+from telemetry.reliability.uplift import Uplift, before_after
+
+from .answer import Answer, Figure, in_words
+from .inputs import Inputs
+
+LONGEST_REPAIR_HOURS = 168.0
+YEAR_HOURS = 8766.0
+DAY = pd.Timedelta(days=1)
+
+
+def failures(inputs: Inputs) -> Answer:
+    """N4: time between failures, time to repair, and the share of time available."""
+    exposure, spells = inputs.exposure, inputs.spells
+    hours, onsets = exposure["up_hours"].sum(), int(exposure["onsets"].sum())
+    burst = _burst(inputs)
+    between = mtbf(hours / burst, onsets / burst, confidence=0.95)
+    site = inputs.site_of(spells["charger_id"])
+    repair = _or_none(lambda: mttr(spells, cluster=site, restricted_to_hours=LONGEST_REPAIR_HOURS))
+    sums = exposure.groupby("site")[["up_hours", "known_hours"]].sum()
+    available = _or_none(lambda: clustered_share(sums["up_hours"], sums["known_hours"]))
+    figures = [
+        Figure("Mean time between failures", between.estimate, between.ci_low, between.ci_high, "h", "of time up"),
+        Figure("Outages per charger and year", YEAR_HOURS / between.estimate if onsets else 0.0,
+               YEAR_HOURS / between.ci_high, YEAR_HOURS / between.ci_low, "", f"{onsets:,} began"),
+    ]  # fmt: skip
+    if repair:
+        figures += [
+            Figure("Median time to repair", repair.median, *repair.median_ci, "h", "half are over by then"),
+            Figure("Mean time to repair", repair.restricted_mean, repair.ci_low, repair.ci_high, "h",
+                   f"outages beyond {repair.restricted_to_hours:.0f} h count as that long"),
+        ]  # fmt: skip
+    if available:
+        share = (100 * one for one in (available.estimate, available.ci_low, available.ci_high))
+        figures.append(Figure("Available", *share, "%", "share of time, planned service not taken off", 2))
+    said = f"A charger fails once in {in_words(between.estimate / 24)} days of being up" if onsets else "Nothing failed"
+    said += f", and half of the outages are over within {in_words(repair.median)} h." if repair else "."
+    return Answer(said, figures, _failure_plots(inputs), _failures_by(inputs), [_burst_note(burst)])
+
+
+def _burst(inputs: Inputs) -> float:
+    fresh = inputs.spells[~inputs.spells["left_censored"]]
+    return failures_at_once(fresh["start"], inputs.site_of(fresh["charger_id"]))
+
+
+def _burst_note(burst: float) -> str:
+    return (
+        f"Outages of one site that begin in the same minute have one cause: {burst:.2f} of them come at once, weighted,"
+        " and intervals are as wide as that many fewer failures make them."
+    )
+
+
+def _or_none(question):
+    try:
+        return question()
+    except CannotAnswer:
+        return None
+
+
+def _failures_by(inputs: Inputs) -> pd.DataFrame:
+    """The same figures for each charger type and each site."""
+    rows, fresh = [], inputs.spells[~inputs.spells["left_censored"]]
+    for kind, column in (("type", "charger_type"), ("site", "site")):
+        groups = inputs.exposure.groupby(column)
+        where = fresh["charger_id"].map(inputs.chargers.set_index("charger_id")[column])
+        for name, group in groups:
+            hours, onsets = group["up_hours"].sum(), int(group["onsets"].sum())
+            between = _or_none(lambda h=hours, n=onsets: mtbf(h, n, confidence=0.95))
+            mine = fresh[(where == name).to_numpy()]
+            rows.append({
+                "of": kind, "name": name, "chargers": len(group), "up hours": round(hours, 1), "outages": onsets,
+                "MTBF (h)": between and between.estimate, "from": between and between.ci_low,
+                "to": between and between.ci_high, "median repair (h)": _median_repair(mine),
+                "available (%)": 100 * hours / max(group["known_hours"].sum(), 1e-9),
+            })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _median_repair(spells: pd.DataFrame) -> float | None:
+    return kaplan_meier(spells["hours"], ~spells["right_censored"]).median if len(spells) else None
+
+
+def _failure_plots(inputs: Inputs) -> list[str]:
+    by_type = []
+    for name, group in inputs.exposure.groupby("charger_type"):
+        hours, onsets = group["up_hours"].sum(), group["onsets"].sum()
+        if hours > 0 and onsets > 0:
+            found = mtbf(hours, onsets, confidence=0.95)
+            by_type.append((name, *(YEAR_HOURS / one for one in (found.estimate, found.ci_high, found.ci_low))))
+    drawn = []
+    if by_type:
+        most = max(by_type, key=lambda row: row[1])
+        said = f"{most[0]} fails most often: {in_words(most[1])} times a year."
+        drawn.append(plots.rows("Outages per charger and year, by type", said, "per charger and year", by_type))
+    known = inputs.spells[~inputs.spells["left_censored"]]
+    if len(known) > 1:
+        drawn.append(_repair_curve(known))
+    daily = daily_onsets(inputs)
+    if len(daily) > 13:
+        drawn.append(_daily_plot(daily))
+    return drawn
+
+
+def _repair_curve(known: pd.DataFrame) -> str:
+    curve = kaplan_meier(known["hours"], ~known["right_censored"])
+    places = np.unique(np.linspace(0, len(curve.times) - 1, 120).astype(int))
+    times, share = np.maximum(curve.times[places], 0.05), curve.survival[places]
+    half = 1.96 * curve.standard_errors[places]
+    line = Line("still out", times, share, np.maximum(share - half, 0), np.minimum(share + half, 1))
+    last = max(float(times[-1]), 1.0)
+    axes = Axis("hours since the outage began", 0.1, last, "{:.3g}", logarithmic=True), Axis("share still out")
+    day = float(share[times <= 24][-1]) if (times <= 24).any() else 1.0
+    return plots.chart("How long outages last", f"{day:.0%} last longer than a day.", *axes, [line])
+
+
+def daily_onsets(inputs: Inputs) -> pd.Series:
+    """Outages that began on each day (UTC) of the period; days before anything was heard of are left out."""
+    if inputs.chargers.empty:
+        return pd.Series(dtype="f8")
+    first = max(inputs.start, inputs.chargers["since"].min().ceil("D"))
+    fresh = inputs.spells[~inputs.spells["left_censored"]]
+    days = pd.date_range(first, inputs.end - DAY, freq="D")
+    return fresh.groupby(fresh["start"].dt.floor("D")).size().reindex(days, fill_value=0)
+
+
+def _daily_plot(daily: pd.Series) -> str:
+    half = daily.iloc[: len(daily) // 2]
+    target, spread = float(half.mean()), float(half.std()) or 1.0
+    found = cusum(daily, target, 0.5 * spread, 5 * spread)
+    x = np.arange(len(daily), dtype="f8")
+    limits = Line("usual", x, np.full(len(x), target), np.full(len(x), max(target - 3 * spread, 0)),
+                  np.full(len(x), target + 3 * spread), look="loaded")  # fmt: skip
+    lines = [limits, Line("outages", x, daily.to_numpy("f8"))]
+    words = [(0.0, f"{daily.index[0]:%m-%d}"), (float(len(x) - 1), f"{daily.index[-1]:%m-%d}")]
+    most = max(daily.max(), target + 3 * spread)
+    axes = Axis("day", 0, max(len(x) - 1, 1), words=words), Axis("outages that began", 0, most)
+    said = "Nothing says that the usual number has changed."
+    if found.first_signal:
+        place = found.first_signal - 1
+        more = "more" if found.upper[place] > found.lower[place] else "fewer"
+        said = f"Since about {daily.index[place]:%Y-%m-%d} there are {more} than usual."
+    return plots.chart(
+        "Outages by day", f"{said} Usual is the first half of the period, with three sigma.", *axes, lines
+    )
+
+
+def hot_chargers(inputs: Inputs) -> Answer:
+    """N3: chargers that fail more often than those of their type, at a false discovery rate of 5 %."""
+    frame = inputs.exposure.rename(columns={"up_hours": "exposure_hours", "charger_type": "stratum"})
+    if frame.empty:
+        raise CannotAnswer("no charger had reported by the end of this period")
+    found = hotspots(frame).sort_values(["flagged", "mid_p"], ascending=[False, True])
+    flagged = found[found["flagged"]]
+    watched = found[found["exposure_hours"] > 0]
+    shape = gamma_shape(watched["onsets"].to_numpy("f8"), watched["expected"].to_numpy("f8"))
+    extra = float((flagged["onsets"] - flagged["expected"]).sum())
+    said = f"{len(flagged)} of {len(watched):,} chargers fail more often than luck explains"
+    said += f"; they had {in_words(extra)} outages more than others of their type." if len(flagged) else "."
+    figures = [
+        Figure("Chargers flagged", len(flagged), note="at most 5 % of them by chance", decimals=0),
+        Figure("Outages beyond what is usual", extra, note="of the flagged chargers"),
+        Figure("How much chargers differ", 1 / np.sqrt(shape), note="spread of their rates / mean rate, without luck"),
+    ]  # fmt: skip
+    table = pd.DataFrame({
+        "charger": found["charger"], "site": found["site"], "type": found["stratum"], "outages": found["onsets"],
+        "expected": found["expected"], "up hours": found["exposure_hours"].round(1), "ratio": found["ratio"],
+        "rate per year (shrunk)": found["empirical_bayes_rate"] * YEAR_HOURS, "p": found["mid_p"],
+        "flagged": found["flagged"],
+    })  # fmt: skip
+    return Answer(said, figures, [_funnel(found)] if len(watched) else [], table)
+
+
+def _funnel(found: pd.DataFrame) -> str:
+    shown = found[found["expected"] > 0]
+    most = float(shown["expected"].max())
+    grid = np.linspace(max(most / 60, 1e-3), most, 60)
+    limits = funnel(grid)
+    highest = float(max(shown["ratio"].max(), 2))
+    axes = Axis("outages expected of the charger", 0, most), Axis("outages / expected", 0, highest)
+    rest, flagged = shown[~shown["flagged"]], shown[shown["flagged"]]
+    lines = [Line("95 % of luck", grid, np.ones(60), limits.low, np.minimum(limits.high, highest), look="loaded")]
+    lines += [Line(name, part["expected"].to_numpy(), part["ratio"].to_numpy(), dots=True, joined=False, look=look)
+              for name, part, look in (("chargers", rest, "world"), ("flagged", flagged, "flagged"))
+              if len(part)]  # fmt: skip
+    return plots.chart("Funnel of the chargers", "Where little is expected, luck alone reaches far.", *axes, lines)
+
+
+def changes(inputs: Inputs) -> Answer:
+    """N1: the rate of outages before and after a day, the same chargers compared with themselves."""
+    scope = inputs.scope
+    at = pd.Timestamp(scope.option_date("at", scope.middle))
+    gap = pd.Timedelta(days=float(scope.options.get("washout") or 1))
+    if not inputs.start + DAY <= at <= inputs.end - gap - DAY:
+        raise CannotAnswer("the day of the change must lie in the period, with at least a day before and after it")
+    length = min(at - inputs.start, inputs.end - at - gap)
+    before, after = (at - length, at), (at + gap, at + gap + length)
+    found = before_after(inputs.spells, inputs.chargers, before, after, gap)
+    types = {}
+    for name, group in inputs.chargers.groupby("charger_type"):
+        one = _or_none(lambda mine=group: before_after(inputs.spells, mine, before, after, gap))
+        if one and np.isfinite(one.rate_ratio) and np.isfinite(one.ci_high):
+            types[name] = one
+    figures = [
+        Figure("Rate after / before", found.rate_ratio, found.ci_low, found.ci_high, "", f"p = {found.p_value:.3f}"),
+        Figure("Before", found.rate_first, unit="per charger and year", note=f"{found.onsets_first:,} outages"),
+        Figure("After", found.rate_second, unit="per charger and year", note=f"{found.onsets_second:,} outages"),
+    ]  # fmt: skip
+    rows = [("all", found), *types.items()]
+    table = pd.DataFrame([_uplift_row(name, one) for name, one in rows])
+    drawn = [(name, one.rate_ratio, one.ci_low, one.ci_high) for name, one in rows if np.isfinite(one.rate_ratio)]
+    said = _changed(found)
+    figure = [plots.rows("Rate after / rate before", said, "ratio", drawn)] if drawn else []
+    notes = [f"{length.days} days on each side of {at:%Y-%m-%d}, with {gap / DAY:g} days of wash-out; {found.method}."]
+    return Answer(said, figures, figure, table, notes)
+
+
+def _changed(found: Uplift) -> str:
+    if found.onsets_first + found.onsets_second == 0:
+        return "Nothing failed before or after."
+    percent = f"{100 * abs(found.rate_ratio - 1):.0f} %" if np.isfinite(found.rate_ratio) else "beyond measure"
+    direction = "less" if found.rate_ratio < 1 else "more"
+    if found.p_value >= 0.05:
+        return (
+            f"Chargers failed {percent} {direction} often afterwards, which chance explains (p = {found.p_value:.2f})."
+        )
+    return f"Chargers failed {percent} {direction} often afterwards (p = {found.p_value:.3f})."
+
+
+def _uplift_row(name: str, one: Uplift) -> dict:
+    return {
+        "chargers of type": name, "ratio": one.rate_ratio, "from": one.ci_low, "to": one.ci_high, "p": one.p_value,
+        "before (per year)": one.rate_first, "after (per year)": one.rate_second, "outages before": one.onsets_first,
+        "outages after": one.onsets_second, "chargers": one.n_clusters,
+    }  # fmt: skip
+
+
+def rollouts(inputs: Inputs) -> Answer:
+    """N10: difference in differences of sites that were changed on a day."""
+    scope = inputs.scope
+    wanted = [name.strip() for name in str(scope.options.get("treated", "")).split(",") if name.strip()]
+    if not wanted:
+        raise CannotAnswer("say at which sites something was changed (their IDs, with commas) and on which day")
+    unknown = sorted(set(wanted) - set(inputs.chargers["site"]))
+    if unknown:
+        raise CannotAnswer(f"there is no site {unknown[0]!r} among those asked about, or it has no reports")
+    at = scope.option_date("at", scope.middle)
+    panel = site_days(inputs)
+    found = difference_in_differences(panel, wanted, pd.Timestamp(at))
+    points = (100 * one for one in (found.effect, found.ci_low, found.ci_high))
+    figures = [
+        Figure("Effect on the share of time out", *points, "points", f"percent; by site, p = {found.p_value:.3f}"),
+        Figure("Treated sites", found.treated_sites, note=f"of {found.n_clusters}", decimals=0),
+        Figure("Leads differ from 0", found.leads_p_value, note="p of the joint test; below .05 speaks against it"),
+    ]  # fmt: skip
+    if np.isfinite(found.randomisation_p_value):
+        figures.append(
+            Figure("Randomisation p-value", found.randomisation_p_value, note="counts with fewer than 10 sites")
+        )
+    said = _rollout_sentence(found)
+    leads = [(f"{-row.week} weeks before", 100 * row.estimate, 100 * row.ci_low, 100 * row.ci_high)
+             for row in found.leads.itertuples()]  # fmt: skip
+    drawn = []
+    if leads:
+        told = "Treated sites against the others, compared with the last week before the change: all should be near 0."
+        drawn.append(plots.rows("Before the change", told, "percentage points", leads))
+    table = found.before_after.assign(
+        sites=np.where(found.before_after["is_treated"], "treated", "other"),
+        time=np.where(found.before_after["is_after"], "after", "before"),
+    )[["sites", "time", "rate", "site_days"]].rename(columns={"rate": "share of time out", "site_days": "site-days"})
+    placebo = [f"{row.days_before} days before: {100 * row.effect:+.2f}" for row in found.placebos.itertuples()]
+    notes = ["Placebo dates (percentage points): " + "; ".join(placebo) + "."] if placebo else []
+    return Answer(said, figures, drawn, table, notes)
+
+
+def _rollout_sentence(found) -> str:
+    said = found.sentence.split(":")[0]
+    said += f": {100 * found.effect:+.2f} percentage points of time out"
+    if np.isfinite(found.ci_low):
+        said += f" ({100 * found.ci_low:+.2f} to {100 * found.ci_high:+.2f})"
+    _, _, rest = found.sentence.partition("; ")
+    return f"{said}; {rest}" if rest else f"{said}."
+
+
+def site_days(inputs: Inputs) -> pd.DataFrame:
+    """Share of time out of each site on each day: site_id, day, fault_rate, weight (charger-hours known)."""
+    down = inputs.by_hour(inputs.spells["charger_id"], _seconds(inputs.spells["start"]), _seconds(inputs.spells["end"]))
+    days = inputs.hours // 24
+    site, names = pd.factorize(inputs.chargers["site"])
+    out = np.zeros((len(names), days))
+    np.add.at(out, site, down[:, : days * 24].reshape(len(down), days, 24).sum(2))
+    since = np.clip((inputs.chargers["since"] - inputs.start) / DAY, 0, days).to_numpy()
+    known = np.zeros((len(names), days))
+    np.add.at(known, site, 24 * np.clip(np.arange(1, days + 1) - since[:, None], 0, 1))
+    place, day = np.nonzero(known > 0)
+    return pd.DataFrame({
+        "site_id": np.asarray(names)[place], "day": (inputs.start + pd.to_timedelta(np.arange(days), unit="D"))[day],
+        "fault_rate": out[place, day] / known[place, day], "weight": known[place, day],
+    })  # fmt: skip
+
+
+def _seconds(times: pd.Series) -> np.ndarray:
+    return ((times - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)).to_numpy("f8")

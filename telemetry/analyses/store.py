@@ -1,0 +1,80 @@
+"""Answers are kept, and made anew when the rows that they were made of have changed."""
+
+import time
+from datetime import timedelta
+
+from django.db import connection
+from django.utils import timezone
+
+from stations.jobs import enqueue
+from stations.models import Job
+from telemetry.models import ReliabilityAnswer
+
+from .answer import Answer
+from .questions import ask
+from .scope import Scope
+
+KIND = "answer_reliability"
+CODE = "1"  # raised when answers are made in another way
+KEPT_DAYS = 40
+LOOKS_BACK = timedelta(days=400)  # uptime is of twelve months
+
+# Outages as they were by the end of the period: what happened to them later does not matter.
+_VERSION = """
+SELECT count(*), coalesce(sum(hashint8extended(outage.id,
+        extract(epoch FROM least(coalesce(ended_at, %(end)s), %(end)s))::bigint)::numeric), 0),
+    coalesce(sum(hashtext(excluded_reason || '|' || excluded_evidence)::bigint), 0),
+    (SELECT coalesce(max(id), 0) FROM stations_job WHERE state = 'done' AND kind LIKE ANY(%(loads)s))
+FROM telemetry_outage outage
+WHERE started_at < %(end)s AND started_at > %(start)s AND (%(operators)s::bigint[] IS NULL OR charger_id IN (
+    SELECT charger.id FROM stations_charger charger JOIN stations_site site ON site.id = charger.site_id
+    WHERE site.operator_id = ANY(%(operators)s)))
+"""
+_LOADS = ["import%", "extend_history"]
+
+
+def input_version(scope: Scope) -> str:
+    """The same as long as nothing changes of what answers about this scope are made of."""
+    operators = None if scope.operators is None else list(scope.operators)
+    values = {"start": scope.start - LOOKS_BACK, "end": scope.end, "operators": operators, "loads": _LOADS}
+    with connection.cursor() as cursor:
+        cursor.execute(_VERSION, values)
+        return "-".join([CODE, *(str(one) for one in cursor.fetchone())])[:100]
+
+
+def kept(slug: str, scope: Scope, version: str) -> tuple[Answer | None, ReliabilityAnswer | None, bool]:
+    """The answer that is kept, its row, and whether it was made of what is there now."""
+    row = ReliabilityAnswer.objects.filter(key=scope.key(slug)).first()
+    if row is None:
+        return None, None, False
+    return Answer.from_json(row.answer), row, row.input_version == version
+
+
+def make(slug: str, scope: Scope, progress=lambda done, total=None, message="": None) -> ReliabilityAnswer:
+    """Answer a question and keep the answer."""
+    version, begun = input_version(scope), time.perf_counter()  # before reading: what changes meanwhile is made anew
+    answer = ask(slug, scope, progress)
+    now = timezone.now()
+    ReliabilityAnswer.objects.filter(computed_at__lt=now - timedelta(days=KEPT_DAYS)).delete()
+    row, _ = ReliabilityAnswer.objects.update_or_create(
+        key=scope.key(slug),
+        defaults={
+            "question": slug, "scope": scope.as_json(), "input_version": version, "answer": answer.as_json(),
+            "seconds": time.perf_counter() - begun, "computed_at": now,
+        },
+    )  # fmt: skip
+    return row
+
+
+def job_for(slug: str, scope: Scope, user) -> Job:
+    """The job that is making this answer, or a new one."""
+    key = scope.key(slug)
+    open_states = [Job.State.QUEUED, Job.State.RUNNING]
+    waiting = Job.objects.filter(kind=KIND, parameters__key=key, state__in=open_states).first()
+    return waiting or enqueue(KIND, {"question": slug, "key": key, "scope": scope.as_json()}, created_by=user)
+
+
+def last_failure(slug: str, scope: Scope) -> Job | None:
+    """The latest job for this answer, if it failed."""
+    job = Job.objects.filter(kind=KIND, parameters__key=scope.key(slug)).order_by("-pk").first()
+    return job if job and job.state == Job.State.FAILED else None
