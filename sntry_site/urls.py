@@ -6,7 +6,7 @@ from django.urls import include, path
 
 from pricing.lab.page import policy_lab_page
 
-from .pages import board, dispatch, health, report, site_actions, sites
+from .pages import board, dispatch, health, reliability, report, site_actions, sites
 from .pages.import_page import import_page
 from .pages.world_check import world_check_page
 
@@ -22,6 +22,9 @@ urlpatterns = [
     path("dispatch/proposal/", dispatch.proposal, name="dispatch-proposal"),
     path("dispatch/send/", dispatch.send, name="dispatch-send"),
     path("work/", include("maintenance.phone.urls")),
+    path("reliability/", reliability.index, name="reliability"),
+    path("reliability/report/<int:operator>/", reliability.report, name="reliability-report"),
+    path("reliability/<slug:slug>/", reliability.page, name="reliability-question"),
     path("login/", LoginView.as_view(template_name="login.html", redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("healthz", health.alive, name="healthz"),

@@ -82,10 +82,12 @@ def rows(
     beside: Sequence[Measured] = (),
     names: tuple[str, str] = ("", ""),
     write: str = "{:.2g}",
+    mark: float = 0.0,
 ) -> str:
     """A dot with its interval for each (name, value, low, high), one below the other.
 
-    Where they are given: a band behind each row, and a second dot below the first; `names` tell which is which.
+    Where they are given: a band behind each row, and a second dot below the first; `names` tell which is which. `mark`
+    is where a line goes down through all rows, such as 1 among ratios.
     """
     numbers = [number for _, *numbers in values for number in numbers]
     numbers += [number for pair in (*bands, *beside) for number in pair]
@@ -98,7 +100,7 @@ def rows(
         inside += _dot(axis, middle - 3 * bool(beside), *numbers, "world")
         inside += _dot(axis, middle + 4, *beside[place], "loaded") if beside else ""
     height = _TOP + _ROW * len(values) + 24
-    zero = _along(axis, 0.0)
+    zero = _along(axis, mark)
     inside += f'<path class="grid" d="M{zero:.1f},{_TOP} V{height - 20}"/>'
     for number, side in ((axis.low, "start"), (axis.high, "end")):
         word = escape(write.format(number))

@@ -69,6 +69,8 @@ def in_words(value: float | None, decimals: int | None = None) -> str:
         return UNKNOWN
     if math.isinf(value):
         return "no bound"
+    if 0 < abs(value) < 1e-3 and decimals is None:
+        return f"{value:.1e}"
     if decimals is None:
         decimals = 0 if abs(value) >= 100 or value == 0 else max(0, 2 - math.floor(math.log10(abs(value))))
     return f"{value:,.{min(decimals, 6)}f}"

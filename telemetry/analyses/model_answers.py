@@ -14,7 +14,7 @@ from telemetry.reliability.uptime import EXCLUSIONS, LABELS, monthly_uptime, per
 from .answer import Answer, Figure, in_words
 from .inputs import Inputs
 from .outage_answers import daily_onsets
-from .use_answers import load_panel
+from .use_answers import load_panel, named
 
 CONTROLS = 10
 MISSED_COST, HORIZON_HOURS = 10.0, 24.0
@@ -53,7 +53,10 @@ def _forecast_plot(daily: pd.Series, ahead: pd.DataFrame) -> str:
         (float(len(past)), f"{ahead.index[0]:%m-%d}"),
         (float(last), f"{ahead.index[-1]:%m-%d}"),
     ]
-    axes = Axis("day", 0, last, words=words), Axis("outages that begin", 0, max(past.max(), ahead["high"].max()))
+    axes = (
+        Axis("day", 0, last, words=words),
+        Axis("outages that begin", 0, max(past.max(), ahead["high"].max()), "{:,.0f}"),
+    )
     return plots.chart("Outages ahead", "With a 95 % interval for each day.", *axes, lines)
 
 
@@ -76,7 +79,7 @@ def factors(inputs: Inputs) -> Answer:
     fit = fit_logit(y, terms, cluster=rows["charger_id"].to_numpy())
     names = [name for name in fit.coefficients.index if name != "constant"]
     table = pd.DataFrame({
-        "term": [_named(name) for name in names], "odds ratio": fit.odds_ratios[names].to_numpy(),
+        "term": [named(name) for name in names], "odds ratio": fit.odds_ratios[names].to_numpy(),
         "from": np.exp(fit.ci.loc[names, "low"]).to_numpy(), "to": np.exp(fit.ci.loc[names, "high"]).to_numpy(),
         "p": fit.p_values[names].to_numpy(),
     })  # fmt: skip
@@ -99,7 +102,7 @@ def factors(inputs: Inputs) -> Answer:
         "Some term has outages at one of its values only; Firth's penalty keeps its odds ratio finite."
     ] * fit.separated
     drawn = [tuple(row) for row in table.drop(columns="p").head(12).itertuples(index=False)]
-    return Answer(said, figures, [plots.rows("Odds ratios", said, "times as likely", drawn)], table, notes)
+    return Answer(said, figures, [plots.rows("Odds ratios", said, "times as likely", drawn, mark=1.0)], table, notes)
 
 
 def _temperature_before(inputs: Inputs, rows: pd.DataFrame) -> np.ndarray:
@@ -120,12 +123,6 @@ def _without_repeats(terms: pd.DataFrame) -> pd.DataFrame:
         if np.linalg.matrix_rank(together[np.ix_([*kept, place], [*kept, place])], tol=1e-9) > len(kept):
             kept.append(place)
     return terms.iloc[:, kept]
-
-
-def _named(term: str) -> str:
-    words = {"temperature_f": "outdoor heat (per SD)", "power_kw": "power (per SD)", "load": "load before (per SD)",
-             "log_hours_up": "time since the last outage (log, per SD)"}  # fmt: skip
-    return words.get(term, term.replace("charger_type: ", "").replace("location_type: ", ""))
 
 
 def alerts(inputs: Inputs) -> Answer:

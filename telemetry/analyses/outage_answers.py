@@ -120,7 +120,7 @@ def _repair_curve(known: pd.DataFrame) -> str:
     half = 1.96 * curve.standard_errors[places]
     line = Line("still out", times, share, np.maximum(share - half, 0), np.minimum(share + half, 1))
     last = max(float(times[-1]), 1.0)
-    axes = Axis("hours since the outage began", 0.1, last, "{:.3g}", logarithmic=True), Axis("share still out")
+    axes = Axis("hours since the outage began", 0.1, last, "{:,.4g}", logarithmic=True), Axis("share still out")
     day = float(share[times <= 24][-1]) if (times <= 24).any() else 1.0
     return plots.chart("How long outages last", f"{day:.0%} last longer than a day.", *axes, [line])
 
@@ -145,7 +145,7 @@ def _daily_plot(daily: pd.Series) -> str:
     lines = [limits, Line("outages", x, daily.to_numpy("f8"))]
     words = [(0.0, f"{daily.index[0]:%m-%d}"), (float(len(x) - 1), f"{daily.index[-1]:%m-%d}")]
     most = max(daily.max(), target + 3 * spread)
-    axes = Axis("day", 0, max(len(x) - 1, 1), words=words), Axis("outages that began", 0, most)
+    axes = Axis("day", 0, max(len(x) - 1, 1), words=words), Axis("outages that began", 0, most, "{:,.0f}")
     said = "Nothing says that the usual number has changed."
     if found.first_signal:
         place = found.first_signal - 1
@@ -188,7 +188,7 @@ def _funnel(found: pd.DataFrame) -> str:
     grid = np.linspace(max(most / 60, 1e-3), most, 60)
     limits = funnel(grid)
     highest = float(max(shown["ratio"].max(), 2))
-    axes = Axis("outages expected of the charger", 0, most), Axis("outages / expected", 0, highest)
+    axes = Axis("outages expected of the charger", 0, most, "{:.3g}"), Axis("outages / expected", 0, highest)
     rest, flagged = shown[~shown["flagged"]], shown[shown["flagged"]]
     lines = [Line("95 % of luck", grid, np.ones(60), limits.low, np.minimum(limits.high, highest), look="loaded")]
     lines += [Line(name, part["expected"].to_numpy(), part["ratio"].to_numpy(), dots=True, joined=False, look=look)
@@ -221,7 +221,7 @@ def changes(inputs: Inputs) -> Answer:
     table = pd.DataFrame([_uplift_row(name, one) for name, one in rows])
     drawn = [(name, one.rate_ratio, one.ci_low, one.ci_high) for name, one in rows if np.isfinite(one.rate_ratio)]
     said = _changed(found)
-    figure = [plots.rows("Rate after / rate before", said, "ratio", drawn)] if drawn else []
+    figure = [plots.rows("Rate after / rate before", said, "ratio", drawn, mark=1.0)] if drawn else []
     notes = [f"{length.days} days on each side of {at:%Y-%m-%d}, with {gap / DAY:g} days of wash-out; {found.method}."]
     return Answer(said, figures, figure, table, notes)
 

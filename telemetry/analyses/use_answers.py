@@ -44,11 +44,22 @@ def load(inputs: Inputs) -> Answer:
     ]  # fmt: skip
     terms = [name for name in found.coefficients.index if name != "constant"]
     table = pd.DataFrame({
-        "term": terms, "hazard ratio": np.exp(found.coefficients[terms]).to_numpy(),
+        "term": [named(term) for term in terms], "hazard ratio": np.exp(found.coefficients[terms]).to_numpy(),
         "from": np.exp(found.ci.loc[terms, "low"]).to_numpy(), "to": np.exp(found.ci.loc[terms, "high"]).to_numpy(),
     })  # fmt: skip
     rows = [tuple(row) for row in table.itertuples(index=False)]
-    return Answer(said, figures, [plots.rows("Hazard ratios", said, "times as often", rows)], table)
+    return Answer(said, figures, [plots.rows("Hazard ratios", said, "times as often", rows, mark=1.0)], table)
+
+
+_WORDS = {
+    "load": "load in the hour before", "is_weekend": "weekend", "temperature_f": "outdoor heat (per SD)",
+    "power_kw": "power (per SD)", "log_hours_up": "time since the last outage (log, per SD)",
+}  # fmt: skip
+
+
+def named(term: str) -> str:
+    """A term of a model in words."""
+    return _WORDS.get(term, term.replace("charger_type: ", "").replace("location_type: ", ""))
 
 
 def load_panel(inputs: Inputs) -> pd.DataFrame:

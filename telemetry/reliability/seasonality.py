@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -79,10 +80,10 @@ def fit_sarima(series, order: tuple, seasonal_order: tuple) -> Sarima:
 def forecast_daily(series: pd.Series, horizon: int = 14, min_days: int = FEWEST_DAYS) -> DailyForecast:
     """Counts of the next `horizon` days, from a Series of counts by day (DatetimeIndex); days left out are not known.
 
-    Candidates: SARIMA of a few orders on sqrt(count + 3/8), the best by AICc, and Poisson regression on weekday and two
-    yearly waves, scaled by its dispersion, the better of both by the error of four rolling origins, each fitted to
-    what was known then. "Not usable" where it does not beat repeating the week before (seasonal naive) at those
-    origins: the forecast is then that week. Counts are never below 0. Raises CannotAnswer for fewer than 8 weeks.
+    Candidates: SARIMA on sqrt(count + 3/8), with the best of three orders by AICc, and Poisson regression on weekday
+    and two yearly waves, scaled by its dispersion, the better of both by the error of four rolling origins, each
+    fitted to what was known then. "Not usable" where it does not beat repeating the week before (seasonal naive) at
+    those origins: the forecast is then that week. Counts are never below 0. Raises CannotAnswer for fewer than 8 weeks.
     """
     daily = _daily(series)
     if len(daily) < max(min_days, 4 * WEEK):
@@ -90,9 +91,11 @@ def forecast_daily(series: pd.Series, horizon: int = 14, min_days: int = FEWEST_
     scale = _naive_scale(daily)
     if not scale > 0:
         raise CannotAnswer("every week was the same, so that there is nothing to forecast")
-    makers = {"SARIMA": _by_sarima, "Poisson with weekdays": _by_poisson}
+    origins = _origins(len(daily), horizon)
+    orders = _best_orders(daily.iloc[: min(origins)])
+    makers = {"SARIMA": partial(_by_sarima, orders), "Poisson with weekdays": _by_poisson}
     errors = {name: [] for name in (*makers, "the week before")}
-    for origin in _origins(len(daily), horizon):
+    for origin in origins:
         known, coming = daily.iloc[:origin], daily.iloc[origin : origin + horizon]
         for name, maker in makers.items():
             errors[name].append(_error(maker(known, len(coming))[0], coming) / scale)
@@ -145,23 +148,32 @@ def _by_week(known: pd.Series, horizon: int):
     return mean, np.maximum(mean - spread, 0), mean + spread, float("nan")
 
 
-def _by_sarima(known: pd.Series, horizon: int):
-    """Anscombe's root makes the scatter of counts even, and keeps what is forecast at or above 0."""
-    root = np.sqrt(known.to_numpy() + 0.375)
-    fits = []
+def _best_orders(known: pd.Series) -> tuple | None:
+    """The orders with the least AICc on the days before all origins, so that no judged day has a say; None: none
+    fits."""
+    fits = {}
     for orders in ORDERS:
         try:
-            fits.append(fit_sarima(root, *orders))
+            fits[orders] = fit_sarima(_root(known), *orders).aicc
         except (CannotAnswer, np.linalg.LinAlgError):
             continue
-    if not fits:
+    return min(fits, key=fits.get) if fits else None
+
+
+def _root(known: pd.Series) -> np.ndarray:
+    """Anscombe's root, which makes the scatter of counts even and keeps what is forecast at or above 0."""
+    return np.sqrt(known.to_numpy() + 0.375)
+
+
+def _by_sarima(orders: tuple | None, known: pd.Series, horizon: int):
+    if orders is None:
         return np.full(horizon, np.nan), np.full(horizon, np.nan), np.full(horizon, np.nan), float("nan")
-    best = min(fits, key=lambda fit: fit.aicc)
-    ahead = best._fit.get_forecast(horizon)
+    fit = fit_sarima(_root(known), *orders)
+    ahead = fit._fit.get_forecast(horizon)
     centre, spread = np.maximum(ahead.predicted_mean, 0), ahead.se_mean
     mean = np.maximum(centre**2 - 0.375 + spread**2, 0)
     low, high = (np.maximum(np.maximum(centre + side * spread, 0) ** 2 - 0.375, 0) for side in (-1.96, 1.96))
-    return mean, low, high, best.ljung_box_p
+    return mean, low, high, fit.ljung_box_p
 
 
 def _by_poisson(known: pd.Series, horizon: int):
