@@ -279,9 +279,9 @@ def test_hostile_names_stay_text(client, boss):
 
 def test_pages_cost_few_queries_however_many_chargers_there_are(client, volta, boss, django_assert_max_num_queries):
     page(client, "failures")
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         page(client, "failures")
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(6):
         client.get(reverse("reliability"))
 
 
