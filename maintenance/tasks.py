@@ -1,10 +1,17 @@
 """What workers do for maintenance, on the queue `jobs`."""
 
 from celery import shared_task
+from django.utils import timezone
 
 from .notes import gemini, writing
 
 TRIES = 3  # of a note that Gemini asks to come back for
+
+
+@shared_task(name="maintenance.write_missing_notes")
+def write_missing_notes_task() -> None:
+    """Notes that should be there and are not."""
+    writing.write_missing_notes(timezone.now())
 
 
 @shared_task(name=writing.GEMINI_TASK, bind=True, max_retries=TRIES - 1, soft_time_limit=100, time_limit=120)

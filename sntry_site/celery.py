@@ -17,6 +17,7 @@ app.conf.beat_schedule = {
     "deliver-outbox": {"task": "stations.deliver_outbox", "schedule": 10.0, "options": {"expires": 10}},
     "redrive-jobs": {"task": "stations.redrive_jobs", "schedule": 30.0, "options": {"expires": 30}},
     "renew-pasts": {"task": "sntry_site.renew_pasts", "schedule": 300.0, "options": {"expires": 300}},
+    "missing-notes": {"task": "maintenance.write_missing_notes", "schedule": 300.0, "options": {"expires": 300}},
     "thin-latest": {"task": "sntry_site.thin_latest", "schedule": crontab(minute="1,31"), "options": {"expires": 1500}},
     "retain": {"task": "sntry_site.retain", "schedule": crontab(hour=3, minute=20)},
 }

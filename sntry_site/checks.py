@@ -1,6 +1,7 @@
 """System checks: what is set wrongly, by an id, with a hint. `up` and every other command run them first."""
 
 import os
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -93,6 +94,24 @@ def check_map_tiles(app_configs, **_):
     if not settings.MAP_TILE_ATTRIBUTION:
         hint = "Set MAP_TILE_ATTRIBUTION to the line that the tile server's terms ask for."
         problems.append(Warning("The map tiles have no attribution.", hint=hint, id="sntry.W001"))
+    return problems
+
+
+@register(OURS)
+def check_outside_services(app_configs, **_):
+    """E010, E011: the routing server's address is one, and the prices of tokens are two amounts."""
+    problems = []
+    if settings.OSRM_URL and urlsplit(settings.OSRM_URL).scheme not in ("http", "https"):
+        hint = "It looks like http://osrm.example.org:5000; left out, routes are estimates."
+        problems.append(Error("OSRM_URL is not the address of a routing server.", hint=hint, id="sntry.E010"))
+    try:
+        prices = [Decimal(price) for price in settings.GEMINI_PRICES]
+        is_good = len(prices) in (0, 2) and all(price.is_finite() and price >= 0 for price in prices)
+    except InvalidOperation:
+        is_good = False
+    if not is_good:
+        hint = "It looks like 0.5,3: dollars per million tokens of questions, and of answers."
+        problems.append(Error("GEMINI_PRICES are not two prices.", hint=hint, id="sntry.E011"))
     return problems
 
 

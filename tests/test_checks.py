@@ -26,6 +26,10 @@ def test_the_settings_as_they_come_are_right():
         ("TICK_NOISE", "pink", "sntry.E006"),
         ("MAP_TILE_URL", "https://tiles.example.org/map.png", "sntry.E007"),
         ("MAP_TILE_URL", "https://tiles.example.org/{z}/{x}/{y}.png", "sntry.W001"),
+        ("OSRM_URL", "osrm:5000", "sntry.E010"),
+        ("GEMINI_PRICES", ["0.5"], "sntry.E011"),
+        ("GEMINI_PRICES", ["cheap", "dear"], "sntry.E011"),
+        ("GEMINI_PRICES", ["0.5", "NaN"], "sntry.E011"),
     ],
 )
 def test_a_wrong_setting_is_found_and_has_a_hint(settings, name, value, expected):

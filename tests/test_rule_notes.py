@@ -138,3 +138,19 @@ def test_with_a_key_the_workers_are_told_once(incidents, settings, monkeypatch):
 def test_no_incidents_need_no_query(django_assert_num_queries, db):
     with django_assert_num_queries(0):
         assert writing.write_notes([]) == 0
+
+
+def test_notes_that_a_crash_has_left_out_are_written_later_and_lost_messages_sent_again(
+    incidents, settings, monkeypatch
+):
+    later, told = timezone.now() + timedelta(minutes=11), []
+    monkeypatch.setattr(writing, "tell", lambda task, calls, expires=None: told.append(calls))
+    assert writing.write_missing_notes(timezone.now()) == 0, "they may still come by themselves"
+    assert writing.write_missing_notes(later) == 3
+    assert writing.write_missing_notes(later) == 0
+    settings.GEMINI_API_KEY = "x"
+    assert writing.write_missing_notes(later) == 0
+    assert told == [[]], "there was no key when these were written, and the notes say so"
+    RootCauseNote.objects.filter(incident=incidents[0]).update(failure="")
+    writing.write_missing_notes(later)
+    assert told[1] == [[incidents[0].pk, None]]

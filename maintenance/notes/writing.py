@@ -1,12 +1,12 @@
 """Writing notes into the database: by rule at once, by Gemini in a worker. Neither changes anything else."""
 
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.utils import timezone
 
-from maintenance.models import RootCauseNote
+from maintenance.models import Incident, RootCauseNote
 from stations.broker import tell
 
 from . import gemini
@@ -16,6 +16,8 @@ from .rule_note import rule_note
 
 GEMINI_TASK = "maintenance.write_gemini_note"
 NO_KEY = "no GEMINI_API_KEY is set"
+SETTLED = timedelta(minutes=10)  # after which a note that is not there will not come by itself
+MOST_AT_ONCE = 200
 
 
 def write_notes(incident_ids: list[int], by=None) -> int:
@@ -33,13 +35,26 @@ def write_notes(incident_ids: list[int], by=None) -> int:
     return len(rows)
 
 
+def write_missing_notes(now: datetime) -> int:
+    """What a crash after the commit, or a lost message, has left out: notes of open incidents; returns how many."""
+    since, settled = now - timedelta(days=1), now - SETTLED
+    fresh = Incident.objects.open().filter(opened_at__gte=since, opened_at__lt=settled)
+    written = write_notes(list(fresh.filter(notes=None).order_by("pk").values_list("pk", flat=True)[:MOST_AT_ONCE]))
+    if settings.GEMINI_API_KEY:
+        unasked = RootCauseNote.objects.current().filter(incident__in=fresh, source="rules", failure="")
+        waiting = unasked.filter(made_at__lt=settled).values_list("incident", flat=True)[:MOST_AT_ONCE]
+        tell(GEMINI_TASK, [[incident, None] for incident in waiting], expires=SETTLED.total_seconds())
+    return written
+
+
 def write_gemini_note(incident_id: int, asked_by_id: int | None = None) -> RootCauseNote | None:
     """Gemini's note of an incident or, where none comes of it, one by rule that says why.
 
-    None if the incident has gone, or has Gemini's note already and nobody asked for another. AskLater passes through.
+    None if the incident has gone, or if its newest note is Gemini's and nobody asked for another. AskLater passes
+    through.
     """
-    known = RootCauseNote.objects.filter(incident=incident_id, source=RootCauseNote.Source.GEMINI)
-    if asked_by_id is None and known.exists():
+    newest = RootCauseNote.objects.filter(incident=incident_id).first()
+    if asked_by_id is None and newest and newest.is_unverified:
         return None  # because a message may come twice
     for case in cases_of([incident_id]):
         return _asked_for(case, asked_by_id)
