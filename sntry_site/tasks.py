@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from maintenance.models import PlannedWork
 from stations import live
 from stations.models import Charger, FleetEvent, Job
 from telemetry import charger_pasts, live_causes, live_history, live_risk, retention
@@ -28,6 +29,7 @@ from . import messages
 from .beat import Beat, Clock
 from .dispatch import dispatch
 from .incidents import note_healed
+from .planned import keep_planned_work
 from .prices import reprice
 
 logger = logging.getLogger(__name__)
@@ -70,6 +72,7 @@ def advance(at: datetime, seconds: float) -> tuple[Beat, int]:
     beat = Beat(at, network, measured, scores, is_tick=seconds > 0)
     note_surges_and_risks(beat)
     reprice(beat)
+    keep_planned_work(at, fleet)
     dispatch(beat, fleet)
     clock.lap("price and work order")
     if seconds > 0:
@@ -162,4 +165,6 @@ def thin_latest_task() -> None:
 def retain_task() -> None:
     at = timezone.now()
     retention.retain(at)
+    for work in PlannedWork.objects.select_related("site"):
+        work.lay_out(at)
     Job.objects.delete_old_files(at)

@@ -31,6 +31,7 @@ HISTORY = {
     "maintenance.photo": SEE,
     "maintenance.rootcausenote": SEE,
     "maintenance.remoteattempt": SEE,
+    "maintenance.plannedspell": ["view", "change"],  # to call one off
     "maintenance.driverreport": SEE,
 }
 

@@ -151,6 +151,15 @@ class LiveFleet:
         rung, place = np.nonzero(ladder.tried(since, ends, helps, self.second) & ~before)
         return list(zip(ids[place].tolist(), rung.tolist(), strict=True))
 
+    def take_out(self, charger_ids: list[int]) -> None:
+        """Planned work begins at these chargers, so that no car comes; they are back when somebody says so."""
+        rows = self.rows(charger_ids)
+        self.memory["down"][rows], self.memory["fixed_at"][rows] = UPKEEP, 0
+
+    def service(self, charger_ids: list[int]) -> None:
+        """Planned work at these chargers is done: filters are clean, and what was in trouble is cured."""
+        fleet_memory.renew(self.memory, self.rows(charger_ids), service=True)
+
     def try_out(self, orders) -> None:
         """Who has done `orders` charges a test vehicle for some minutes, at one charger that works and is free."""
         rows = [self._free_row(order) for order in orders]

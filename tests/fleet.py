@@ -13,6 +13,8 @@ from maintenance.models import (
     OrderPart,
     Part,
     Photo,
+    PlannedSpell,
+    PlannedWork,
     RemoteAttempt,
     RootCauseNote,
     ServiceCentre,
@@ -187,6 +189,8 @@ def _fill_one(operator: Operator, number: int, centre: ServiceCentre, model: Mod
     incident = order.incident
     RemoteAttempt.objects.create(incident=incident, charger=port, rung="poll", at=at, answer="no answer")
     DriverReport.objects.create(site=here, charger=port, incident=incident, problem="slow", at=at)
+    work = PlannedWork.objects.create(site=here, title="Clean the filters", first_at=at)
+    PlannedSpell.objects.create(work=work, starts_at=at, ends_at=at + timedelta(hours=2))
     ChecklistItem.objects.create(order=order, text="Switched off")
     Photo.objects.create(order=order, kind="before", file="photos/0.jpg", taken_at=at, by=someone)
     part = Part.objects.create(number=f"P-{operator.pk}-{number}", name=f"fuse {operator.pk}-{number}")

@@ -14,6 +14,8 @@ from maintenance.models import (
     Incident,
     OrderPart,
     Part,
+    PlannedSpell,
+    PlannedWork,
     RemoteAttempt,
     RootCauseNote,
     ServiceCentre,
@@ -140,6 +142,11 @@ def remote_attempt(world):
     RemoteAttempt.objects.create(incident=about, charger=world.charger, rung="poll", at=NOW, answer="no answer")
 
 
+def planned_spell(world, **fields):
+    work = PlannedWork.objects.first() or PlannedWork.objects.create(site=world.site, title="Filters", first_at=NOW)
+    PlannedSpell.objects.create(work=work, starts_at=NOW, **{"ends_at": NOW + HOUR, **fields})
+
+
 def merged_into_itself(world):
     incident(world)
     Incident.objects.update(merged_into=F("pk"))
@@ -191,6 +198,8 @@ REFUSED = {
     "incident_not_merged_into_itself": merged_into_itself,
     "incident_snoozed_for_a_reason": lambda w: incident(w, snoozed_until=NOW),
     "remote_attempt_once_per_incident_charger_and_rung": lambda w: twice(remote_attempt, w),
+    "planned_spell_once_per_work_and_time": lambda w: twice(planned_spell, w),
+    "planned_spell_ends_after_start": lambda w: planned_spell(w, ends_at=NOW),
     "part_cost_not_negative": lambda w: part(unit_cost=-1),
     "stock_once_per_part_and_place": lambda w: twice(stock, w),
     "stock_reserved_within_quantity": lambda w: stock(w, reserved=3),

@@ -6,12 +6,13 @@ from .incidents import Incident, IncidentChange
 from .notes import RootCauseNote
 from .parts import OrderPart, Part, Stock, StockMovement
 from .people import ServiceCentre, Technician
+from .planned_work import PlannedSpell, PlannedWork
 from .remote_attempts import RemoteAttempt
 from .steps import Overtaken, Refused, WorkOrderChange
 from .work_orders import WorkOrder
 
 __all__ = [
     "Cause", "ChecklistItem", "DriverReport", "Incident", "IncidentChange", "OrderPart", "Overtaken", "Part", "Photo",
-    "Refused", "RemoteAttempt", "RootCauseNote", "ServiceCentre", "Stock", "StockMovement", "Technician", "WorkOrder",
-    "WorkOrderChange",
+    "PlannedSpell", "PlannedWork", "Refused", "RemoteAttempt", "RootCauseNote", "ServiceCentre", "Stock",
+    "StockMovement", "Technician", "WorkOrder", "WorkOrderChange",
 ]  # fmt: skip

@@ -1,0 +1,50 @@
+"""Planned work at one beat: chargers go out of service for its time and come back, and that counts as planned."""
+
+from datetime import datetime
+
+from maintenance.models import PlannedSpell
+from telemetry.live_fleet import LiveFleet
+from telemetry.models import Outage, StatusReport
+from telemetry.models.outages import Exclusion
+
+IDLE = ("AVAILABLE", "RESERVED", "UNKNOWN")  # a car that charges is not thrown off; the charger follows when it leaves
+
+
+def keep_planned_work(at: datetime, fleet: LiveFleet) -> None:
+    """Take chargers of planned work out of service, and bring back those whose work is done."""
+    spells = PlannedSpell.objects
+    ended = spells.end_due(at)
+    spells.begin_due(at)
+    running = list(spells.filter(state=PlannedSpell.State.RUNNING).select_related("work__site"))
+    back = [
+        charger
+        for spell, charger, status, since in spells.chargers_of(ended)
+        if status == "UNAVAILABLE" and since is not None and since >= spell.starts_at
+    ]
+    rows = spells.chargers_of(running)
+    still = {charger for _, charger, *_ in rows}
+    back = [charger for charger in back if charger not in still]
+    fleet.service(back)
+    _report(back, "AVAILABLE", at)
+    out = [charger for _, charger, status, _ in rows if status in IDLE]
+    fleet.take_out(out)
+    _report(out, "UNAVAILABLE", at)
+    _excuse(rows)
+
+
+def _report(chargers: list[int], status: str, at: datetime) -> None:
+    if chargers:
+        StatusReport.objects.record(chargers, [at] * len(chargers), [status] * len(chargers))
+
+
+def _excuse(rows: list[tuple]) -> None:
+    """What is out of order because it is being worked on does not count; what was out before does."""
+    spell_of = {charger: spell for spell, charger, *_ in rows}
+    if not spell_of:
+        return
+    earliest = min(spell.starts_at for spell in spell_of.values())
+    outages = Outage.objects.filter(charger__in=spell_of, started_at__gte=earliest, excluded_reason="")
+    for outage in outages:
+        spell = spell_of[outage.charger_id]
+        if outage.started_at >= spell.starts_at:
+            Outage.objects.mark_excluded([outage.pk], Exclusion.SCHEDULED_MAINTENANCE, spell.evidence)
