@@ -9,7 +9,6 @@ from maintenance import crews
 from maintenance.models import Incident, Technician, WorkOrder
 from maintenance.models.opening import Wanted
 from maintenance.states import State
-from stations import outbox
 from stations.models import Site
 from telemetry import live_causes
 from telemetry.live_fleet import LiveFleet
@@ -17,7 +16,6 @@ from telemetry.models import ChargerState, StatusReport
 from telemetry.models.status import OutCharger
 from telemetry.risk.cause_rules import expected_by_rules
 
-from . import messages
 from .beat import Beat
 from .incidents import note_failures, rate, tell_causes
 
@@ -32,6 +30,9 @@ def dispatch(beat: Beat, fleet: LiveFleet) -> None:
     wanted = [*wanted_before_failures(beat), *wanted_for_incidents(beat.at, fleet, out)]
     for order in open_orders(wanted, beat.at):
         beat.tell_of("WORK_ORDER_OPENED", order)
+    late = WorkOrder.objects.warn_of_deadlines(beat.at)
+    for order in WorkOrder.objects.filter(pk__in=late) if late else ():
+        beat.tell_of("WORK_ORDER_LATE", order)
 
 
 def finish_orders(beat: Beat, fleet: LiveFleet) -> None:
@@ -122,7 +123,6 @@ def open_orders(wanted: list[Wanted], at: datetime, by=None) -> list[WorkOrder]:
     sent = Technician.objects.nearest_to(places[:, 0], places[:, 1], [w.skill for w in wanted], at)
     ready = [w.sent(who, site.time_zone) for w, who, site in zip(wanted, sent, here, strict=True)]
     orders = WorkOrder.objects.open_orders(ready, at, by)
-    outbox.put_all("mail", messages.mails_to_technicians(orders))
     tell_causes([order.incident_id for order in orders])
     return orders
 

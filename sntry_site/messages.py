@@ -5,7 +5,6 @@ from decimal import Decimal
 
 import numpy as np
 
-from maintenance.models import WorkOrder
 from stations.models import PricingType
 from telemetry.risk.loss import expected_loss_per_hour, revenue_at_risk_index
 
@@ -106,19 +105,6 @@ def changed_sites(beat) -> dict[str, list]:
         "index": np.round(revenue_index(beat)[places], 1).tolist(),
         "reason": [beat.reasons.get(place, "") for place in places.tolist()],
         "stressed": network["stressed"][places].tolist(),
-    }
-
-
-def mails_to_technicians(orders: list[WorkOrder]) -> dict[str, dict]:
-    """The mail about each new order whose technician has an address, by idempotency key."""
-    return {
-        f"work-order-{order.pk}-opened": {
-            "subject": f"{order.number} at {order.site.name}",
-            "body": f"{order.get_priority_display()}: {order.title}\n{order.site.name}, {order.site.city}",
-            "to": [order.technician.user.email],
-        }
-        for order in orders
-        if order.technician and order.technician.user and order.technician.user.email
     }
 
 

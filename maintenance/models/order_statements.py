@@ -135,3 +135,10 @@ WHERE work_order.state = 'resolved' AND (out.charger_id IS NOT NULL OR EXISTS (
 ))
 ORDER BY work_order.id
 """
+# An order is told of when a quarter of its time is left, two hours at most; one that waits has its clock stopped.
+WARN = """
+UPDATE maintenance_workorder SET warned_at = %(at)s
+WHERE closed_at IS NULL AND warned_at IS NULL AND held_since IS NULL AND state NOT IN ('resolved', 'verified')
+    AND due_at <= %(at)s + least(interval '2 hours', (due_at - opened_at) / 4)
+RETURNING id
+"""

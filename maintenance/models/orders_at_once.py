@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from stations.access import ScopedQuerySet
 
 from .. import service_levels, transitions
+from ..notices import tell_technicians, warn
 from ..states import ENDED_STATES, State
 from . import order_statements as statements
 from .closed_orders import record_closed
@@ -38,6 +39,7 @@ class WorkOrderQuerySet(ScopedQuerySet):
             cursor.execute(statements.OPEN, {**columns(wanted, at), "at": at, "by": by and by.pk})
             ids = [row[0] for row in cursor.fetchall()]
             Stock.objects.reserve(ids, at, by)
+            tell_technicians(self.filter(pk__in=ids), "is yours")
         return list(
             self.filter(pk__in=ids).select_related("site__operator", "charger", "technician__user").order_by("pk")
         )
@@ -68,6 +70,9 @@ class WorkOrderQuerySet(ScopedQuerySet):
             }  # fmt: skip
             cursor.execute(statements.MOVE, parameters)
             moved = [row[0] for row in cursor.fetchall()]
+            if state == State.ASSIGNED and moved:
+                Stock.objects.reserve(moved, at, by)
+                tell_technicians(self.filter(pk__in=moved), "is yours")
             if state in ENDED_STATES and state != State.CLOSED:
                 Stock.objects.release(moved, at, by)
         return moved
@@ -105,6 +110,8 @@ class WorkOrderQuerySet(ScopedQuerySet):
                 Stock.objects.reserve(changed, at, by)
             else:
                 self._renew_deadlines(changed)
+            is_sent = column == "technician_id"
+            tell_technicians(self.filter(pk__in=changed), "is yours" if is_sent else f"has priority {value} now")
         return changed
 
     def _renew_deadlines(self, ids: list[int]) -> None:
@@ -115,6 +122,15 @@ class WorkOrderQuerySet(ScopedQuerySet):
             respond_by, due_at = service_levels.deadlines(priority, opened_at, zone or settings.DATA_TIME_ZONE)
             orders.append(self.model(pk=pk, respond_by=respond_by, due_at=due_at, warned_at=None))
         self.bulk_update(orders, ["respond_by", "due_at", "warned_at"])
+
+    def warn_of_deadlines(self, at: datetime) -> list[int]:
+        """Orders that will be late soon, or are: they are told of once. Returns them."""
+        with connection.cursor() as cursor:
+            cursor.execute(statements.WARN, {"at": at})
+            ids = [row[0] for row in cursor.fetchall()]
+        if ids:
+            warn(self.filter(pk__in=ids), at)
+        return ids
 
     def verifiable(self) -> tuple[list[int], list[int]]:
         """Resolved orders whose charger works and has charged somebody since, and those where it is out again."""

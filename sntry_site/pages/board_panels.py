@@ -39,6 +39,7 @@ EVENT_LOOKS = {
     "PRICES_STOPPED": ("price", "critical", "▲"),
     "PRICES_RELEASED": ("price", "available", "●"),
     "WORK_ORDER_OPENED": ("work", "in-use", "■"),
+    "WORK_ORDER_LATE": ("work", "watch", "◆"),
     "WORK_ORDER_CLOSED": ("work", "available", "●"),
     "CHARGER_FAULTED": ("charger", "critical", "▲"),
     "CHARGER_RECOVERED": ("charger", "available", "●"),

@@ -36,6 +36,7 @@ class FleetEvent(models.Model):
         PRICES_STOPPED = "PRICES_STOPPED", "Prices stopped"
         PRICES_RELEASED = "PRICES_RELEASED", "Prices released"
         WORK_ORDER_OPENED = "WORK_ORDER_OPENED", "Work order"
+        WORK_ORDER_LATE = "WORK_ORDER_LATE", "Work order nearly late"
         WORK_ORDER_CLOSED = "WORK_ORDER_CLOSED", "Work order closed"
         CHARGER_FAULTED = "CHARGER_FAULTED", "Charger fault"
         CHARGER_RECOVERED = "CHARGER_RECOVERED", "Charger recovered"
