@@ -61,7 +61,7 @@ def test_the_clock_stands_while_an_order_waits():
 def order(db):
     """An order at a site in Denver, opened at nine, for nobody yet."""
     sync_roles()
-    site = fleet.site(Operator.objects.create(name="Northline", is_simulated=True), 1, time_zone=DENVER)
+    site = fleet.live_site(Operator.objects.create(name="Northline", is_simulated=True), 1, time_zone=DENVER)
     respond_by, due_at = deadlines("normal", NOW, DENVER)
     return fleet.work_order(site, state="triaged", opened_at=NOW, respond_by=respond_by, due_at=due_at)
 
