@@ -29,7 +29,7 @@ CASES = {  # case -> behaviour of (Gemini, OSRM); None: off
     "lying": ("wrong_fact", "lying"),
     "garbage": ("a_page", "a page"),
 }
-ROUNDS, ORDERS_A_ROUND = 10, 24
+ROUNDS, ORDERS_A_ROUND = 30, 8
 PAUSE_SECONDS = 0.2
 GOAL_MILLISECONDS = 50.0
 DEAD = "http://127.0.0.1:9"  # nobody listens there

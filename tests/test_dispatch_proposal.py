@@ -3,15 +3,18 @@
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from maintenance import dispatch_proposal
+from maintenance import dispatch_proposal, outside
 from maintenance.models import OrderPart, Part, Refused, ServiceCentre, Stock, Technician, WorkOrder
+from maintenance.routing import osrm
 from stations.access import sync_roles
 from stations.models import Operator
 
 from . import fleet
+from .osrm_server import OsrmServer
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 18, 15, tzinfo=UTC)  # a Wednesday
@@ -186,3 +189,18 @@ def test_a_viewer_and_a_stranger_send_nobody(operator, centres):
     stranger = fleet.person("stranger", "dispatcher", Operator.objects.create(name="Volterra"))
     assert dispatch_proposal.apply(proposal().choices, stranger, NOW) == []
     assert WorkOrder.objects.get().state == "new"
+
+
+def test_drive_times_are_those_of_osrm_where_it_answers(operator, centres, settings, monkeypatch):
+    cache.clear()
+    monkeypatch.setattr(osrm, "breaker", outside.Breaker())
+    server = OsrmServer()
+    settings.OSRM_URL = server.url
+    technician("N-1", centres[0])
+    order(operator, 1, 30.45)
+    order(operator, 2, 30.30)
+    found = proposal()
+    server.close()
+    assert found.source == "osrm"
+    assert found.stops[0].drive_minutes == pytest.approx(0.05 * 111.195 * 1_200 / 12.5 / 60, rel=1e-3)
+    assert len(server.asked) == 1
