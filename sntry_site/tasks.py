@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from maintenance.models import PlannedWork
+from maintenance.models import PlannedWork, RootCauseNote
 from stations import live
 from stations.models import Charger, FleetEvent, Job
 from telemetry import charger_pasts, live_causes, live_history, live_risk, retention
@@ -168,3 +168,4 @@ def retain_task() -> None:
     for work in PlannedWork.objects.select_related("site"):
         work.lay_out(at)
     Job.objects.delete_old_files(at)
+    RootCauseNote.objects.drop_old(at)

@@ -154,3 +154,12 @@ def test_notes_that_a_crash_has_left_out_are_written_later_and_lost_messages_sen
     RootCauseNote.objects.filter(incident=incidents[0]).update(failure="")
     writing.write_missing_notes(later)
     assert told[1] == [[incidents[0].pk, None]]
+
+
+def test_notes_of_incidents_that_were_closed_long_ago_are_dropped(incidents, settings):
+    writing.write_notes([one.pk for one in incidents])
+    past = timezone.now() - timedelta(days=settings.EVENT_DAYS + 1)
+    RootCauseNote.objects.update(made_at=past)
+    Incident.objects.filter(pk=incidents[0].pk).update(opened_at=past, closed_at=past)
+    RootCauseNote.objects.drop_old(timezone.now())
+    assert set(RootCauseNote.objects.values_list("incident", flat=True)) == {one.pk for one in incidents[1:]}

@@ -1,3 +1,4 @@
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
@@ -16,6 +17,11 @@ class RootCauseNoteQuerySet(ScopedQuerySet):
         """The newest note of each incident: the one that is shown."""
         newest = self.model.objects.filter(incident=OuterRef("incident")).order_by("-pk").values("pk")[:1]
         return self.filter(pk=Subquery(newest))
+
+    def drop_old(self, at: datetime) -> int:
+        """Drop what was written more than EVENT_DAYS ago about incidents that are closed; returns how many."""
+        oldest = at - timedelta(days=settings.EVENT_DAYS)
+        return self.filter(made_at__lt=oldest, incident__closed_at__lt=oldest).delete()[0]
 
     def tokens_since(self, moment) -> int:
         """Tokens that notes have cost since `moment`, failed ones included."""
