@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from maintenance.models import Incident, RemoteAttempt, RootCauseNote
+from maintenance.models import DriverReport, Incident, RemoteAttempt, RootCauseNote
 from maintenance.notes import writing
 from maintenance.notes.advice import ADVICE
 from maintenance.notes.cases import cases_of
 from maintenance.notes.note import MOST_STEPS, NOTE_CAUSES, SAFETY, STEP, SUMMARY, Case, numbered
-from maintenance.notes.rule_note import rule_note
+from maintenance.notes.rule_note import DANGER_WARNING, rule_note
 from stations.models import Operator
 from telemetry.models import Diagnosis, SoftEvents, StatusReport
 from telemetry.risk.taxonomy import REPAIR_OF, UNKNOWN
@@ -92,9 +92,9 @@ def test_facts_are_what_chargers_and_sites_have_told(incidents):
 
 
 def test_notes_of_many_incidents_take_as_many_queries_as_of_one(incidents, django_assert_num_queries):
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         assert writing.write_notes([incidents[1].pk]) == 1
-    with django_assert_num_queries(8):  # one more for the chargers under the incident of a site
+    with django_assert_num_queries(9):  # one more for the chargers under the incident of a site
         assert writing.write_notes([one.pk for one in incidents]) == 3
 
 
@@ -110,6 +110,23 @@ def test_the_note_of_a_whole_site_tells_of_its_chargers_and_of_what_was_tried_fr
     assert len(said) == 2
     assert said[0].startswith(f"{first.charger}: ")
     assert "what did not help from afar" in [why for _, why in rule_note(cases_of([whole.pk])[0]).evidence]
+
+
+def test_what_a_driver_calls_dangerous_is_the_first_thing_that_a_note_says(incidents):
+    incident = incidents[1]
+    for problem, text in (("danger", "smoke at the plug"), *[("slow", "only 20 kW")] * 9):
+        DriverReport.objects.file(incident.site, incident.charger, problem, text, timezone.now())
+    case = cases_of([incident.pk])[0]
+    note = rule_note(case)
+    assert note.safety.startswith(DANGER_WARNING)
+    assert len(note.safety) <= RootCauseNote._meta.get_field("safety").max_length
+    assert {fact.id: fact.text for fact in case.facts}[note.evidence[0][0]].endswith("smoke at the plug")
+    assert sum(fact.kind == "driver" for fact in case.facts) == 5
+
+
+def test_every_warning_fits_after_that_of_a_driver():
+    longest = RootCauseNote._meta.get_field("safety").max_length
+    assert max(len(f"{DANGER_WARNING} {advice.safety}") for advice in ADVICE.values()) <= longest
 
 
 def test_without_a_key_the_note_says_that_a_rule_wrote_it_and_why(incidents, settings):

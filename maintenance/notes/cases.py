@@ -1,19 +1,19 @@
 """All that is known about incidents when their notes are written: a fixed number of queries, however many they are."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 
 from django.db.models import Count, F, Q, Sum, Window
 from django.db.models.functions import RowNumber
 
-from maintenance.models import Incident, RemoteAttempt, WorkOrder
+from maintenance.models import DriverReport, Incident, RemoteAttempt, WorkOrder
 from maintenance.plain_text import readable
 from stations.models import Charger
 from telemetry.models import Cause, ChargerStatus, SoftEvents, StatusReport
 from telemetry.models.soft_events import COUNTS
 from telemetry.models.status import FAULT_STATES
 
-from .note import Case, numbered
+from .note import DANGER, Case, numbered
 
 MOST_MEMBERS = 5
 LAST_REPORTS, REPORTS_WITHIN = 4, timedelta(days=2)
@@ -34,7 +34,10 @@ def cases_of(incident_ids: list[int]) -> list[Case]:
     chargers = [one.charger_id for one in incidents if one.charger_id] + [pk for of in members.values() for pk in of]
     last = max(one.opened_at for one in incidents)
     of_chargers = [_reports(chargers, last), _soft_events(chargers, last), _past_repairs(chargers, last)]
-    of_sites, of_incidents = _ports({one.site_id for one in incidents}), _attempts([one.pk for one in incidents])
+    of_sites, of_incidents = (
+        _ports({one.site_id for one in incidents}),
+        _tried_and_reported([one.pk for one in incidents]),
+    )
     return [_case(one, members.get(one.pk, {}), of_chargers, of_sites, of_incidents) for one in incidents]
 
 
@@ -104,12 +107,16 @@ def _members(incident_ids: list[int]) -> dict[int, dict[int, str]]:
     return members
 
 
-def _attempts(incident_ids: list[int]) -> Told:
-    """What was tried from afar, and what the chargers answered."""
+def _tried_and_reported(incident_ids: list[int]) -> Told:
+    """What was tried from afar and what the chargers answered, and what drivers have said: a few of each."""
     told: Told = defaultdict(list)
-    for attempt in RemoteAttempt.objects.filter(incident__in=incident_ids).order_by("pk"):
-        if len(told[attempt.incident_id]) < MOST_MEMBERS:
-            told[attempt.incident_id].append(("tried from afar", str(attempt)))
+    counts: Counter = Counter()
+    for model, kind in ((RemoteAttempt, "tried from afar"), (DriverReport, "driver")):
+        for row in model.objects.filter(incident__in=incident_ids).order_by("-pk"):
+            is_danger = kind == "driver" and row.problem == DriverReport.Problem.DANGER
+            counts[row.incident_id, kind] += 1
+            if is_danger or counts[row.incident_id, kind] <= MOST_MEMBERS:
+                told[row.incident_id].append((DANGER if is_danger else kind, str(row)))
     return told
 
 

@@ -9,6 +9,7 @@ PARTS = tuple(sorted({repair.part for repair in REPAIRS}))
 
 # Longest texts, in characters: together a note has 2,000 at most.
 SUMMARY, EVIDENCE, STEP, SAFETY = 400, 125, 110, 250
+DANGER = "driver, danger"  # the kind of a fact that goes before all others
 MOST_EVIDENCE, MOST_STEPS, MOST_PARTS = 5, 6, 3
 
 

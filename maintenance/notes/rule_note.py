@@ -3,13 +3,15 @@
 from telemetry.risk.taxonomy import REPAIR_OF, UNKNOWN
 
 from .advice import ADVICE
-from .note import EVIDENCE, MOST_EVIDENCE, SUMMARY, Case, Note
+from .note import DANGER, EVIDENCE, MOST_EVIDENCE, SUMMARY, Case, Note
 
 # What speaks for a cause, strongest first, and in which words.
 SPEAKS = {
+    DANGER: "a driver says that it is dangerous",
     "diagnosis": "what the cause was told from",
     "status": "what the charger itself says",
     "tried from afar": "what did not help from afar",
+    "driver": "what a driver saw",
     "siblings": "what the other ports at the site do",
     "soft events": "what it let slip before",
     "past repair": "what was found at this charger before",
@@ -19,6 +21,7 @@ SPEAKS = {
 
 
 MOST_OF_A_KIND = 2
+DANGER_WARNING = "A driver saw smoke, heat or bare wires: look from afar first."
 
 
 def rule_note(case: Case) -> Note:
@@ -32,8 +35,14 @@ def rule_note(case: Case) -> Note:
         evidence=_evidence(case),
         parts=(repair.part,) if repair else (),
         steps=advice.steps,
-        safety=advice.safety,
+        safety=_safety(case, advice.safety),
     )
+
+
+def _safety(case: Case, usual: str) -> str:
+    """The warning of the table, after the one of a driver if there is one."""
+    is_danger = any(fact.kind == DANGER for fact in case.facts)
+    return f"{DANGER_WARNING} {usual}" if is_danger else usual
 
 
 def _summary(case: Case, likeliest: str) -> str:
