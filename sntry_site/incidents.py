@@ -67,11 +67,13 @@ def open_incidents(out: list[OutCharger], at: datetime) -> set[int]:
     return set(by_id)
 
 
-def tell_causes(incidents: list[int]) -> None:
-    """Have a note about the root cause written for each of these that has none, after the commit."""
+def tell_causes(incidents: list[int], anew: bool = False) -> None:
+    """Have a note about the root cause written for each of these that has none (`anew`: for all), after the commit."""
     if not incidents:
         return
-    known = set(RootCauseNote.objects.filter(incident__in=incidents).values_list("incident", flat=True))
+    known = (
+        set() if anew else set(RootCauseNote.objects.filter(incident__in=incidents).values_list("incident", flat=True))
+    )
     new = [incident for incident in incidents if incident not in known]
     if new:
         transaction.on_commit(lambda: write_notes(new), robust=True)  # a note that fails stops nobody

@@ -72,6 +72,17 @@ def test_what_is_dangerous_is_critical_and_makes_the_order_urgent(client, site, 
     assert order.changes.get().note == "a driver says that it is dangerous"
 
 
+def test_what_is_dangerous_is_in_the_note_at_once_although_there_was_one(
+    client, site, url, django_capture_on_commit_callbacks
+):
+    for problem in ("slow", "slow", "danger"):
+        with django_capture_on_commit_callbacks(execute=True):
+            send(client, url, problem=problem)
+    incident = Incident.objects.order_by("-pk").first()
+    assert incident.notes.count() == 2, "one when it was opened, and one for the danger"
+    assert incident.note.safety.startswith("A driver saw smoke")
+
+
 def test_somebody_who_reports_too_often_waits_and_somebody_else_does_not(client, site, url):
     for _ in range(report_page.PER_ADDRESS):
         assert send(client, url).status_code == 302

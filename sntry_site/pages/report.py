@@ -71,7 +71,7 @@ def page(request, external_id: str):
             report = DriverReport.objects.file(
                 site, values["charger"], values["problem"], values["text"], timezone.now()
             )
-            tell_causes([report.incident_id])
+            tell_causes([report.incident_id], anew=report.problem == DriverReport.Problem.DANGER)
             return redirect(f"{request.path}?thanks=1")
         form.add_error(None, "There have been many reports from here. We know of it; please try again in an hour.")
         status = 429
