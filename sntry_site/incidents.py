@@ -6,7 +6,7 @@ import numpy as np
 from django.db import transaction
 
 from maintenance.grouping import Group, Out, groups
-from maintenance.models import Incident, RemoteAttempt, RootCauseNote
+from maintenance.models import Incident, PlannedSpell, RemoteAttempt, RootCauseNote
 from maintenance.models.incidents import Opening
 from maintenance.notes.writing import write_notes
 from maintenance.severity import named, severities
@@ -28,6 +28,8 @@ def note_failures(at: datetime, fleet: LiveFleet) -> list[OutCharger]:
     silent = ChargerState.objects.gone_silent(at)
     StatusReport.objects.record(silent, [at] * len(silent), ["OFFLINE"] * len(silent))
     out = ChargerState.objects.out_long_enough(at)
+    at_work = PlannedSpell.objects.under_way_at([charger.charger for charger in out])
+    out = [charger for charger in out if charger.charger not in at_work]
     fleet.out = {charger.charger: charger for charger in out}
     new = open_incidents(out, at)
     try_from_afar(out, new, at, fleet)

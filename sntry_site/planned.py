@@ -1,5 +1,6 @@
 """Planned work at one beat: chargers go out of service for its time and come back, and that counts as planned."""
 
+from collections import defaultdict
 from datetime import datetime
 
 from maintenance.models import PlannedSpell
@@ -16,9 +17,10 @@ def keep_planned_work(at: datetime, fleet: LiveFleet) -> None:
     ended = spells.end_due(at)
     spells.begin_due(at)
     running = list(spells.filter(state=PlannedSpell.State.RUNNING).select_related("work__site"))
+    over = spells.chargers_of(ended)
     back = [
         charger
-        for spell, charger, status, since in spells.chargers_of(ended)
+        for spell, charger, status, since in over
         if status == "UNAVAILABLE" and since is not None and since >= spell.starts_at
     ]
     rows = spells.chargers_of(running)
@@ -29,7 +31,7 @@ def keep_planned_work(at: datetime, fleet: LiveFleet) -> None:
     out = [charger for _, charger, status, _ in rows if status in IDLE]
     fleet.take_out(out)
     _report(out, "UNAVAILABLE", at)
-    _excuse(rows)
+    _excuse([*rows, *over])
 
 
 def _report(chargers: list[int], status: str, at: datetime) -> None:
@@ -38,13 +40,15 @@ def _report(chargers: list[int], status: str, at: datetime) -> None:
 
 
 def _excuse(rows: list[tuple]) -> None:
-    """What is out of order because it is being worked on does not count; what was out before does."""
-    spell_of = {charger: spell for spell, charger, *_ in rows}
-    if not spell_of:
+    """Outages that began and ended within their work do not count; what was out before, or stays so, is a failure."""
+    spells_of = defaultdict(list)
+    for spell, charger, *_ in rows:
+        spells_of[charger].append(spell)
+    if not spells_of:
         return
-    earliest = min(spell.starts_at for spell in spell_of.values())
-    outages = Outage.objects.filter(charger__in=spell_of, started_at__gte=earliest, excluded_reason="")
-    for outage in outages:
-        spell = spell_of[outage.charger_id]
-        if outage.started_at >= spell.starts_at:
-            Outage.objects.mark_excluded([outage.pk], Exclusion.SCHEDULED_MAINTENANCE, spell.evidence)
+    earliest = min(spell.starts_at for spell, *_ in rows)
+    outages = Outage.objects.filter(charger__in=spells_of, started_at__gte=earliest, excluded_reason="")
+    for outage in outages.filter(ended_at__isnull=False):
+        for spell in spells_of[outage.charger_id]:
+            if spell.starts_at <= outage.started_at and outage.ended_at <= spell.ends_at:
+                Outage.objects.mark_excluded([outage.pk], Exclusion.SCHEDULED_MAINTENANCE, spell.evidence)

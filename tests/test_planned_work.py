@@ -3,10 +3,13 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from django.contrib.auth.models import User
+from django.urls import reverse
 
 from maintenance.models import Incident, PlannedSpell, PlannedWork, WorkOrder
 from maintenance.recurrence import occurrences
 from sntry_site import tasks
+from stations.access import sync_roles
 from stations.models import Operator
 from telemetry.models import ChargerState, Outage, StatusReport
 
@@ -76,17 +79,38 @@ def test_all_chargers_of_the_site_where_none_is_named_and_none_whose_car_still_c
     assert statuses([charging]) != ["UNAVAILABLE"]
 
 
-def test_a_fault_during_the_work_does_not_count_against_uptime_and_one_from_before_does(site):
-    broken, worked_on = site.chargers.order_by("pk")[:2]
+def test_an_outage_within_the_work_does_not_count_against_uptime_and_one_from_before_or_that_stays_does(site):
+    broken, worked_on, left_broken = site.chargers.order_by("pk")[:3]
     planned(site)
     StatusReport.objects.record([broken.pk], [START], ["FAULTED"])
     tasks.tick(second(60))
-    StatusReport.objects.record([worked_on.pk], [second(65)], ["FAULTED"])
-    tasks.tick(second(70))
-    before, during = Outage.objects.get(charger=broken), Outage.objects.get(charger=worked_on)
-    assert before.excluded_reason == ""
+    StatusReport.objects.record([worked_on.pk, left_broken.pk], [second(65)] * 2, ["FAULTED"] * 2)
+    tasks.tick(second(230))
+    assert not Incident.objects.filter(charger__in=[worked_on, left_broken]).exists(), "somebody is working there"
+    StatusReport.objects.record([worked_on.pk], [second(235)], ["UNAVAILABLE"])
+    tasks.tick(second(360))
+    during = Outage.objects.get(charger=worked_on)
     assert during.excluded_reason == "scheduled_maintenance"
     assert "Clean the filters" in during.excluded_evidence
+    for charger in (broken, left_broken):
+        assert Outage.objects.get(charger=charger).excluded_reason == ""
+
+
+def test_the_calendar_shows_a_month_by_the_clock_of_each_site(site, client):
+    sync_roles()
+    work = planned(site, repeats="weekly")
+    PlannedWork.objects.filter(pk=work.pk).update(title="<b>Filters</b>")
+    foreign = fleet.site(Operator.objects.create(name="Copperline"), 9)
+    planned(foreign)
+    client.force_login(fleet.person("desk", "ops", site.operator))
+    page = client.get(reverse("maintenance-calendar"), {"month": "2026-07"})
+    text = page.content.decode()
+    assert text.count("06:01–06:06") == 4, "six in the morning, there"
+    assert "<b>Filters" not in text
+    assert "Clean the filters" not in text, "that is somebody else's"
+    assert client.get(reverse("maintenance-calendar"), {"month": "soon"}).status_code == 200
+    client.force_login(User.objects.create_user("stranger", is_staff=True))
+    assert client.get(reverse("maintenance-calendar")).status_code == 403
 
 
 def test_another_rhythm_changes_what_is_to_come_and_not_what_was(site):

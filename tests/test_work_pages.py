@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from PIL import Image
 
-from maintenance.models import Part, RootCauseNote, ServiceCentre, Stock, Technician, WorkOrder
+from maintenance.models import Part, RemoteAttempt, RootCauseNote, ServiceCentre, Stock, Technician, WorkOrder
 from maintenance.models.opening import Wanted
 from stations.access import sync_roles
 from stations.models import Operator
@@ -139,6 +139,13 @@ def test_the_note_is_told_with_where_it_is_from(phone, order):
     assert page.index("Isolate first") < page.index("Hot &lt;img")
     RootCauseNote.objects.create(incident=order.incident, source="gemini", model="m", **about)
     assert "AI draft, unverified" in phone.get(reverse("work-order", args=[order.pk])).content.decode()
+
+
+def test_what_was_tried_from_afar_is_told(phone, order):
+    tried = {"incident": order.incident, "charger": order.charger, "at": timezone.now()}
+    RemoteAttempt.objects.create(rung="soft_reset", answer=f"rejected {HOSTILE}", **tried)
+    page = phone.get(reverse("work-order", args=[order.pk])).content.decode()
+    assert "Soft reset: rejected &lt;img" in page
 
 
 def test_safety_comes_before_everything_else_and_nothing_written_by_others_becomes_markup(phone, technician, operator):

@@ -1,6 +1,7 @@
 """Maintenance that is planned: it comes round, takes chargers out of service for its time, and counts as planned."""
 
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -68,7 +69,7 @@ class PlannedWork(models.Model):
         times = {
             begins
             for begins in occurrences(self.first_at, self.repeats, until, zone)
-            if self.ends_on is None or begins.date() <= self.ends_on
+            if self.ends_on is None or begins.astimezone(ZoneInfo(zone)).date() <= self.ends_on
         }
         lasts = timedelta(minutes=self.minutes)
         coming = self.spells.filter(state=PlannedSpell.State.PLANNED, starts_at__gt=at)
@@ -96,6 +97,11 @@ class PlannedSpellQuerySet(ScopedQuerySet):
         due = list(self.filter(state=PlannedSpell.State.RUNNING, ends_at__lte=at).select_related("work__site"))
         self.filter(pk__in=[spell.pk for spell in due]).update(state=PlannedSpell.State.DONE)
         return due
+
+    def under_way_at(self, charger_ids) -> set[int]:
+        """Those of these chargers at which planned work is under way: what they report now is no failure."""
+        running = list(self.filter(state=PlannedSpell.State.RUNNING)) if charger_ids else []
+        return {charger for _, charger, *_ in self.chargers_of(running)} & set(charger_ids)
 
     def chargers_of(self, spells: list["PlannedSpell"]) -> list[tuple["PlannedSpell", int, str, datetime | None]]:
         """Each spell's chargers (id), with what they say and since when; one statement for all."""
@@ -142,6 +148,11 @@ class PlannedSpell(models.Model):
 
     def __str__(self) -> str:
         return f"{self.work} on {self.starts_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def shown_state(self) -> State:
+        """The state with its word, shape and colour."""
+        return self.State(self.state)
 
     @property
     def evidence(self) -> str:

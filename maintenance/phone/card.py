@@ -83,6 +83,7 @@ def card(order: WorkOrder, user, *, problems=(), notice: str = "") -> dict:
         "warning": HIGH_VOLTAGE if order.repair and order.repair.skill == "hv" else "",
         "note": note,
         "chargers": chargers_of(order),
+        "attempts": order.incident.attempts.filter(helped=False).select_related("charger").order_by("pk")[:12],
         "checklist": order.checklist.all(),
         "travel": travel,
         "work": work,
