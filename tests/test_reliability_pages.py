@@ -34,32 +34,38 @@ END = START + timedelta(days=DAYS)
 WHOLE = Scope(START, END)
 
 
-def live_through(operator: Operator, sites: int, seed: int) -> None:
-    """Sixty days of chargers that fail at random and charge a car now and then."""
-    random, reports = np.random.default_rng(seed), []
+def live_through(operator: Operator, sites: int, seed: int, *, is_used: bool = False) -> None:
+    """Sixty days of chargers that fail at random and, where they are used, charge a car now and then."""
+    random, reports, sessions = np.random.default_rng(seed), [], []
     for number in range(sites):
         at = fleet.site(operator, number, charger_type=("Level 2", "DC Fast Charge")[number % 2])
         for port in range(3):
             one, hour = fleet.charger(at, port, power_kw=50), 0.0
             reports.append((one.pk, START, "AVAILABLE"))
-            sessions = []
-            while hour < 24 * DAYS - 8:
-                hour += float(random.exponential(9)) + 0.1
-                begin, length = START + timedelta(hours=hour), float(random.uniform(0.3, 2))
-                failed = random.random() < 0.05
-                end = begin + timedelta(hours=0.05 if failed else length)
-                sessions.append(ChargingSession(charger=one, started_at=begin, ended_at=end, success=not failed,
-                                                energy_kwh=0 if failed else 20 * length))  # fmt: skip
-                reports += [(one.pk, begin, "CHARGING"), (one.pk, end, "AVAILABLE")]
-                hour += length
-                if random.random() < 0.08:
+            while hour < 24 * DAYS - 60:
+                hour += float(random.exponential(9 if is_used else 110)) + 0.1
+                if is_used:
+                    sessions.append(session(one, hour, random))
+                    begin, end = sessions[-1].started_at, sessions[-1].ended_at
+                    reports += [(one.pk, begin, "CHARGING"), (one.pk, end, "AVAILABLE")]
+                    hour += 2
+                if not is_used or random.random() < 0.08:
                     down = float(random.exponential(6)) + 0.1
                     out = START + timedelta(hours=hour + 0.02)
                     reports += [(one.pk, out, "FAULTED"), (one.pk, out + timedelta(hours=down), "AVAILABLE")]
                     hour += down
-            ChargingSession.objects.bulk_create(sessions)
+    ChargingSession.objects.bulk_create(sessions)
     reports = [row for row in reports if row[1] < END]
     StatusReport.objects.record(*zip(*reports, strict=True))
+
+
+def session(one, hour: float, random) -> ChargingSession:
+    """A session that begins at an hour of the period; one in twenty fails."""
+    failed, length = random.random() < 0.05, float(random.uniform(0.3, 2))
+    begin = START + timedelta(hours=hour)
+    end = begin + timedelta(hours=0.05 if failed else length)
+    kwh = 0 if failed else 20 * length
+    return ChargingSession(charger=one, started_at=begin, ended_at=end, success=not failed, energy_kwh=kwh)
 
 
 @pytest.fixture
@@ -67,6 +73,14 @@ def volta():
     sync_roles()
     operator = Operator.objects.create(name="Volta")
     live_through(operator, 8, seed=1)
+    return operator
+
+
+@pytest.fixture
+def busy_volta():
+    sync_roles()
+    operator = Operator.objects.create(name="Volta")
+    live_through(operator, 8, seed=1, is_used=True)
     return operator
 
 
@@ -86,8 +100,8 @@ def page(client, slug: str, **values):
     return client.get(reverse("reliability-question", args=[slug]), query)
 
 
-def test_every_question_is_answered_with_figures_a_plot_and_a_table(volta):
-    sites = [f"{volta.pk}-{number:05}" for number in range(3)]
+def test_every_question_is_answered_with_figures_a_plot_and_a_table(busy_volta):
+    sites = [f"{busy_volta.pk}-{number:05}" for number in range(3)]
     for question in QUESTIONS:
         options = {"treated": ",".join(sites)} if question.slug == "rollout" else {}
         answer = ask(question.slug, Scope(START, END, options=options))
@@ -212,7 +226,7 @@ def test_reports_that_come_late_change_the_version_of_their_period(volta):
     assert input_version(WHOLE) != before
 
 
-def test_a_heavy_question_is_answered_by_one_job(client, volta, boss):
+def test_a_heavy_question_is_answered_by_one_job(client, busy_volta, boss):
     body = page(client, "load").content.decode()
     assert "The answer is being made." in body
     assert "hx-get" in body
@@ -253,8 +267,8 @@ def test_files_hold_the_whole_table_and_no_formulas(client, boss):
     assert book.worksheets[1]["A1"].value == "Which chargers fail more often than luck explains?"
 
 
-def test_the_report_of_a_month_is_one_page_of_all_parts(client, volta, boss):
-    address = reverse("reliability-report", args=[volta.pk])
+def test_the_report_of_a_month_is_one_page_of_all_parts(client, busy_volta, boss):
+    address = reverse("reliability-report", args=[busy_volta.pk])
     body = client.get(address, {"month": "2026-04"}).content.decode()
     assert "Volta: reliability in April 2026" in body
     assert "This part is being made" in body
@@ -302,6 +316,8 @@ def test_the_command_gives_the_numbers_of_the_page_in_three_ways(client, volta, 
 
 
 def test_a_period_ends_with_the_last_day_that_is_known(volta):
+    one = Outage.objects.first().charger_id
+    StatusReport.objects.record([one], [END - timedelta(minutes=30)], ["AVAILABLE"])
     assert last_whole_day(END + timedelta(days=90)) == END
     assert last_whole_day(START + timedelta(days=3, hours=5)) == START + timedelta(days=3)
 

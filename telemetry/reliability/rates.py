@@ -1,10 +1,10 @@
-"""How often chargers fail and how long they stay down: MTBF, MTTR, survival curves, models of rates.
+"""How often chargers fail and how long they stay down: MTBF, MTTR, Weibull, models of rates.
 
 Durations and exposures may have any unit of time; results have the same. All sources: NIST/SEMATECH handbook 8.4;
 Kaplan and Meier 1958; Mantel 1966; McCullagh and Nelder 1989.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -13,8 +13,9 @@ from scipy import optimize, special, stats
 from statsmodels.genmod.families import Poisson
 
 from .answers import CannotAnswer, confident, counted, durations_of, with_columns
+from .survival import clustered_error, kaplan_meier, logrank, median_interval, restricted_mean, t_quantile
 
-_GRID = 300  # places of a curve at which the interval of its median is looked for
+__all__ = ["failures_at_once", "fit_weibull", "kaplan_meier", "logrank", "mtbf", "mttr", "poisson_rate_model"]
 
 
 @dataclass(frozen=True)
@@ -42,35 +43,6 @@ class Mttr:
     repairs: int = 0
     still_open: int = 0
     left_out: int = 0
-
-
-@dataclass(frozen=True)
-class Survival:
-    """A Kaplan-Meier curve: share still going on just after each time at which something ended."""
-
-    times: np.ndarray
-    survival: np.ndarray
-    standard_errors: np.ndarray = field(repr=False)
-    at_risk: np.ndarray = field(repr=False)
-    ended: np.ndarray = field(repr=False)
-    longest: float = 0.0
-
-    def quantile(self, share: float = 0.5) -> float:
-        """The first time at which the curve is at or below 1 - share; inf where it never gets there."""
-        reached = np.flatnonzero(self.survival <= 1 - share + 1e-12)
-        return float(self.times[reached[0]]) if len(reached) else float("inf")
-
-    @property
-    def median(self) -> float:
-        return self.quantile(0.5)
-
-
-@dataclass(frozen=True)
-class Logrank:
-    """Whether two survival curves differ; chi-square with one degree of freedom."""
-
-    chi2: float
-    p_value: float
 
 
 @dataclass(frozen=True)
@@ -135,27 +107,13 @@ def mttr(spells: pd.DataFrame, confidence: float = 0.95, cluster=None, restricte
     curve = kaplan_meier(hours, ended)
     limit = curve.longest if restricted_to_hours is None else min(float(restricted_to_hours), curve.longest)
     mean, influence = restricted_mean(curve, hours, ended, limit)
-    half = _quantile(groups, confidence) * _clustered_error(influence, groups)
+    half = t_quantile(groups, confidence) * clustered_error(influence, groups)
     return Mttr(
         curve.median, mean, max(mean - half, 0.0), min(mean + half, limit),
         float(hours[ended].mean()) if ended.any() else float("nan"),
         median_interval(curve, hours, ended, groups, confidence), limit, int(ended.sum()), int((~ended).sum()),
         int((~known).sum()),
     )  # fmt: skip
-
-
-def _quantile(groups: np.ndarray, confidence: float) -> float:
-    count = int(groups.max()) + 1
-    return float(stats.t(max(count - 1, 1)).ppf(1 - confident(confidence) / 2))
-
-
-def _clustered_error(influence: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Standard error of what influences (n,) or (n, k) are of, by clusters (codes); 0 where there is one cluster."""
-    count = int(groups.max()) + 1
-    columns = influence if influence.ndim == 2 else influence[:, None]
-    sums = np.column_stack([np.bincount(groups, column) for column in columns.T])
-    error = np.sqrt((sums**2).sum(0) * count / max(count - 1, 1))
-    return error if influence.ndim == 2 else float(error[0])
 
 
 def failures_at_once(starts, sites) -> float:
@@ -168,93 +126,6 @@ def failures_at_once(starts, sites) -> float:
     frame = pd.DataFrame({"minute": pd.Series(starts).dt.floor("min").to_numpy(), "site": np.asarray(sites)})
     sizes = frame.groupby(["site", "minute"]).size().to_numpy("f8")
     return float((sizes**2).sum() / sizes.sum()) if len(sizes) else 1.0
-
-
-def kaplan_meier(durations, observed) -> Survival:
-    """Survival curve of durations (n,), of which `observed` (n,) says whether the end was seen.
-
-    S(t) = product over end times <= t of 1 - d/n, with d ends among n still at risk (Kaplan and Meier 1958); standard
-    errors by Greenwood. What is censored at a time counts as at risk at it. Assumes that censoring says nothing of
-    how long it would have gone on. Raises CannotAnswer without durations.
-    """
-    durations, seen = durations_of(durations, observed)
-    times, ended = np.unique(durations[seen], return_counts=True)
-    at_risk = len(durations) - np.searchsorted(np.sort(durations), times)
-    survival = np.cumprod(1 - ended / at_risk)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        spread = np.sqrt(np.cumsum(ended / (at_risk * (at_risk - ended))))
-        errors = np.where(survival > 0, survival * spread, 0.0)
-    return Survival(times, survival, errors, at_risk, ended, float(durations.max()))
-
-
-def restricted_mean(curve: Survival, durations, observed, limit: float) -> tuple[float, np.ndarray]:
-    """Area under the curve of (durations, observed) up to `limit`, and the influence (n,) of each duration on it.
-
-    The sum of squares of the influences is Greenwood's variance of the area (Klein and Moeschberger 4.5).
-    """
-    times = curve.times[curve.times < limit]
-    edges = np.concatenate([[0.0], times, [limit]])
-    pieces = np.diff(edges) * np.concatenate([[1.0], curve.survival[: len(times)]])
-    after = np.concatenate([pieces[::-1].cumsum()[::-1][1:], np.zeros(len(curve.times) - len(times))])
-    return float(pieces.sum()), -_influence(curve, durations, observed, after[:, None])[:, 0]
-
-
-def _influence(curve: Survival, durations, observed, weights: np.ndarray) -> np.ndarray:
-    """Influence (n, k) of each duration on the sums of weights (times, k) x estimated hazard at the times."""
-    place = np.searchsorted(curve.times, durations, side="right")  # how many end times each was at risk at
-    total = np.concatenate(
-        [np.zeros((1, weights.shape[1])), np.cumsum(weights * (curve.ended / curve.at_risk**2)[:, None], 0)]
-    )
-    own = np.where(np.asarray(observed)[:, None], weights[np.maximum(place - 1, 0)], 0.0)
-    if len(curve.at_risk):
-        own = own / curve.at_risk[np.maximum(place - 1, 0)][:, None]
-    return own - total[place]
-
-
-def median_interval(curve: Survival, durations, observed, groups, confidence: float = 0.95) -> tuple[float, float]:
-    """Times at which the log-log interval of the curve contains one half (Brookmeyer and Crowley 1982).
-
-    With the variance of the curve at a time clustered by `groups` (codes). NaN where nothing ended; an upper end of inf
-    where the curve never falls far enough.
-    """
-    inner = np.flatnonzero((curve.survival > 0) & (curve.survival < 1))
-    if not len(inner):
-        return float("nan"), float("nan")
-    inner = inner[np.unique(np.linspace(0, len(inner) - 1, _GRID).astype(int))]
-    weights = (np.arange(len(curve.times))[:, None] <= inner[None, :]).astype("f8")
-    spread = _clustered_error(_influence(curve, durations, observed, weights), groups)  # of the log of the curve
-    log = np.log(curve.survival[inner])
-    score = np.log(-log) - np.log(np.log(2))
-    inside = np.abs(score) <= _quantile(groups, confidence) * spread / -log
-    times, share = curve.times[inner], curve.survival[inner]
-    low = times[inside | (share <= 0.5)][0] if (inside | (share <= 0.5)).any() else float("inf")
-    above = inside | (share > 0.5)
-    beyond = np.flatnonzero(above)[-1] + 1 if above.any() else 0
-    return float(low), float(times[beyond]) if beyond < len(times) else float("inf")
-
-
-def logrank(t1, e1, t2, e2) -> Logrank:
-    """Whether durations t1 and t2 have one distribution; e1 and e2 say whose end was seen (Mantel 1966).
-
-    chi2 = (sum of ends seen less expected in group 1)^2 / its hypergeometric variance. Raises CannotAnswer for an empty
-    group; groups without any end, or that are never at risk together, give chi2 = 0 and p = 1.
-    """
-    (first, seen_1), (second, seen_2) = durations_of(t1, e1), durations_of(t2, e2)
-    times = np.unique(np.concatenate([first[seen_1], second[seen_2]]))
-    n1 = len(first) - np.searchsorted(np.sort(first), times)
-    n2 = len(second) - np.searchsorted(np.sort(second), times)
-    d1, d2 = (_count_at(ends, times) for ends in (first[seen_1], second[seen_2]))
-    n, d = n1 + n2, d1 + d2
-    variance = (d * (n1 / n) * (n2 / n) * (n - d) / np.maximum(n - 1, 1)).sum()
-    if variance <= 0:
-        return Logrank(0.0, 1.0)
-    chi2 = float((d1 - d * n1 / n).sum() ** 2 / variance)
-    return Logrank(chi2, float(stats.chi2.sf(chi2, 1)))
-
-
-def _count_at(values: np.ndarray, times: np.ndarray) -> np.ndarray:
-    values = np.sort(values)
-    return np.searchsorted(values, times, "right") - np.searchsorted(values, times, "left")
 
 
 def fit_weibull(durations, observed) -> Weibull:
