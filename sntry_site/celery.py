@@ -19,5 +19,7 @@ app.conf.beat_schedule = {
     "renew-pasts": {"task": "sntry_site.renew_pasts", "schedule": 300.0, "options": {"expires": 300}},
     "missing-notes": {"task": "maintenance.write_missing_notes", "schedule": 300.0, "options": {"expires": 300}},
     "thin-latest": {"task": "sntry_site.thin_latest", "schedule": crontab(minute="1,31"), "options": {"expires": 1500}},
+    # Soon after midnight, because periods end with the last whole day.
+    "prepare-reliability": {"task": "sntry_site.prepare_reliability", "schedule": crontab(hour=0, minute=25)},
     "retain": {"task": "sntry_site.retain", "schedule": crontab(hour=3, minute=20)},
 }

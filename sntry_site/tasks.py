@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from maintenance.models import PlannedWork, RootCauseNote
 from stations import live
+from stations.jobs import enqueue
 from stations.models import Charger, FleetEvent, Job
 from telemetry import charger_pasts, live_causes, live_history, live_risk, retention
 from telemetry.live_fleet import LiveFleet
@@ -159,6 +160,12 @@ def renew_pasts_task() -> None:
 def thin_latest_task() -> None:
     """Keep the half-hours that have just ended as readings."""
     retention.thin_latest(timezone.now())
+
+
+@shared_task(name="sntry_site.prepare_reliability")
+def prepare_reliability_task() -> None:
+    """Have the reliability questions answered before somebody opens their pages."""
+    enqueue("prepare_reliability")
 
 
 @shared_task(name="sntry_site.retain")

@@ -56,6 +56,13 @@ def answer_reliability(job, progress) -> dict:
     return {"summary": row.answer["sentence"]}
 
 
+@job_kind("prepare_reliability")
+def prepare_reliability(job, progress) -> dict:
+    """Answer every question about the usual period for everybody who may look, as far as it is not answered yet."""
+    made = store.prepare(timezone.now(), progress)
+    return {"answers": made, "summary": f"{made} answers were made; the others had not changed."}
+
+
 @job_kind("import_readings")
 def import_uploaded_readings(job, progress) -> dict:
     """Import the upload as half-hours. Parameters, all optional: simulated (true), skip_bad, time_zone."""

@@ -15,9 +15,10 @@ from django.urls import reverse
 
 from stations.access import sync_roles
 from stations.models import Job, Operator
+from telemetry.analyses import store
 from telemetry.analyses.answer import Answer, Figure, in_words
 from telemetry.analyses.inputs import Inputs
-from telemetry.analyses.questions import QUESTIONS, ask
+from telemetry.analyses.questions import BY_SLUG, QUESTIONS, ask
 from telemetry.analyses.scope import Scope, last_whole_day
 from telemetry.analyses.store import input_version
 from telemetry.analyses.tables import as_csv, as_xlsx
@@ -241,6 +242,40 @@ def test_a_heavy_question_is_answered_by_one_job(client, busy_volta, boss):
     assert "hazard ratio" in part
     assert "<html" not in part
     assert Job.objects.count() == 1
+
+
+def test_the_usual_period_is_answered_by_night_for_everybody_who_may_look(client, volta, boss, monkeypatch):
+    monkeypatch.setattr("telemetry.analyses.store.BY_SLUG", {slug: BY_SLUG[slug] for slug in ("failures", "rollout")})
+    other = Operator.objects.create(name="Other")
+    live_through(other, 1, seed=2)
+    fleet.person("olga", "ops", other)
+    fleet.person("otto", "ops", other)
+    fleet.person("new", "ops")
+    assert store.prepare(END + timedelta(hours=1)) == 2  # of all operators for the boss, of the other for both
+    assert store.prepare(END + timedelta(hours=1)) == 0
+    assert {len(row.scope["operators"] or []) for row in ReliabilityAnswer.objects.all()} == {0, 1}
+
+
+def chargers_that(kind: str) -> None:
+    """A network of one charger, or of five that are all down or never down, for sixty days."""
+    at = fleet.site(Operator.objects.create(name="Volta"), 1, charger_type="Level 2")
+    ids = [fleet.charger(at, number).pk for number in range(1 if kind == "one charger" else 5)]
+    reports = [(one, START, "FAULTED" if kind == "all down" else "AVAILABLE") for one in ids]
+    if kind == "one charger":
+        reports += [(ids[0], START + timedelta(days=30), "OFFLINE"), (ids[0], START + timedelta(days=31), "AVAILABLE")]
+    StatusReport.objects.record(*zip(*reports, strict=True))
+
+
+@pytest.mark.parametrize("kind", ["one charger", "all down", "never down"])
+def test_odd_networks_get_answers_or_sentences_on_every_page(client, boss, kind):
+    chargers_that(kind)
+    for question in QUESTIONS:
+        answer = ask(question.slug, WHOLE)
+        assert not answer.sentence[0].islower(), question.slug
+        assert answer.sentence.endswith("."), question.slug
+        assert answer.cannot or answer.figures, question.slug
+    body = page(client, "uptime").content.decode()
+    assert {"one charger": "0 of 1 ports", "all down": "0 of 5 ports", "never down": "5 of 5 ports"}[kind] in body
 
 
 def test_a_job_that_failed_is_said_and_not_asked_for_again(client, volta, boss):

@@ -166,8 +166,10 @@ def hot_chargers(inputs: Inputs) -> Answer:
     watched = found[found["exposure_hours"] > 0]
     shape = gamma_shape(watched["onsets"].to_numpy("f8"), watched["expected"].to_numpy("f8"))
     extra = float((flagged["onsets"] - flagged["expected"]).sum())
-    said = f"{len(flagged)} of {len(watched):,} chargers fail more often than luck explains"
-    said += f"; they had {in_words(extra)} outages more than others of their type." if len(flagged) else "."
+    said = f"None of {len(watched):,} chargers fails more often than luck explains."
+    if len(flagged):
+        said = f"{len(flagged)} of {len(watched):,} chargers fail more often than luck explains"
+        said += f"; they had {in_words(extra)} outages more than others of their type."
     figures = [
         Figure("Chargers flagged", len(flagged), note="at most 5 % of them by chance", decimals=0),
         Figure("Outages beyond what is usual", extra, note="of the flagged chargers"),

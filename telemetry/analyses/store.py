@@ -1,18 +1,20 @@
 """Answers are kept, and made anew when the rows that they were made of have changed."""
 
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from django.contrib.auth import get_user_model
 from django.db import connection
 from django.utils import timezone
 
+from stations.access import operator_ids
 from stations.jobs import enqueue
 from stations.models import Job
 from telemetry.models import ReliabilityAnswer
 
 from .answer import Answer
-from .questions import ask
-from .scope import Scope
+from .questions import BY_SLUG, ask
+from .scope import USUAL_DAYS, Scope, last_whole_day
 
 KIND = "answer_reliability"
 CODE = "1"  # raised when answers are made in another way
@@ -64,6 +66,27 @@ def make(slug: str, scope: Scope, progress=lambda done, total=None, message="": 
         },
     )  # fmt: skip
     return row
+
+
+def usual_scopes(now: datetime) -> list[Scope]:
+    """What the pages show to each group of operators of which somebody among the staff is a member, unasked."""
+    staff = get_user_model().objects.filter(is_active=True, is_staff=True)
+    groups = {frozenset(operator_ids(user)) if not user.is_superuser else None for user in staff}
+    end = last_whole_day(now)
+    start = end - timedelta(days=USUAL_DAYS)
+    return [Scope(start, end, None if ids is None else tuple(sorted(ids))) for ids in groups if ids is None or ids]
+
+
+def prepare(now: datetime, progress=lambda done, total=None, message="": None) -> int:
+    """Answer all questions that can be asked without more, of `usual_scopes`; return how many were answered anew."""
+    wanted = [(scope, slug) for scope in usual_scopes(now) for slug in BY_SLUG if slug != "rollout"]
+    made = 0
+    for place, (scope, slug) in enumerate(wanted):
+        progress(place, len(wanted), BY_SLUG[slug].title)
+        if not kept(slug, scope, input_version(scope))[2]:
+            make(slug, scope)
+            made += 1
+    return made
 
 
 def job_for(slug: str, scope: Scope, user) -> Job:
