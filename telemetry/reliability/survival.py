@@ -70,14 +70,14 @@ def restricted_mean(curve: Survival, durations, observed, limit: float) -> tuple
 
 def _influence(curve: Survival, durations, observed, weights: np.ndarray) -> np.ndarray:
     """Influence (n, k) of each duration on the sums of weights (times, k) x estimated hazard at the times."""
+    if not len(curve.times):
+        return np.zeros((len(durations), weights.shape[1]))  # nothing has ended, so that nothing is estimated
     place = np.searchsorted(curve.times, durations, side="right")  # how many end times each was at risk at
     total = np.concatenate(
         [np.zeros((1, weights.shape[1])), np.cumsum(weights * (curve.ended / curve.at_risk**2)[:, None], 0)]
     )
     own = np.where(np.asarray(observed)[:, None], weights[np.maximum(place - 1, 0)], 0.0)
-    if len(curve.at_risk):
-        own = own / curve.at_risk[np.maximum(place - 1, 0)][:, None]
-    return own - total[place]
+    return own / curve.at_risk[np.maximum(place - 1, 0)][:, None] - total[place]
 
 
 def median_interval(curve: Survival, durations, observed, groups, confidence: float = 0.95) -> tuple[float, float]:
