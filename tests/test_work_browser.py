@@ -117,6 +117,50 @@ def test_what_is_sent_without_a_network_is_sent_once_when_it_returns(live_site, 
     assert [change.new_state for change in accepted.changes.all()].count("accepted") == 1
 
 
+def test_a_done_without_a_network_is_kept_sent_once_and_its_refusal_told(live_site, order, open_page):
+    user = order.technician.user
+    elsewhere(bring_to_work, order)
+    page = open_page(live_site, user, width=360, height=740).page
+    page.goto(f"{live_site.url}/work/orders/{order.pk}/")
+    page.context.set_offline(True)
+    page.locator("[name=resolution]").fill("Fan replaced, filter cleaned")
+    press(page, "Done")
+    page.locator("#unsent", has_text="not sent yet").wait_for()
+    page.context.set_offline(False)
+    seen(page, "was sent late and not taken")
+    seen(page, "A photo before the work")
+    kept = fresh(order)
+    assert (kept.state, kept.resolution) == ("in_progress", "Fan replaced, filter cleaned")
+
+
+def test_a_server_in_trouble_does_not_take_the_place_of_the_card(live_site, order, open_page):
+    page = open_page(live_site, order.technician.user, width=360, height=740).page
+    page.goto(f"{live_site.url}/work/orders/{order.pk}/")
+    page.route("**/step/", lambda route: route.fulfill(status=503, body="<h1>Bad gateway</h1>"))
+    press(page, "Accept")
+    seen(page, "1 not sent yet")
+    assert page.get_by_text("Bad gateway").count() == 0
+    page.unroute("**/step/")
+    page.evaluate("Sntry.work.flush()")
+    page.get_by_role("button", name="Start travel").wait_for(timeout=30_000)
+    assert fresh(order).state == "accepted"
+
+
+def test_enter_in_a_field_makes_no_step(live_site, order, open_page):
+    user = order.technician.user
+    elsewhere(bring_to_work, order)
+    elsewhere(lambda: order.checklist.create(text="Signal (dBm)", kind="number", required=False, place=9))
+    page = open_page(live_site, user, width=360, height=740).page
+    page.goto(f"{live_site.url}/work/orders/{order.pk}/")
+    page.locator("[name=minutes_work]").fill("25")
+    page.locator("[name=minutes_work]").press("Enter")
+    page.locator(".measure input").last.fill("-80")
+    page.locator(".measure input").last.press("Enter")
+    page.locator(".checklist li[data-done]").wait_for()
+    assert page.url.endswith(f"/work/orders/{order.pk}/")
+    assert fresh(order).state == "in_progress"
+
+
 def test_what_was_typed_survives_the_death_of_the_page(live_site, order, open_page):
     user = order.technician.user
     elsewhere(bring_to_work, order)

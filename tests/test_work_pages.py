@@ -10,6 +10,7 @@ from django.utils import timezone
 from PIL import Image
 
 from maintenance.models import Part, RemoteAttempt, RootCauseNote, ServiceCentre, Stock, Technician, WorkOrder
+from maintenance.models.checklists import checklist_for
 from maintenance.models.opening import Wanted
 from stations.access import sync_roles
 from stations.models import Operator
@@ -192,6 +193,78 @@ def test_a_request_with_a_key_counts_once(phone, order):
     assert order.changes.filter(new_state="accepted").count() == 1
 
 
+def test_a_step_that_ended_or_gave_away_the_order_counts_once_too(phone, order, technician):
+    bring_to_work(phone, order)
+    order.refresh_from_db()
+    for _ in range(2):  # the answer to the first was lost
+        data = {"note": "the road is flooded", "key": "k2", "version": order.version}
+        answer = phone.post(
+            reverse("work-step", args=[order.pk]), {"to": "could_not_complete", **data}, headers={"HX-Request": "true"}
+        )
+        assert answer.status_code == 200
+    assert WorkOrder.objects.filter(follows=order).count() == 1
+
+
+def test_minutes_are_counted_anew_after_a_refused_done(phone, order):
+    bring_to_work(phone, order)
+    assert send(phone, order, "resolved").status_code == 422
+    order.refresh_from_db()
+    assert (order.minutes_work, order.minutes_travel) == (None, None)
+
+
+def test_an_old_report_never_goes_over_newer_words(phone, order):
+    bring_to_work(phone, order)
+    order.refresh_from_db()
+    old = {"to": "on_hold", "hold_reason": "parts", "version": order.version, "resolution": "OLD", "key": "k3"}
+    phone.post(reverse("work-step", args=[order.pk]), old)
+    assert send(phone, order, "in_progress", resolution="NEW words").status_code == 200
+    assert phone.post(reverse("work-step", args=[order.pk]), old, headers={"HX-Request": "true"}).status_code == 200
+    stale = {**old, "key": "k4"}
+    assert phone.post(reverse("work-step", args=[order.pk]), stale).status_code == 409
+    order.refresh_from_db()
+    assert order.resolution == "NEW words"
+
+
+def test_what_proves_the_work_stays_after_it(phone, order):
+    bring_to_work(phone, order)
+    do_all_that_is_asked(phone, order)
+    assert send(phone, order, "resolved", **REPORT).status_code == 200
+    photo, item = order.photos.first(), order.checklist.first()
+    assert phone.post(reverse("work-photo-remove", args=[photo.pk])).status_code == 409
+    assert phone.post(reverse("work-item", args=[order.pk, item.pk]), {}).status_code == 422
+    assert phone.post(reverse("work-draft", args=[order.pk]), {"resolution": ""}).status_code == 422
+    assert order.photos.count() == 2
+    order.refresh_from_db()
+    assert order.resolution == REPORT["resolution"]
+
+
+def test_texts_that_a_database_cannot_keep_are_no_failure_of_the_server(phone, order):
+    bring_to_work(phone, order)
+    nul = {"resolution": "a\x00b", "note": "\x00", "key": "\x00k", "hold_reason": "parts", "version": "9" * 5000}
+    assert phone.post(reverse("work-step", args=[order.pk]), {"to": "on_hold", **nul}).status_code in (409, 422)
+    assert phone.post(reverse("work-draft", args=[order.pk]), nul).status_code == 200
+    item = order.checklist.create(text="Firmware", kind="text", required=False, place=9)
+    assert phone.post(reverse("work-item", args=[order.pk, item.pk]), {"answer": "1\x002"}).status_code == 200
+    order.refresh_from_db()
+    assert order.resolution == "ab"
+
+
+def test_the_key_of_a_photo_is_its_orders_own(phone, technician, operator, order):
+    second = order_for(technician, operator, 2)
+    for each in (order, second):
+        bring_to_work(phone, each)
+        data = {"kind": "before", "key": "same\x00", "photos": [picture()]}
+        assert phone.post(reverse("work-photos", args=[each.pk]), data).status_code == 200
+        assert each.photos.count() == 1
+
+
+def test_safety_stands_first_in_the_checklist_and_before_that_that_it_is_dead():
+    assert checklist_for("mechanical")[0][0].startswith("Site is safe")
+    assert checklist_for("hv")[0][0].startswith("Switched off")
+    assert checklist_for("hv")[1][0].startswith("Site is safe")
+    assert checklist_for("")[-1][0].startswith("Test session")
+
+
 def test_who_comes_second_sees_what_has_changed(phone, order):
     stale = order.version
     WorkOrder.objects.change([order.pk], "priority", "urgent", timezone.now(), "sooner")
@@ -205,8 +278,8 @@ def test_who_comes_second_sees_what_has_changed(phone, order):
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        ({"minutes_work": "-3"}, "Work: whole minutes"),
-        ({"minutes_travel": "nan"}, "Travel: whole minutes"),
+        ({"minutes_work": "-3"}, "Work: minutes"),
+        ({"minutes_travel": "nan"}, "Travel: minutes"),
         ({"found_cause": "gremlins"}, "choose one of the list"),
         ({"action": "<script>"}, "choose one of the list"),
         ({"to": "teleported"}, "Choose what happens next"),
@@ -278,13 +351,18 @@ def test_parts_are_used_or_go_back_and_more_are_taken_from_the_van(phone, techni
     assert (stock.quantity, stock.reserved) == (2, 0)
     fuse = Part.objects.create(number="P-2", name="fuse")
     address = reverse("work-add-part", args=[order.pk])
-    refused = phone.post(address, {"part": fuse.pk})
+    taken = {"part": fuse.pk, "pieces": 2}
+    refused = phone.post(address, taken)
     assert refused.status_code == 422
     assert "neither in the van nor" in refused.content.decode()
-    assert phone.post(address, {"part": "x"}).status_code == 422
-    Stock.objects.create(part=fuse, technician=technician, quantity=1)
-    assert phone.post(address, {"part": fuse.pk}).status_code == 200
-    assert Stock.objects.get(part=fuse).reserved == 1
+    for nonsense in ({"part": "x", "pieces": 1}, {"part": fuse.pk, "pieces": 0}, {"part": fuse.pk}):
+        assert phone.post(address, nonsense).status_code == 422
+    Stock.objects.create(part=fuse, technician=technician, quantity=9)
+    for _ in range(2):  # the answer to the first was lost
+        assert phone.post(address, taken).status_code == 200
+    assert Stock.objects.get(part=fuse).reserved == 2
+    assert phone.post(address, {"part": fuse.pk, "pieces": 3}).status_code == 200
+    assert Stock.objects.get(part=fuse).reserved == 3
 
 
 def test_measurements_are_numbers(phone, order):

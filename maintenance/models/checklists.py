@@ -80,6 +80,7 @@ BY_SKILL = {
 
 
 def checklist_for(skill: str) -> list[tuple[str, str, bool]]:
-    """Text, kind, and whether it is required, of each item of an order that takes a skill; safety comes first."""
+    """Text, kind, and whether it is required, of each item of an order that takes a skill: safety, work, proof."""
     special = BY_SKILL.get(skill, [])
-    return [*special[:1], *ALWAYS, *special[1:]]
+    first = 1 if skill == "hv" else 0  # dead before anybody comes near
+    return [*special[:first], *ALWAYS[:2], *special[first:], *ALWAYS[2:]]

@@ -144,7 +144,7 @@ class WorkOrder(models.Model):
         at = at or timezone.now()
         with transaction.atomic():
             now = WorkOrder.objects.select_for_update(of=["self"]).select_related("technician").get(pk=self.pk)
-            if key and WorkOrderChange.objects.filter(key=key).exists():
+            if key and WorkOrderChange.objects.filter(key=key, order=self).exists():
                 self.refresh_from_db()
                 return False
             if expected_version is not None and now.version != expected_version:

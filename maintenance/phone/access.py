@@ -36,3 +36,8 @@ def orders_of(request):
 def order_or_404(request, pk: int) -> WorkOrder:
     """One of these orders; everyone else's does not exist."""
     return get_object_or_404(orders_of(request), pk=pk)
+
+
+def sent(request, name: str, most: int) -> str:
+    """A text that was sent, without what PostgreSQL cannot keep, and no longer than `most` characters."""
+    return request.POST.get(name, "").replace("\x00", "")[:most]

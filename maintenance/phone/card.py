@@ -96,8 +96,17 @@ def parts(order: WorkOrder) -> dict:
     """What an order needs of parts and where they lie, and what else the van has."""
     needs = list(order.parts.select_related("part", "stock__centre", "stock__technician"))
     van = Stock.objects.filter(technician=order.technician_id, quantity__gt=0).select_related("part")
-    known = {need.part_id for need in needs}
+    known = {need.part_id for need in needs if need.proposed}
     return {"order": order, "needs": needs, "van": [stock for stock in van if stock.part_id not in known]}
+
+
+def not_at_work(order: WorkOrder) -> list[str]:
+    """Why nothing of what proves the work can be changed now: before the road it is too early, after it too late."""
+    if order.state in AT_WORK:
+        return []
+    return [
+        f"{order.number} is {order.get_state_display().lower()}: its report can be changed only while you work on it."
+    ]
 
 
 def need_of(order: WorkOrder, pk: int) -> OrderPart | None:

@@ -1,5 +1,7 @@
 """My day: the orders of a technician in the order of the route."""
 
+from zoneinfo import ZoneInfo
+
 from django.conf import settings
 from django.db.models import F
 from django.shortcuts import render
@@ -23,7 +25,8 @@ def page(request):
     is_asking = "route" in request.GET
     day = day_route(due, request.technician.centre, ask=is_asking)
     asks = bool(settings.OSRM_URL) and not is_asking and day.route is not None and day.route.is_estimate
-    values = {"stops": day.stops, "route": day.route, "waiting": waiting, "asks": asks, "now": timezone.now()}
+    today = timezone.now().astimezone(ZoneInfo(request.technician.centre.time_zone))
+    values = {"stops": day.stops, "route": day.route, "waiting": waiting, "asks": asks, "today": today}
     return render(request, "work/day.html", {**values, "technician": request.technician})
 
 

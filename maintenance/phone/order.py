@@ -5,19 +5,19 @@ import math
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from telemetry.models import Cause
 
-from ..models import ChecklistItem, WorkOrder
-from ..models.steps import Overtaken, Refused
-from ..states import ENDED_STATES, Action, State
+from ..models import ChecklistItem, Overtaken, Part, Refused, WorkOrder, WorkOrderChange
+from ..states import Action, State
 from . import times
-from .access import order_or_404, technician_required
-from .card import card, chargers_of, in_catalogue, need_of, parts
+from .access import order_or_404, orders_of, sent, technician_required
+from .card import AT_WORK, card, chargers_of, in_catalogue, need_of, not_at_work, parts
 
-MOST_MINUTES = 24 * 60
+MOST_MINUTES, MOST_PIECES = 24 * 60, 20
 
 
 @require_safe
@@ -40,34 +40,50 @@ def status(request, pk: int):
 @technician_required
 def step(request, pk: int):
     """Bring the order into its next state, with what was written down; sent twice with one key it counts once."""
-    order, data = order_or_404(request, pk), request.POST
-    to, problems = data.get("to", ""), _write_down(order, data)
-    if to not in State.values:
-        problems.append("Choose what happens next.")
-    version = data.get("version", "")
-    if not version.isdecimal():
-        problems.append("This page is too old to be sent: load it again.")
-    if problems:
-        return _answer(request, order, 422, problems)
+    key = f"{pk}-{sent(request, 'key', 40)}" if request.POST.get("key") else None
+    if key and WorkOrderChange.objects.filter(key=key, order=pk, by=request.user).exists():
+        return _answer(request, WorkOrder.objects.get(pk=pk), 200)
+    order = order_or_404(request, pk)
     try:
-        if to == State.RESOLVED:
-            _fill_times(order)
-        order.move(
-            to, by=request.user, expected_version=int(version), note=data.get("note", "")[:300],
-            hold_reason=data.get("hold_reason", ""), key=data.get("key", "")[:64] or None,
-        )  # fmt: skip
-    except Refused as refused:
-        return _answer(request, order, 422, refused.problems)
+        problems = _carry_out(request, order, key)
     except Overtaken as overtaken:
         return _answer(request, order, 409, [str(overtaken)])
-    return _answer(request, order, 200)
+    return _answer(request, order, 422 if problems else 200, problems)
+
+
+@transaction.atomic
+def _carry_out(request, order: WorkOrder, key: str | None) -> list[str]:
+    """Write down what was sent and make the step; returns what stands against it. Overtaken: nothing is kept."""
+    to, version = request.POST.get("to", ""), request.POST.get("version", "")[:9]
+    if not version.isdecimal():
+        return ["This page is too old to be sent: load it again."]
+    if int(version) != order.version:
+        raise Overtaken(order)
+    problems = _write_down(order, request) if order.state in AT_WORK else []
+    if to not in State.values:
+        problems.append("Choose what happens next.")
+    if problems:
+        return problems
+    try:
+        with transaction.atomic():  # because the minutes that were counted stay open while the step is refused
+            if to == State.RESOLVED:
+                _fill_times(order)
+            order.move(
+                to, by=request.user, expected_version=int(version), note=sent(request, "note", 300),
+                hold_reason=sent(request, "hold_reason", 20), key=key,
+            )  # fmt: skip
+    except Refused as refused:
+        order.refresh_from_db()
+        return refused.problems
+    return []
 
 
 @require_POST
 @technician_required
 def draft(request, pk: int):
     """Keep what has been typed so far."""
-    problems = _write_down(order_or_404(request, pk), request.POST)
+    order = order_or_404(request, pk)
+    problems = not_at_work(order) or _write_down(order, request)
     words = " ".join(problems) or "Saved"
     return HttpResponse(words, status=422 if problems else 200, content_type="text/plain; charset=utf-8")
 
@@ -78,9 +94,10 @@ def answer(request, pk: int, item: int):
     """Tick one thing of the checklist off, or write down what was measured."""
     order = order_or_404(request, pk)
     row = get_object_or_404(ChecklistItem, pk=item, order=order)
-    problem = _against_answer(order, row, request.POST.get("answer", ""))
+    said = sent(request, "answer", 500)
+    problem = _against_answer(order, row, said)
     if not problem:
-        row.answer = request.POST.get("answer", "").strip()[:500]
+        row.answer = said.strip()
         row.done_at = timezone.now() if row.answer else None
         row.save(update_fields=["answer", "done_at"])
     values = {"order": order, "item": row, "problem": problem}
@@ -92,7 +109,7 @@ def answer(request, pk: int, item: int):
 def part(request, pk: int, need: int):
     """Say that a part was used, or that it goes back."""
     order = order_or_404(request, pk)
-    row, said, problems = need_of(order, need), request.POST.get("said"), _ended(order)
+    row, said, problems = need_of(order, need), request.POST.get("said"), not_at_work(order)
     if row is None or said not in ("used", "back"):
         problems.append("This part is not on the order any more.")
     if not problems:
@@ -104,17 +121,26 @@ def part(request, pk: int, need: int):
 @require_POST
 @technician_required
 def add_part(request, pk: int):
-    """Take one more part, from the van or else from the service centre."""
+    """Take so many pieces of a part in all, from the van or else the service centre; asked again it takes no more."""
     order = order_or_404(request, pk)
-    chosen, problems = in_catalogue(request.POST.get("part", "")), _ended(order)
-    if chosen is None:
-        problems.append("Choose a part.")
+    chosen, problems = in_catalogue(sent(request, "part", 18)), not_at_work(order)
+    pieces = sent(request, "pieces", 2)
+    if chosen is None or not pieces.isdecimal() or not 1 <= int(pieces) <= MOST_PIECES:
+        problems.append(f"Choose a part, and 1 to {MOST_PIECES} pieces of it.")
     if not problems:
         with transaction.atomic():
-            if not order.need_part(chosen.pk, 1, timezone.now(), request.user):
+            if not _has(order, chosen, int(pieces), request.user):
                 problems.append(f"{chosen} is neither in the van nor in the service centre: put the order on hold.")
                 transaction.set_rollback(True)  # because what nobody has is not needed twice when it is asked for again
     return _parts(request, order, problems)
+
+
+def _has(order: WorkOrder, part: Part, pieces: int, by) -> bool:
+    """Whether the order has so many pieces of a part, after as many as are missing were put aside for it."""
+    need = order.parts.select_for_update().filter(part=part).first()
+    if need and need.reserved + need.used >= pieces:
+        return True
+    return order.need_part(part.pk, max(pieces - (need.proposed if need else 0), 0), timezone.now(), by)
 
 
 def _parts(request, order: WorkOrder, problems: list[str]):
@@ -123,41 +149,32 @@ def _parts(request, order: WorkOrder, problems: list[str]):
 
 
 def _answer(request, order: WorkOrder, code: int, problems=()):
-    """The card anew; without HTMX the page that has it, unless there is something to say."""
-    order = order_or_404(request, order.pk) if code != 200 else WorkOrder.objects.select_related(
-        "site__operator", "charger__state", "incident__diagnosis", "technician__centre"
-    ).get(pk=order.pk)  # fmt: skip
-    is_mine = order.technician == request.technician
-    if not request.headers.get("HX-Request"):
-        if code == 200:
-            return redirect("work-order", order.pk) if is_mine else redirect("work-day")
-        return render(request, "work/order.html", card(order, request.user, problems=problems), status=code)
-    if not is_mine:
-        return HttpResponse(headers={"HX-Redirect": "/work/"})
-    return render(request, "work/card.html", card(order, request.user, problems=problems), status=code)
+    """The card anew; without HTMX the page that has it. Who has the order no more goes back to the day."""
+    mine = orders_of(request).filter(pk=order.pk).first()
+    is_part = request.headers.get("HX-Request")
+    if mine is None:
+        return HttpResponse(headers={"HX-Redirect": reverse("work-day")}) if is_part else redirect("work-day")
+    if not is_part and code == 200:
+        return redirect("work-order", mine.pk)
+    template = "work/card.html" if is_part else "work/order.html"
+    return render(request, template, card(mine, request.user, problems=problems), status=code)
 
 
-def _ended(order: WorkOrder) -> list[str]:
-    return [f"{order.number} has ended: nothing of it can be changed."] if order.state in ENDED_STATES else []
-
-
-def _write_down(order: WorkOrder, data) -> list[str]:
-    """Keep those fields of the report that are in `data`; returns what is wrong with them, and keeps the others."""
-    if _ended(order):
-        return _ended(order)
-    problems, changed = [], []
+def _write_down(order: WorkOrder, request) -> list[str]:
+    """Keep those fields of the report that were sent; returns what is wrong with them, and keeps the others."""
+    problems, changed, data = [], [], request.POST
     for name, choices in (("found_cause", Cause.values), ("action", Action.values)):
         if name in data and data[name] in ("", *choices):
             changed.append((name, data[name]))
         elif name in data:
             problems.append(f"{WorkOrder._meta.get_field(name).verbose_name.capitalize()}: choose one of the list.")
     if "resolution" in data:
-        changed.append(("resolution", data["resolution"].replace("\x00", "")[:2000]))
+        changed.append(("resolution", sent(request, "resolution", 2000)))
     for name, words in (("minutes_travel", "Travel"), ("minutes_work", "Work")):
         if data.get(name, "").strip():
             minutes = _minutes(data[name])
             changed += [(name, minutes)] if minutes is not None else []
-            problems += [] if minutes is not None else [f"{words}: whole minutes between 0 and {MOST_MINUTES}."]
+            problems += [] if minutes is not None else [f"{words}: minutes between 0 and {MOST_MINUTES}."]
     for name, value in changed:
         setattr(order, name, value)
     if changed:
@@ -181,8 +198,8 @@ def _fill_times(order: WorkOrder) -> None:
 
 
 def _against_answer(order: WorkOrder, item: ChecklistItem, said: str) -> str:
-    if order.state in ENDED_STATES:
-        return _ended(order)[0]
+    if not_at_work(order):
+        return not_at_work(order)[0]
     if item.kind == ChecklistItem.Kind.NUMBER and said.strip():
         try:
             is_number = math.isfinite(float(said.replace(",", ".")))

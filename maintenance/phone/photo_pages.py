@@ -9,8 +9,8 @@ from PIL import Image
 
 from .. import photos
 from ..models import Photo, WorkOrder
-from ..states import ENDED_STATES
-from .access import order_or_404, orders_of, technician_required
+from .access import order_or_404, orders_of, sent, technician_required
+from .card import not_at_work
 
 MOST_AT_ONCE, MOST_OF_AN_ORDER = 6, 40
 
@@ -20,12 +20,12 @@ MOST_AT_ONCE, MOST_OF_AN_ORDER = 6, 40
 def add(request, pk: int):
     """Keep photos of the state before or after the work; each one that is refused is named, the others are kept."""
     order = order_or_404(request, pk)
-    kind, key = request.POST.get("kind", ""), request.POST.get("key", "")[:50]
+    kind, key = sent(request, "kind", 10), sent(request, "key", 40)
     problems = _against(order, kind, request.FILES.getlist("photos"))
     if not problems:
         for number, upload in enumerate(request.FILES.getlist("photos")):
             try:
-                _keep(order, kind, upload, request.user, f"{key}-{number}" if key else None)
+                _keep(order, kind, upload, request.user, f"{order.pk}-{key}-{number}" if key else None)
             except ValidationError as error:
                 problems += [f"Photo {number + 1}: {message}" for message in error.messages]
     values = {"order": order, "problems": problems, "kinds": Photo.Kind}
@@ -33,8 +33,8 @@ def add(request, pk: int):
 
 
 def _against(order: WorkOrder, kind: str, uploads: list) -> list[str]:
-    if order.state in ENDED_STATES:
-        return [f"{order.number} has ended: photos cannot be added any more."]
+    if not_at_work(order):
+        return not_at_work(order)
     if kind not in Photo.Kind.values:
         return ["Say whether the photos show the state before or after the work."]
     if not uploads:
@@ -46,7 +46,7 @@ def _against(order: WorkOrder, kind: str, uploads: list) -> list[str]:
 
 def _keep(order: WorkOrder, kind: str, upload, by, key: str | None) -> None:
     """Keep one photo, once per key: a phone that heard no answer sends it again."""
-    if key and Photo.objects.filter(order=order, key=key).exists():
+    if key and Photo.objects.filter(key=key).exists():
         return
     image = photos.checked(upload)
     width, height = Image.open(image).size
@@ -75,10 +75,8 @@ def show(request, pk: int):
 def remove(request, pk: int):
     """Take a photo away that shows the wrong thing, while the order is not finished."""
     photo = get_object_or_404(Photo.objects.filter(order__in=orders_of(request), by=request.user), pk=pk)
-    order, problems = photo.order, []
-    if order.state in ENDED_STATES:
-        problems = [f"{order.number} has ended: its photos stay."]
-    else:
+    order, problems = photo.order, not_at_work(photo.order)
+    if not problems:
         photo.file.delete(save=False)
         photo.delete()
     values = {"order": order, "problems": problems, "kinds": Photo.Kind}

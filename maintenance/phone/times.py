@@ -11,7 +11,7 @@ def minutes_in(states, changes: list[tuple[datetime, str]], now: datetime) -> fl
     """Minutes that an order was in any of `states`, from its steps (moment, state reached), oldest first."""
     ends = [at for at, _ in changes[1:]] + [now]
     spent = (end - at for (at, state), end in zip(changes, ends, strict=True) if state in states)
-    return sum(each.total_seconds() for each in spent) / 60
+    return max(0.0, sum(each.total_seconds() for each in spent) / 60)  # a clock may have been set back
 
 
 def spent(order, now: datetime) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 window.Sntry = window.Sntry || {};
 
 Sntry.work = (() => {
-  const AGAIN_MILLISECONDS = 15000, LONGEST_EDGE = 2000, QUALITY = 0.82;
+  const AGAIN_MILLISECONDS = 15000, MOST_TRIES = 40, LONGEST_EDGE = 2000, QUALITY = 0.82;
   const badge = document.getElementById("unsent");
   let isSending = false;
 
@@ -65,44 +65,79 @@ Sntry.work = (() => {
 
   function token() { return JSON.parse(document.body.getAttribute("hx-headers:inherited"))["X-CSRFToken"]; }
 
+  /* What the network or the server cannot take now; it is asked again. Everything else is an answer. */
+  const isLater = (status) => [0, 401, 403, 408, 425, 429].includes(status) || status >= 500;
+
   async function send(row) {
     const body = new FormData();
     for (const [name, value] of row.entries) body.append(name, value);
     body.delete("csrfmiddlewaretoken");
     const answer = await fetch(row.url, { method: "POST", body, redirect: "manual", headers: { "X-CSRFToken": token(), "HX-Request": "true" } });
-    if (answer.ok) { await forget(row.id); return answer; }
-    // Signed out, or the server is in trouble: it waits on. Refused: its reader has to see why.
-    if ([401, 403, 429].includes(answer.status) || answer.status >= 500 || answer.type === "opaqueredirect") throw new Error("later");
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const said = [...page.querySelectorAll("[role=alert]")].map((one) => one.innerText || one.textContent).join(" ");
+    if (answer.ok) { await forget(row.id); return "sent"; }
+    if (isLater(answer.status)) {
+      const tries = (row.tries || 0) + 1;
+      await keep({ ...row, tries, refusal: tries < MOST_TRIES ? "" : `the server answers with an error (${answer.status}); tell your dispatcher` });
+      return "later";
+    }
+    const text = await answer.text();
+    const page = new DOMParser().parseFromString(text, "text/html");
+    const isPlain = (answer.headers.get("Content-Type") || "").startsWith("text/plain");
+    const said = isPlain ? text : [...page.querySelectorAll("[role=alert]")].map((one) => one.textContent).join(" ");
     await keep({ ...row, refusal: said.replace(/\s+/g, " ").trim().slice(0, 600) || `refused (${answer.status})` });
-    return null;
+    return "refused";
   }
 
+  /* In the order in which it was sent; what comes after a row of the same order that has to wait, waits with it. */
   async function flush() {
     if (isSending || !navigator.onLine) return;
     isSending = true;
     let sent = 0;
+    const stuck = new Set();
     try {
       for (const row of await waiting()) {
-        if (row.refusal || row.by !== person()) continue;
-        if (await send(row)) sent += 1;
+        if (row.refusal || row.by !== person() || stuck.has(row.what)) continue;
+        const outcome = await send(row);
+        if (outcome === "sent") sent += 1;
+        if (outcome === "later") stuck.add(row.what);
       }
-    } catch { /* still no network: the next turn tries again, in the same order */ }
+    } catch { /* no network: the next turn tries again, in the same order */ }
     isSending = false;
     await show();
-    if (sent && !(await waiting()).some((row) => !row.refusal)) location.reload();
+    if (sent && !(await waiting()).some((row) => !row.refusal && row.by === person())) location.reload();
   }
 
-  /* What did not get through is kept as it was sent, with the moment at which it was. */
-  async function onError(event) {
-    const form = event.target.closest?.("form[data-keep]") || event.detail?.ctx?.sourceElement?.closest?.("form[data-keep]");
-    if (!form) return;
-    const body = event.detail.ctx?.request?.body;
-    const entries = body instanceof FormData || body instanceof URLSearchParams ? [...body.entries()] : [...new FormData(form).entries()];
-    await keep({ url: form.action, entries, what: form.dataset.keep, by: person(), at: Date.now() });
-    form.classList.add("is-sending");
-    show();
+  /* What did not get through is kept as it was sent, with its address: a field of the form may be called "action". */
+  async function keepRequest(form, context) {
+    const body = context?.request?.body;
+    const isWhole = body instanceof FormData || body instanceof URLSearchParams;
+    const entries = [...(isWhole ? body : new FormData(form)).entries()];
+    const url = context?.request?.action || form.getAttribute("action");
+    try {
+      for (const row of await waiting()) {
+        if (row.url === url && /\/draft\/$/.test(url)) await forget(row.id); // of drafts only the last counts
+      }
+      await keep({ url, entries, what: form.dataset.keep, by: person(), at: Date.now() });
+      form.classList.add("is-sending");
+      await show();
+    } catch {
+      badge.className = "badge critical";
+      badge.replaceChildren(mark("▲"), " not saved: keep this page open");
+    }
+  }
+
+  const formOf = (event) => event.target.closest?.("form[data-keep]") || event.detail?.ctx?.sourceElement?.closest?.("form[data-keep]");
+
+  function onError(event) {
+    const form = formOf(event);
+    if (form) keepRequest(form, event.detail.ctx);
+  }
+
+  /* A server in trouble answers with a page of its own, which must not take the place of the card. */
+  function onResponse(event) {
+    const form = formOf(event), context = event.detail.ctx;
+    if (!form || !isLater(context.response.status)) return;
+    if (context.response.status !== 401) event.preventDefault(); // 401 leads to the login page
+    keepRequest(form, context);
   }
 
   /* Photos leave the phone small: 2000 pixels are enough to read a label. */
@@ -158,9 +193,18 @@ Sntry.work = (() => {
     }
   }
 
+  /* Apple's phones open their map by an address of its own. */
+  function nameMaps() {
+    if (!/iPhone|iPad|iPod/.test(navigator.userAgent)) return;
+    for (const link of document.querySelectorAll("a[href^='geo:']")) {
+      link.href = `maps://?daddr=${link.getAttribute("href").slice(4).split("?")[0]}`;
+    }
+  }
+
   document.addEventListener("htmx:error", onError);
+  document.addEventListener("htmx:before:response", onResponse);
   document.addEventListener("htmx:after:request", onAnswer);
-  document.addEventListener("htmx:after:swap", () => { tell(); count(); });
+  document.addEventListener("htmx:after:swap", () => { tell(); count(); nameMaps(); });
   document.addEventListener("change", onPhotos);
   document.addEventListener("input", onInput);
   window.addEventListener("online", flush);
@@ -168,6 +212,7 @@ Sntry.work = (() => {
   setInterval(count, 20000);
   restore();
   count();
+  nameMaps();
   show().then(flush);
   return { flush, waiting };
 })();
