@@ -125,13 +125,12 @@ def test_a_stranger_sees_no_route(client, technician):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("dark", [False, True])
-def test_the_map_draws_the_line_the_stops_and_the_turns_and_runs_no_name(dark, transactional_db, start_site, open_page):
+def test_the_map_draws_the_line_the_stops_and_the_turns_and_runs_no_name(transactional_db, start_site, open_page):
     server = OsrmServer()
     cache.clear()
     technician = elsewhere(a_day)
     site = start_site(OSRM_URL=server.url)
-    watched = open_page(site, technician.user, width=360, height=740, dark=dark)
+    watched = open_page(site, technician.user, width=360, height=740, dark=True)
     page = watched.page
     page.goto(f"{site.url}/work/")
     page.get_by_role("link", name="Map and turns").click()
