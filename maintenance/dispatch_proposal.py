@@ -200,7 +200,7 @@ def _drives(starts: list[tuple[float, float]], orders: list[WorkOrder]) -> tuple
     """Minutes between all starts and all orders, and their source; nan where a site has no place."""
     places = [*starts, *((order.site.latitude, order.site.longitude) for order in orders)]
     known = np.array([latitude is not None for latitude, _ in places])
-    _, between, source = drive_times([place for place in places if place[0] is not None])
+    _, between, source = drive_times([place for place in places if place[0] is not None], dispatching.FARTHEST_MINUTES)
     minutes = np.full((len(places), len(places)), np.nan)
     minutes[np.ix_(known, known)] = between
     return minutes, source

@@ -125,6 +125,22 @@ def test_drive_times_of_osrm_are_used_where_there_are_few_places(server):
     assert drive_times([(30 + place / 1000, -97.0) for place in range(101)])[2] == "estimate"
 
 
+def test_drive_times_of_several_cities_are_asked_for_city_by_city(server):
+    austin, boston = [DEPOT, *STOPS], [(42.36 + place / 500, -71.06) for place in range(60)]
+    km, minutes, source = drive_times([*austin, *boston, (21.3, -157.9)], 200)
+    assert source == "osrm"
+    assert len(server.asked) == 2
+    assert km[0, 1] == pytest.approx(minutes[0, 1] * 60 * 12.5 / 1000)
+    assert km[4, 5] == pytest.approx(minutes[4, 5] * 60 * 12.5 / 1000)
+    assert km[0, 4] == pytest.approx(minutes[0, 4] * 45 / 60), "from city to city it is an estimate"
+
+
+def test_after_one_city_that_fails_no_other_is_asked_for(server):
+    server.behaviour = "error"
+    assert drive_times([DEPOT, *STOPS, (42.36, -71.06), (42.37, -71.06)], 200)[2] == "estimate"
+    assert len(server.asked) == 1
+
+
 def test_a_cache_that_is_away_costs_only_what_is_kept(server, monkeypatch):
     def away(*_):
         raise ConnectionError("no Redis")

@@ -5,6 +5,8 @@ mountain lies between two places they are wrong, and nothing here can know it.
 """
 
 import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 EARTH_KM = 6371.0088  # mean radius, IUGG
 DETOUR = 1.3
@@ -38,6 +40,15 @@ def matrix(latitudes, longitudes) -> tuple[np.ndarray, np.ndarray]:
     latitudes, longitudes = np.asarray(latitudes, "f8"), np.asarray(longitudes, "f8")
     km = road_km(latitudes[:, None], longitudes[:, None], latitudes[None, :], longitudes[None, :])
     return km, drive_minutes(km)
+
+
+def regions(minutes: np.ndarray, reach: float) -> list[np.ndarray]:
+    """The places (n, n) minutes apart, in groups: who is within `reach` minutes of one of a group belongs to it.
+
+    Arrays of places, each place in one of them.
+    """
+    count, region = connected_components(csr_array(minutes <= reach), directed=False)
+    return [np.flatnonzero(region == number) for number in range(count)]
 
 
 def path_minutes(minutes: np.ndarray, order) -> float:
