@@ -48,11 +48,7 @@ def _forecast_plot(daily: pd.Series, ahead: pd.DataFrame) -> str:
         Line("forecast", coming, *(ahead[name].to_numpy() for name in ("mean", "low", "high")), look="loaded"),
     ]
     last = len(past) + len(ahead) - 1
-    words = [
-        (0.0, f"{past.index[0]:%m-%d}"),
-        (float(len(past)), f"{ahead.index[0]:%m-%d}"),
-        (float(last), f"{ahead.index[-1]:%m-%d}"),
-    ]
+    words = [(0.0, f"{past.index[0]:%m-%d}"), (float(last), f"{ahead.index[-1]:%m-%d}")]
     axes = (
         Axis("day", 0, last, words=words),
         Axis("outages that begin", 0, max(past.max(), ahead["high"].max()), "{:,.0f}"),

@@ -1,4 +1,4 @@
-"""Questions that outages alone answer: how often and how long, which chargers, what changed, what a roll-out did."""
+"""Questions that outages alone answer: how often and how long, and which chargers."""
 
 import numpy as np
 import pandas as pd
@@ -10,8 +10,6 @@ from telemetry.reliability.control_charts import cusum
 from telemetry.reliability.hotspots import funnel, gamma_shape, hotspots
 from telemetry.reliability.proportions import clustered_share
 from telemetry.reliability.rates import failures_at_once, kaplan_meier, mtbf, mttr
-from telemetry.reliability.rollout import difference_in_differences
-from telemetry.reliability.uplift import Uplift, before_after
 
 from .answer import Answer, Figure, in_words
 from .inputs import Inputs
@@ -28,9 +26,9 @@ def failures(inputs: Inputs) -> Answer:
     burst = _burst(inputs)
     between = mtbf(hours / burst, onsets / burst, confidence=0.95)
     site = inputs.site_of(spells["charger_id"])
-    repair = _or_none(lambda: mttr(spells, cluster=site, restricted_to_hours=LONGEST_REPAIR_HOURS))
+    repair = or_none(lambda: mttr(spells, cluster=site, restricted_to_hours=LONGEST_REPAIR_HOURS))
     sums = exposure.groupby("site")[["up_hours", "known_hours"]].sum()
-    available = _or_none(lambda: clustered_share(sums["up_hours"], sums["known_hours"]))
+    available = or_none(lambda: clustered_share(sums["up_hours"], sums["known_hours"]))
     figures = [
         Figure("Mean time between failures", between.estimate, between.ci_low, between.ci_high, "h", "of time up"),
         Figure("Outages per charger and year", YEAR_HOURS / between.estimate if onsets else 0.0,
@@ -62,7 +60,8 @@ def _burst_note(burst: float) -> str:
     )
 
 
-def _or_none(question):
+def or_none(question):
+    """What a question gets, or None where it cannot be answered."""
     try:
         return question()
     except CannotAnswer:
@@ -77,7 +76,7 @@ def _failures_by(inputs: Inputs) -> pd.DataFrame:
         where = fresh["charger_id"].map(inputs.chargers.set_index("charger_id")[column])
         for name, group in groups:
             hours, onsets = group["up_hours"].sum(), int(group["onsets"].sum())
-            between = _or_none(lambda h=hours, n=onsets: mtbf(h, n, confidence=0.95))
+            between = or_none(lambda h=hours, n=onsets: mtbf(h, n, confidence=0.95))
             mine = fresh[(where == name).to_numpy()]
             rows.append({
                 "of": kind, "name": name, "chargers": len(group), "up hours": round(hours, 1), "outages": onsets,
@@ -197,120 +196,3 @@ def _funnel(found: pd.DataFrame) -> str:
               for name, part, look in (("chargers", rest, "world"), ("flagged", flagged, "flagged"))
               if len(part)]  # fmt: skip
     return plots.chart("Funnel of the chargers", "Where little is expected, luck alone reaches far.", *axes, lines)
-
-
-def changes(inputs: Inputs) -> Answer:
-    """N1: the rate of outages before and after a day, the same chargers compared with themselves."""
-    scope = inputs.scope
-    at = pd.Timestamp(scope.option_date("at", scope.middle))
-    gap = pd.Timedelta(days=float(scope.options.get("washout") or 1))
-    if not inputs.start + DAY <= at <= inputs.end - gap - DAY:
-        raise CannotAnswer("the day of the change must lie in the period, with at least a day before and after it")
-    length = min(at - inputs.start, inputs.end - at - gap)
-    before, after = (at - length, at), (at + gap, at + gap + length)
-    found = before_after(inputs.spells, inputs.chargers, before, after, gap)
-    types = {}
-    for name, group in inputs.chargers.groupby("charger_type"):
-        one = _or_none(lambda mine=group: before_after(inputs.spells, mine, before, after, gap))
-        if one and np.isfinite(one.rate_ratio) and np.isfinite(one.ci_high):
-            types[name] = one
-    figures = [
-        Figure("Rate after / before", found.rate_ratio, found.ci_low, found.ci_high, "", f"p = {found.p_value:.3f}"),
-        Figure("Before", found.rate_first, unit="per charger and year", note=f"{found.onsets_first:,} outages"),
-        Figure("After", found.rate_second, unit="per charger and year", note=f"{found.onsets_second:,} outages"),
-    ]  # fmt: skip
-    rows = [("all", found), *types.items()]
-    table = pd.DataFrame([_uplift_row(name, one) for name, one in rows])
-    drawn = [(name, one.rate_ratio, one.ci_low, one.ci_high) for name, one in rows if np.isfinite(one.rate_ratio)]
-    said = _changed(found)
-    figure = [plots.rows("Rate after / rate before", said, "ratio", drawn, mark=1.0)] if drawn else []
-    notes = [f"{length.days} days on each side of {at:%Y-%m-%d}, with {gap / DAY:g} days of wash-out; {found.method}."]
-    return Answer(said, figures, figure, table, notes)
-
-
-def _changed(found: Uplift) -> str:
-    if found.onsets_first + found.onsets_second == 0:
-        return "Nothing failed before or after."
-    percent = f"{100 * abs(found.rate_ratio - 1):.0f} %" if np.isfinite(found.rate_ratio) else "beyond measure"
-    direction = "less" if found.rate_ratio < 1 else "more"
-    if found.p_value >= 0.05:
-        return (
-            f"Chargers failed {percent} {direction} often afterwards, which chance explains (p = {found.p_value:.2f})."
-        )
-    return f"Chargers failed {percent} {direction} often afterwards (p = {found.p_value:.3f})."
-
-
-def _uplift_row(name: str, one: Uplift) -> dict:
-    return {
-        "chargers of type": name, "ratio": one.rate_ratio, "from": one.ci_low, "to": one.ci_high, "p": one.p_value,
-        "before (per year)": one.rate_first, "after (per year)": one.rate_second, "outages before": one.onsets_first,
-        "outages after": one.onsets_second, "chargers": one.n_clusters,
-    }  # fmt: skip
-
-
-def rollouts(inputs: Inputs) -> Answer:
-    """N10: difference in differences of sites that were changed on a day."""
-    scope = inputs.scope
-    wanted = [name.strip() for name in str(scope.options.get("treated", "")).split(",") if name.strip()]
-    if not wanted:
-        raise CannotAnswer("say at which sites something was changed (their IDs, with commas) and on which day")
-    unknown = sorted(set(wanted) - set(inputs.chargers["site"]))
-    if unknown:
-        raise CannotAnswer(f"there is no site {unknown[0]!r} among those asked about, or it has no reports")
-    at = scope.option_date("at", scope.middle)
-    panel = site_days(inputs)
-    found = difference_in_differences(panel, wanted, pd.Timestamp(at))
-    points = (100 * one for one in (found.effect, found.ci_low, found.ci_high))
-    figures = [
-        Figure("Effect on the share of time out", *points, "points", f"percent; by site, p = {found.p_value:.3f}"),
-        Figure("Treated sites", found.treated_sites, note=f"of {found.n_clusters}", decimals=0),
-        Figure("Leads differ from 0", found.leads_p_value, note="p of the joint test; below .05 speaks against it"),
-    ]  # fmt: skip
-    if np.isfinite(found.randomisation_p_value):
-        figures.append(
-            Figure("Randomisation p-value", found.randomisation_p_value, note="counts with fewer than 10 sites")
-        )
-    said = _rollout_sentence(found)
-    leads = [(f"{-row.week} weeks before", 100 * row.estimate, 100 * row.ci_low, 100 * row.ci_high)
-             for row in found.leads.itertuples()]  # fmt: skip
-    drawn = []
-    if leads:
-        told = "Treated sites against the others, compared with the last week before the change: all should be near 0."
-        drawn.append(plots.rows("Before the change", told, "percentage points", leads))
-    table = found.before_after.assign(
-        sites=np.where(found.before_after["is_treated"], "treated", "other"),
-        time=np.where(found.before_after["is_after"], "after", "before"),
-    )[["sites", "time", "rate", "site_days"]].rename(columns={"rate": "share of time out", "site_days": "site-days"})
-    placebo = [f"{row.days_before} days before: {100 * row.effect:+.2f}" for row in found.placebos.itertuples()]
-    notes = ["Placebo dates (percentage points): " + "; ".join(placebo) + "."] if placebo else []
-    return Answer(said, figures, drawn, table, notes)
-
-
-def _rollout_sentence(found) -> str:
-    said = found.sentence.split(":")[0]
-    said += f": {100 * found.effect:+.2f} percentage points of time out"
-    if np.isfinite(found.ci_low):
-        said += f" ({100 * found.ci_low:+.2f} to {100 * found.ci_high:+.2f})"
-    _, _, rest = found.sentence.partition("; ")
-    return f"{said}; {rest}" if rest else f"{said}."
-
-
-def site_days(inputs: Inputs) -> pd.DataFrame:
-    """Share of time out of each site on each day: site_id, day, fault_rate, weight (charger-hours known)."""
-    down = inputs.by_hour(inputs.spells["charger_id"], _seconds(inputs.spells["start"]), _seconds(inputs.spells["end"]))
-    days = inputs.hours // 24
-    site, names = pd.factorize(inputs.chargers["site"])
-    out = np.zeros((len(names), days))
-    np.add.at(out, site, down[:, : days * 24].reshape(len(down), days, 24).sum(2))
-    since = np.clip((inputs.chargers["since"] - inputs.start) / DAY, 0, days).to_numpy()
-    known = np.zeros((len(names), days))
-    np.add.at(known, site, 24 * np.clip(np.arange(1, days + 1) - since[:, None], 0, 1))
-    place, day = np.nonzero(known > 0)
-    return pd.DataFrame({
-        "site_id": np.asarray(names)[place], "day": (inputs.start + pd.to_timedelta(np.arange(days), unit="D"))[day],
-        "fault_rate": out[place, day] / known[place, day], "weight": known[place, day],
-    })  # fmt: skip
-
-
-def _seconds(times: pd.Series) -> np.ndarray:
-    return ((times - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)).to_numpy("f8")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from telemetry.reliability.answers import CannotAnswer
 
-from . import model_answers, outage_answers, use_answers
+from . import change_answers, model_answers, outage_answers, use_answers
 from .answer import Answer
 from .inputs import Inputs
 from .scope import Scope
@@ -57,14 +57,14 @@ QUESTIONS = (
         ("Chargers of one type are alike but for luck and their own frailty.", "Outages of a charger are independent."),
     ),
     Question(
-        "changes", "Before and after", "Did failures change after a day?", outage_answers.changes,
+        "changes", "Before and after", "Did failures change after a day?", change_answers.changes,
         "Outages that began per hour up, after over before, the same chargers on both sides; standard error by charger"
         " (sandwich), and by flipping signs where there are fewer than 20. The two windows never overlap.",
         ("Nothing else changed with the day: season, load and reporting do.",),
         options=(_DAY, Option("washout", "Wash-out (days)", "number", "default 1")),
     ),
     Question(
-        "rollout", "Roll-outs", "What did a change at some sites do?", outage_answers.rollouts,
+        "rollout", "Roll-outs", "What did a change at some sites do?", change_answers.rollouts,
         "Difference in differences of the share of time out, with effects of site and day, weighted by charger-hours,"
         " clustered by site. Weeks before the change are compared (leads), other dates tried (placebos), and with fewer"
         " than 10 treated sites the change is put at other sets of sites (randomisation).",

@@ -165,18 +165,23 @@ def cost(inputs: Inputs) -> Answer:
         Figure("Energy not sold", energy.estimate, energy.ci_low, energy.ci_high, "kWh", "by drawing chargers again"),
         Figure("Margin lost", money.estimate, money.ci_low, money.ci_high, currency,
                f"at {margin:g} {currency} per kWh, {recapture:.0%} sold anyway"),
-        Figure("Of it by failed sessions", found.failed_kwh, unit="kWh"),
-        Figure("Of it by outages", found.outage_kwh, unit="kWh"),
+        Figure("Of it by failed sessions", found.failed_kwh, unit="kWh",
+               note=_share(found.failed_kwh, energy.estimate)),
+        Figure("Of it by outages", found.outage_kwh, unit="kWh", note=_share(found.outage_kwh, energy.estimate)),
     ]  # fmt: skip
     names = inputs.chargers.set_index("charger_id")[["charger", "site"]]
     table = found.by_charger.join(names, on="charger_id").sort_values("lost_kwh", ascending=False)
     table = table[["charger", "site", "lost_kwh", "failed_kwh", "outage_kwh"]]
     by_site = table.groupby("site")["lost_kwh"].sum().nlargest(10)
     drawn = [plots.rows("Energy not sold, by site", "The ten sites that lose most.", "kWh",
-                        [(site, kwh, None, None) for site, kwh in by_site.items()])]  # fmt: skip
+                        [(site, kwh, None, None) for site, kwh in by_site.items()], write="{:,.0f}")]  # fmt: skip
     return Answer(
         said, figures, drawn if len(by_site) else [], table.rename(columns=lambda name: name.replace("_", " "))
     )
+
+
+def _share(part: float, whole: float) -> str:
+    return f"{part / whole:.0%} of all" if whole else "of nothing"
 
 
 def _outage_hours(inputs: Inputs, sessions: pd.DataFrame) -> pd.DataFrame:
