@@ -6,10 +6,10 @@ import numpy as np
 from django.db.models import Q
 
 from maintenance import crews
-from maintenance.models import Incident, Technician, WorkOrder
+from maintenance.models import Incident, WorkOrder
 from maintenance.models.opening import Wanted
+from maintenance.sending import open_orders
 from maintenance.states import State
-from stations.models import Site
 from telemetry import live_causes
 from telemetry.live_fleet import LiveFleet
 from telemetry.models import ChargerState, StatusReport
@@ -17,7 +17,7 @@ from telemetry.models.status import OutCharger
 from telemetry.risk.cause_rules import expected_by_rules
 
 from .beat import Beat
-from .incidents import note_failures, rate, tell_causes
+from .incidents import note_failures, rate
 
 
 def dispatch(beat: Beat, fleet: LiveFleet) -> None:
@@ -108,23 +108,6 @@ def wanted_for_incidents(at: datetime, fleet: LiveFleet, out: list[OutCharger]) 
             Incident.objects.need_an_order(needy, at)
         )
     ]
-
-
-def open_orders(wanted: list[Wanted], at: datetime, by=None) -> list[WorkOrder]:
-    """Send the nearest able technician to each of `wanted` that has no open order yet; returns the new orders."""
-    # Whatever the cause: it may look different by now, and nobody is sent twice for one failure.
-    taken = set(WorkOrder.objects.open().values_list("site_id", "charger_id")) if wanted else set()
-    wanted = [w for w in wanted if (w.site_id, w.charger_id) not in taken]
-    if not wanted:
-        return []
-    sites = Site.objects.in_bulk({w.site_id for w in wanted})
-    here = [sites[w.site_id] for w in wanted]
-    places = np.array([(site.latitude, site.longitude) for site in here], float)
-    sent = Technician.objects.nearest_to(places[:, 0], places[:, 1], [w.skill for w in wanted], at)
-    ready = [w.sent(who, site.time_zone) for w, who, site in zip(wanted, sent, here, strict=True)]
-    orders = WorkOrder.objects.open_orders(ready, at, by)
-    tell_causes([order.incident_id for order in orders])
-    return orders
 
 
 def repair_chargers(places: list[tuple[int, int | None]], at: datetime) -> int:

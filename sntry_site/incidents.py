@@ -3,12 +3,11 @@
 from datetime import datetime
 
 import numpy as np
-from django.db import transaction
 
 from maintenance.grouping import Group, Out, groups
-from maintenance.models import Incident, PlannedSpell, RemoteAttempt, RootCauseNote
+from maintenance.models import Incident, PlannedSpell, RemoteAttempt
 from maintenance.models.incidents import Opening
-from maintenance.notes.writing import write_notes
+from maintenance.sending import tell_causes
 from maintenance.severity import named, severities
 from stations.models import Charger
 from telemetry.live_fleet import LiveFleet
@@ -67,18 +66,6 @@ def open_incidents(out: list[OutCharger], at: datetime) -> set[int]:
     ]
     tell_causes(Incident.objects.open_for_outages(wanted, at))
     return set(by_id)
-
-
-def tell_causes(incidents: list[int], anew: bool = False) -> None:
-    """Have a note about the root cause written for each of these that has none (`anew`: for all), after the commit."""
-    if not incidents:
-        return
-    known = (
-        set() if anew else set(RootCauseNote.objects.filter(incident__in=incidents).values_list("incident", flat=True))
-    )
-    new = [incident for incident in incidents if incident not in known]
-    if new:
-        transaction.on_commit(lambda: write_notes(new), robust=True)  # a note that fails stops nobody
 
 
 def _opening(group: Group, out: dict[int, OutCharger], site, causes: dict, severity: tuple[str, str]) -> Opening:

@@ -6,6 +6,7 @@ from django.db import transaction
 
 from maintenance.models import Incident, WorkOrder
 from maintenance.models.opening import Wanted
+from maintenance.sending import open_orders
 from pricing.models import PriceChange
 from stations.broker import tell
 from stations.models import FleetEvent, Site
@@ -13,7 +14,7 @@ from telemetry.loop_lock import one_at_a_time
 from telemetry.models import Cause, Diagnosis, SiteOverride, SiteState
 from telemetry.models.ticks import SLOT_SECONDS, slot_start
 
-from .dispatch import open_orders, repair_chargers
+from .dispatch import repair_chargers
 from .tasks import advance_now
 
 STRESS_LASTS = timedelta(minutes=30)

@@ -166,7 +166,8 @@ def test_an_order_that_gets_its_technician_is_assigned_with_a_step_that_says_who
     technician = Technician.objects.create(code="T1", centre=centre)
     client.force_login(fleet.person("dispatcher", "dispatcher", mine))
     values = {"title": "Check the fan", "priority": "urgent", "technician": technician.pk}
-    inline = {"changes-TOTAL_FORMS": 0, "changes-INITIAL_FORMS": 0}
+    inlines = ("changes", "checklist", "parts")
+    inline = {f"{name}-{count}_FORMS": 0 for name in inlines for count in ("TOTAL", "INITIAL")}
     client.post(reverse("admin:maintenance_workorder_change", args=[order.pk]), {**values, **inline})
     order.refresh_from_db()
     assert (order.title, order.priority, order.technician, order.state) == (
@@ -187,7 +188,8 @@ def test_an_incident_that_is_open_already_is_refused_in_words(mine, client):
     site = fleet.site(mine, 1)
     client.force_login(fleet.person("ops", "ops", mine))
     when = {"opened_at_0": "2026-11-20", "opened_at_1": "12:00"}
-    values = {"site": site.pk, "charger": "", "cause": "unknown", "summary": "smoke", **when}
+    values = {"site": site.pk, "charger": "", "cause": "unknown", "severity": "moderate", **when}
+    values["summary"] = "smoke"
     assert client.post(reverse("admin:maintenance_incident_add"), values).status_code == 302
     assert Incident.objects.get().source == "person"
     again = client.post(reverse("admin:maintenance_incident_add"), values)

@@ -170,12 +170,17 @@ class Incident(models.Model):
     @transaction.atomic
     def snooze(self, until: datetime, reason: str, by, at: datetime) -> None:
         """Put it off, for a reason: no order is opened for it until then. Raises ValidationError."""
-        if not reason.strip():
-            raise ValidationError({"snooze_reason": "Say why it can wait."})
-        if not at < until <= at + LONGEST_SNOOZE:
-            raise ValidationError({"snoozed_until": f"Choose a time within {LONGEST_SNOOZE.days} days."})
+        self.check_snooze(until, reason, at)
         Incident.objects.open().filter(pk=self.pk).update(snoozed_until=until, snooze_reason=reason[:200])
         self._note(IncidentChange.Kind.SNOOZED, f"until {until:%Y-%m-%d %H:%M} UTC: {reason}", by, at)
+
+    @staticmethod
+    def check_snooze(until: datetime | None, reason: str, at: datetime) -> None:
+        """Refuse to put anything off without a reason, or for too long. Raises ValidationError."""
+        if not reason.strip():
+            raise ValidationError({"snooze_reason": "Say why it can wait."})
+        if until is None or not at < until <= at + LONGEST_SNOOZE:
+            raise ValidationError({"snoozed_until": f"Choose a time within {LONGEST_SNOOZE.days} days."})
 
     @transaction.atomic
     def merge_into(self, other: "Incident", by, at: datetime) -> None:

@@ -18,10 +18,9 @@ from django.views.decorators.http import require_http_methods
 
 from maintenance.models import DriverReport
 from maintenance.plain_text import readable
+from maintenance.sending import tell_causes
 from stations.models import Charger, Site
 from telemetry.models import ChargerStatus
-
-from ..incidents import tell_causes
 
 HOUR = timedelta(hours=1)
 PER_ADDRESS = 5  # reports an hour

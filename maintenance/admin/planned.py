@@ -1,0 +1,74 @@
+"""Pages of planned maintenance."""
+
+from django import forms
+from django.contrib import admin
+from django.utils import timezone
+
+from stations.admin_display import badge_column, quantity
+from stations.admin_filters import operator_filter
+from stations.admin_site import BaseAdmin
+
+from ..models import PlannedSpell, PlannedWork
+
+
+class PlannedWorkForm(forms.ModelForm):
+    """Work at chargers of that site."""
+
+    def clean(self):
+        values = super().clean()
+        site = values.get("site")
+        others = [charger for charger in values.get("chargers") or [] if site and charger.site_id != site.pk]
+        if others:
+            self.add_error("chargers", f"{others[0]} is not at {site}; choose chargers of that site, or none for all.")
+        return values
+
+
+@admin.register(PlannedWork)
+class PlannedWorkAdmin(BaseAdmin):
+    form = PlannedWorkForm
+    list_display = ["title", "site", "first_at", "repeats", "lasts", "technician", "ends_on"]
+    list_select_related = ["site", "technician"]
+    list_filter = [("repeats", admin.ChoicesFieldListFilter), operator_filter("site__operator")]
+    search_fields = ["title", "site__name", "site__external_id"]
+    autocomplete_fields = ["site", "chargers", "technician"]
+    fields = ["title", ("site", "technician"), "chargers", ("first_at", "minutes"), ("repeats", "ends_on")]
+
+    def save_model(self, request, obj, form, change):
+        if not change:
+            obj.by = request.user
+        super().save_model(request, obj, form, change)
+        obj.lay_out(timezone.now())
+
+    @admin.display(description="lasts", ordering="minutes")
+    def lasts(self, work):
+        return quantity(work.minutes, "min")
+
+
+@admin.register(PlannedSpell)
+class PlannedSpellAdmin(BaseAdmin):
+    operator_path = "work__site__operator"
+    list_display = ["starts_at", "ends_at", "what", "site", "state_badge"]
+    list_select_related = ["work__site"]
+    list_filter = [("state", admin.ChoicesFieldListFilter), operator_filter("work__site__operator")]
+    search_fields = ["work__title", "work__site__name"]
+    date_hierarchy = "starts_at"
+    actions = ["call_off"]
+    readonly_fields = ["work", "starts_at", "ends_at", "state"]
+    state_badge = staticmethod(badge_column("state", "state", PlannedSpell.State))
+
+    def has_add_permission(self, request):
+        return False
+
+    @admin.display(description="what", ordering="work__title")
+    def what(self, spell):
+        return spell.work.title
+
+    @admin.display(description="site", ordering="work__site")
+    def site(self, spell):
+        return spell.work.site
+
+    @admin.action(description="Call off", permissions=["change"])
+    def call_off(self, request, queryset):
+        coming = queryset.filter(state=PlannedSpell.State.PLANNED)
+        done = PlannedSpell.objects.filter(pk__in=coming.values("pk")).update(state=PlannedSpell.State.CALLED_OFF)
+        self.message_user(request, f"{done} of {queryset.count()} were called off; what has begun goes on.")
