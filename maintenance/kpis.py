@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from telemetry.reliability import proportions
 from telemetry.reliability.answers import CannotAnswer
@@ -19,7 +19,6 @@ NAN = float("nan")
 WATCHED_HOURS = 30 * 24  # how long after a repair or visit the next one counts as its repetition
 ONE_TRIP_HOURS = 2
 MONTH_HOURS = 365.25 / 12 * 24
-_OUTSIDE = stats.norm.ppf(0.975)
 
 
 @dataclass(frozen=True)
@@ -61,6 +60,37 @@ class Frames:
         """The orders that count."""
         return self.orders[self.orders["is_asked"]]
 
+    @cached_property
+    def visits(self) -> pd.DataFrame:
+        """site, arrived, is_first (at that place for that cause in 30 days) and is_fixed of each visit that counts."""
+        visits = self.orders[["site", "place", "cause", "arrived", "resolved", "is_asked"]].dropna(subset="arrived")
+        visits = visits.sort_values(["place", "cause", "arrived"])
+        group = visits.groupby(["place", "cause"], sort=False)["arrived"]
+        comes_again = group.shift(-1) - visits["arrived"] <= WATCHED_HOURS
+        visits["is_first"] = ~(visits["arrived"] - group.shift(1) <= WATCHED_HOURS)
+        visits["is_fixed"] = ~comes_again & (visits["resolved"] - visits["arrived"] <= WATCHED_HOURS)
+        return visits[visits["is_asked"]]
+
+    @cached_property
+    def trips(self) -> pd.DataFrame:
+        """site and arrived of each trip that counts: what was arrived at at one site at nearly one time is one."""
+        visits = self.asked[["site", "arrived"]].dropna().sort_values(["site", "arrived"])
+        before = visits.groupby("site", sort=False)["arrived"].shift(1)
+        return visits[~(visits["arrived"] - before <= ONE_TRIP_HOURS)]
+
+    @cached_property
+    def repairs(self) -> pd.DataFrame:
+        """site, resolved and is_again (failed within 30 days) of each repaired charger that counts."""
+        orders = self.asked[~self.asked["is_prediction"] & (self.asked["place"] > 0)]
+        repaired = orders[["site", "place", "resolved"]].dropna().sort_values("resolved")
+        begun = self.failures.sort_values("begun")[["place", "begun"]]
+        following = pd.merge_asof(
+            repaired, begun, left_on="resolved", right_on="begun", by="place", direction="forward",
+            allow_exact_matches=False,
+        )  # fmt: skip
+        following["is_again"] = following["begun"] - following["resolved"] <= WATCHED_HOURS
+        return following
+
 
 def within(times: pd.Series, start: float, end: float) -> np.ndarray:
     """Which of the times (n,) lie in [start, end); never those that have not happened."""
@@ -100,7 +130,7 @@ def ratio(parts: np.ndarray, wholes: np.ndarray, n: int, *, of_counts: bool = Fa
     if count < 2:
         return Estimate(value, n=n, note="of one site: no interval")
     error = np.sqrt(count / (count - 1) * ((parts - value * wholes) ** 2).sum()) / total
-    factor = float(np.exp(stats.t(count - 1).ppf(0.975) * error / value))
+    factor = float(np.exp(special.stdtrit(count - 1, 0.975) * error / value))
     return Estimate(value, value / factor, value * factor, n)
 
 
@@ -127,7 +157,7 @@ def mean_time(durations: np.ndarray, seen: np.ndarray, sites: np.ndarray, limit:
     sums = np.bincount(pd.factorize(sites)[0], influence)
     if len(sums) < 2:
         return Estimate(value, n=len(durations), note=f"{note}; of one site: no interval", limit=reach)
-    half = stats.t(len(sums) - 1).ppf(0.975) * np.sqrt((sums**2).sum() * len(sums) / (len(sums) - 1))
+    half = special.stdtrit(len(sums) - 1, 0.975) * np.sqrt((sums**2).sum() * len(sums) / (len(sums) - 1))
     return Estimate(value, max(value - half, 0.0), min(value + half, reach), len(durations), note, reach)
 
 
@@ -196,29 +226,16 @@ def resolved_in_time(frames: Frames, start: float, end: float) -> Estimate:
 
 def first_time_fix(frames: Frames, start: float, end: float) -> Estimate:
     """See kpi_definitions; percent."""
-    visits = frames.orders[frames.orders["arrived"].notna()].sort_values(["place", "cause", "arrived"])
-    group = visits.groupby(["place", "cause"], sort=False)["arrived"]
-    is_first = ~(visits["arrived"] - group.shift(1) <= WATCHED_HOURS)
-    comes_again = group.shift(-1) - visits["arrived"] <= WATCHED_HOURS
-    is_fixed = ~comes_again & (visits["resolved"] - visits["arrived"] <= WATCHED_HOURS)
-    chosen = is_first & visits["is_asked"] & within(visits["arrived"], start, min(end, frames.now - WATCHED_HOURS))
-    return _watched(share(is_fixed[chosen].to_numpy(), visits["site"][chosen].to_numpy()))
+    visits = frames.visits
+    chosen = visits["is_first"] & within(visits["arrived"], start, min(end, frames.now - WATCHED_HOURS))
+    return _watched(share(visits["is_fixed"][chosen].to_numpy(), visits["site"][chosen].to_numpy()))
 
 
 def repeat_failures(frames: Frames, start: float, end: float) -> Estimate:
     """See kpi_definitions; percent."""
-    orders = frames.asked
-    of_failure = ~orders["is_prediction"] & (orders["place"] > 0)
-    chosen = of_failure & within(orders["resolved"], start, min(end, frames.now - WATCHED_HOURS))
-    repaired = orders[chosen]
-    begun = frames.failures.sort_values("begun")[["place", "begun"]].rename(columns={"begun": "resolved"})
-    begun["again"] = begun["resolved"]
-    following = pd.merge_asof(
-        repaired[["site", "place", "resolved"]].sort_values("resolved"), begun, on="resolved", by="place",
-        direction="forward", allow_exact_matches=False,
-    )  # fmt: skip
-    is_again = (following["again"] - following["resolved"] <= WATCHED_HOURS).to_numpy()
-    return _watched(share(is_again, following["site"].to_numpy()))
+    repairs = frames.repairs
+    chosen = within(repairs["resolved"], start, min(end, frames.now - WATCHED_HOURS))
+    return _watched(share(repairs["is_again"].to_numpy()[chosen], repairs["site"].to_numpy()[chosen]))
 
 
 def _watched(found: Estimate) -> Estimate:
@@ -243,13 +260,11 @@ def remote_share(frames: Frames, start: float, end: float) -> Estimate:
 
 def truck_rolls(frames: Frames, start: float, end: float) -> Estimate:
     """See kpi_definitions; per 100 ports and month."""
-    orders = frames.asked
-    visits = orders[within(orders["arrived"], start, end)].sort_values(["site", "arrived"])
-    is_trip = ~(visits["arrived"] - visits.groupby("site", sort=False)["arrived"].shift(1) <= ONE_TRIP_HOURS)
-    trips = visits["site"][is_trip].value_counts()
+    sites = frames.trips["site"].to_numpy()[within(frames.trips["arrived"], start, end)]
+    trips = pd.Series(sites).value_counts()
     at_site = frames.ports["site"].map(trips).fillna(0).to_numpy("f8")
     months = (min(end, frames.now) - start) / MONTH_HOURS
-    return ratio(at_site, frames.ports["ports"].to_numpy("f8") * months / 100, int(is_trip.sum()), of_counts=True)
+    return ratio(at_site, frames.ports["ports"].to_numpy("f8") * months / 100, len(sites), of_counts=True)
 
 
 def parts_hit(frames: Frames, start: float, end: float) -> Estimate:

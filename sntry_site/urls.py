@@ -6,7 +6,7 @@ from django.urls import include, path
 
 from pricing.lab.page import policy_lab_page
 
-from .pages import board, dispatch, health, maintenance_calendar, reliability, report, site_actions, sites
+from .pages import board, dispatch, health, kpis, maintenance_calendar, reliability, report, site_actions, sites
 from .pages.import_page import import_page
 from .pages.maintenance_figures import maintenance_figures_page
 from .pages.world_check import world_check_page
@@ -22,6 +22,7 @@ urlpatterns = [
     path("dispatch/", dispatch.page, name="dispatch"),
     path("dispatch/proposal/", dispatch.proposal, name="dispatch-proposal"),
     path("dispatch/calendar/", maintenance_calendar.page, name="maintenance-calendar"),
+    path("dispatch/kpis/", kpis.page, name="dispatch-kpis"),
     path("dispatch/send/", dispatch.send, name="dispatch-send"),
     path("work/", include("maintenance.phone.urls")),
     path("reliability/", reliability.index, name="reliability"),

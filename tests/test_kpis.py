@@ -323,7 +323,7 @@ def test_the_tables_hold_what_happened(desk):
 def test_filters_leave_out_other_operators_cities_causes_and_teams(desk):
     for nothing in (
         kpi_tables.Asked(()), kpi_tables.Asked((desk.pk,), city="Boston"), kpi_tables.Asked(centre=0),
-        kpi_tables.Asked((desk.pk,), cause="vandalism"),
+        kpi_tables.Asked((desk.pk,), cause="latch_actuator"),
     ):  # fmt: skip
         found = measured(nothing)
         assert {slug for slug, one in found.items() if one.n} == set(), nothing

@@ -116,7 +116,7 @@ def clustered_share(parts, wholes, confidence: float = 0.95) -> ClusteredShare:
         interval = proportion_interval(round(share * count), count, "clopper", confidence)
         return ClusteredShare(share, *interval, 0.0, count)
     error = float(np.sqrt(count / (count - 1) * ((parts - share * wholes) ** 2).sum()) / total)
-    half = stats.t(count - 1).ppf(1 - confident(confidence) / 2) * error / (share * (1 - share))
+    half = stats.t.ppf(1 - confident(confidence) / 2, count - 1) * error / (share * (1 - share))
     centre = np.log(share / (1 - share))
     low, high = (float(1 / (1 + np.exp(-one))) for one in (centre - half, centre + half))
     return ClusteredShare(share, low, high, error, count)
