@@ -108,6 +108,7 @@ EMPTY = pd.DataFrame({"charger_id": [], "stratum": [], "energy_kwh": [], "succes
         (lambda: rates.poisson_rate_model(pd.DataFrame({"n": [0, 0], "x": [0, 1]}), "n ~ x", [1, 1]), "no events"),
         (lambda: rates.poisson_rate_model(pd.DataFrame({"n": [1, 2], "x": [0, 1]}), "n ~ x", [1, 0]), "above 0"),
         (lambda: associations.fit_logit([1, 1], [[1], [1]]), "never varies"),
+        (lambda: associations.fit_logit([], np.zeros((0, 2))), "no outcomes"),
         (lambda: associations.fit_logit([0, 1, 1], np.ones((3, 2))), "says the same as others"),
         (lambda: associations.fit_logit([0, 1, 2], np.ones((3, 1))), "must be 0 or 1"),
         (lambda: hotspots.benjamini_hochberg([0.5, 2]), "between 0 and 1"),

@@ -126,6 +126,15 @@ def test_a_session_without_reports_is_an_attempt_and_one_that_goes_on_is_none_ye
     assert found["success"].all()  # no reason is known, and nothing says that it failed
 
 
+def test_without_reports_or_sessions_there_are_no_attempts():
+    nothing = pd.DataFrame(columns=["charger_id", "time", "status"])
+    no_sessions = pd.DataFrame(columns=["charger_id", "start", "end", "energy_kwh"])
+    assert charge_attempts(nothing, no_sessions).empty
+    assert visits(charge_attempts(nothing, no_sessions)).empty
+    assert charge_attempts(status(*OCCUPIED), no_sessions)["success"].tolist() == [False]
+    assert charge_attempts(nothing, sessions(("A", 11, 39, 9.0, "Local", None, "S")))["success"].tolist() == [True]
+
+
 def attempt(charger: str, start: float, end: float, success: bool, driver=None, site="S") -> tuple:
     return charger, DAY + start * MINUTE, DAY + end * MINUTE, True, 5.0, "AVAILABLE", driver, site, success
 

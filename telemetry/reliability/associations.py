@@ -72,13 +72,15 @@ def fit_logit(y, X, cluster=None, confidence: float = 0.95) -> Logit:
 def _checked(y, X) -> tuple[pd.Index, np.ndarray, np.ndarray]:
     terms = X.columns if isinstance(X, pd.DataFrame) else None
     design, outcome = np.asarray(X, "f8"), np.asarray(y, "f8").reshape(-1)
+    if len(outcome) == 0:
+        raise CannotAnswer("there are no outcomes, so that nothing can go with them")
     design = design.reshape(len(design), -1)
     terms = pd.Index([f"x{place}" for place in range(design.shape[1])]) if terms is None else terms
     if len(design) != len(outcome):
         raise CannotAnswer(f"there are {len(outcome)} outcomes but {len(design)} rows of terms")
     if not (np.isfinite(design).all() and np.isin(outcome, (0, 1)).all()):
         raise CannotAnswer("outcomes must be 0 or 1, and no term may be missing")
-    if len(outcome) == 0 or outcome.min() == outcome.max():
+    if outcome.min() == outcome.max():
         raise CannotAnswer("the outcome never varies, so that nothing can go with it")
     if np.linalg.matrix_rank(design) < design.shape[1]:
         raise CannotAnswer(f"the term {terms[_redundant(design)]!r} says the same as others before it")

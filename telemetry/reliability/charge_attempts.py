@@ -64,6 +64,12 @@ def charge_attempts(status: pd.DataFrame, sessions: pd.DataFrame, thresholds: Th
     """
     with_columns(sessions, "charger_id", "start", "end", "energy_kwh", what="table of sessions")
     plugged = _occupied(status)
+    sessions = sessions.assign(
+        start=_moments(sessions["start"]), end=_moments(sessions["end"]), energy_kwh=sessions["energy_kwh"].astype("f8")
+    )
+    if sessions.empty or plugged.empty:  # a frame without rows need not know of what type its ids are
+        whose = (plugged if sessions.empty else sessions)["charger_id"].dtype
+        sessions, plugged = sessions.astype({"charger_id": whose}), plugged.astype({"charger_id": whose})
     joined = _join(plugged, sessions, thresholds)
     for name in ("driver", "site_id", "stop_reason", "success"):
         if name not in joined:
@@ -82,7 +88,7 @@ def charge_attempts(status: pd.DataFrame, sessions: pd.DataFrame, thresholds: Th
 def _occupied(status: pd.DataFrame) -> pd.DataFrame:
     """From plugging in to the first report that has nothing to do with charging, by charger."""
     with_columns(status, "charger_id", "time", "status", what="table of status reports")
-    rows = status.sort_values(["charger_id", "time"], kind="stable")
+    rows = status.assign(time=_moments(status["time"])).sort_values(["charger_id", "time"], kind="stable")
     charger, state = rows["charger_id"].to_numpy(), rows["status"].to_numpy()
     busy = np.isin(state.astype(str), OCCUPIED)
     is_first = np.append(True, charger[1:] != charger[:-1])[: len(rows)]
@@ -93,6 +99,11 @@ def _occupied(status: pd.DataFrame) -> pd.DataFrame:
     turns["next_status"] = turns["status"].shift(-1).where(follows)
     starts = turns[turns["busy"]].rename(columns={"time": "start"})
     return starts[["charger_id", "start", "end", "next_status"]].reset_index(drop=True)
+
+
+def _moments(times: pd.Series) -> pd.Series:
+    """Times in UTC; naive ones are taken to be so."""
+    return pd.to_datetime(times, utc=True).astype("datetime64[us, UTC]")
 
 
 def _join(plugged: pd.DataFrame, sessions: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
