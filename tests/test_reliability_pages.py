@@ -116,6 +116,17 @@ def test_every_question_is_answered_with_figures_a_plot_and_a_table(busy_volta):
         assert len(kept.table) == len(answer.table)
 
 
+def test_sites_of_a_roll_out_may_have_days_of_their_own(volta):
+    sites = [f"{volta.pk}-{number:05}" for number in range(4)]
+    days = ["2026-03-20", "2026-03-20", "2026-04-01", "2026-04-01"]
+    told = ", ".join(f"{site}={day}" for site, day in zip(sites, days, strict=True))
+    answer = ask("rollout", Scope(START, END, options={"treated": told}))
+    assert answer.table["day"].tolist() == ["2026-03-20", "2026-04-01"]
+    assert "percentage points" in answer.sentence
+    for mixed in (f"{sites[0]}=2026-03-20, {sites[1]}", f"{sites[0]}=soon"):
+        assert "every site needs one" in ask("rollout", Scope(START, END, options={"treated": mixed})).sentence
+
+
 def test_without_data_every_question_says_so_in_a_sentence():
     for question in QUESTIONS:
         answer = ask(question.slug, WHOLE)

@@ -1,11 +1,14 @@
 """Questions about changes: before and after a day, and a roll-out at some sites."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 
 from telemetry import plots
 from telemetry.reliability.answers import CannotAnswer
 from telemetry.reliability.rollout import difference_in_differences
+from telemetry.reliability.staggered import staggered_differences
 from telemetry.reliability.uplift import Uplift, before_after
 
 from .answer import Answer, Figure
@@ -69,14 +72,16 @@ def _uplift_row(name: str, one: Uplift) -> dict:
 def rollouts(inputs: Inputs) -> Answer:
     """N10: difference in differences of sites that were changed on a day."""
     scope = inputs.scope
-    wanted = [name.strip() for name in str(scope.options.get("treated", "")).split(",") if name.strip()]
+    wanted = _treated(str(scope.options.get("treated", "")))
     if not wanted:
         raise CannotAnswer("say at which sites something was changed (their IDs, with commas) and on which day")
     unknown = sorted(set(wanted) - set(inputs.chargers["site"]))
     if unknown:
         raise CannotAnswer(f"there is no site {unknown[0]!r} among those asked about, or it has no reports")
-    at = scope.option_date("at", scope.middle)
     panel = site_days(inputs)
+    if any(wanted.values()):
+        return _one_by_one(panel, wanted)
+    at = scope.option_date("at", scope.middle)
     found = difference_in_differences(panel, wanted, pd.Timestamp(at))
     points = (100 * one for one in (found.effect, found.ci_low, found.ci_high))
     figures = [
@@ -102,6 +107,34 @@ def rollouts(inputs: Inputs) -> Answer:
     placebo = [f"{row.days_before} days before: {100 * row.effect:+.2f}" for row in found.placebos.itertuples()]
     notes = ["Placebo dates (percentage points): " + "; ".join(placebo) + "."] if placebo else []
     return Answer(said, figures, drawn, table, notes)
+
+
+def _treated(said: str) -> dict[str, str]:
+    """Site -> its own day, "" where it has none: of "EV00001, EV00002=2026-08-01"."""
+    pairs = [part.partition("=") for part in said.split(",") if part.strip()]
+    return {site.strip(): day.strip() for site, _, day in pairs}
+
+
+def _one_by_one(panel: pd.DataFrame, wanted: dict[str, str]) -> Answer:
+    """The same where sites were changed on different days."""
+    try:
+        adopted = {site: pd.Timestamp(date.fromisoformat(day)) for site, day in wanted.items()}
+    except ValueError:
+        raise CannotAnswer("once a site has a day of its own every site needs one, as in EV00001=2026-08-01") from None
+    found = staggered_differences(panel, adopted)
+    points = [100 * one for one in (found.effect, found.ci_low, found.ci_high)]
+    sure = found.ci_low > 0 or found.ci_high < 0
+    said = "The share of time out changed" if sure else "No change of the share of time out can be told from chance"
+    said += f": {points[0]:+.2f} percentage points ({points[1]:+.2f} to {points[2]:+.2f})."
+    figures = [
+        Figure("Effect on the share of time out", *points, "points", "percent; by drawing sites again"),
+        Figure("Treated sites", found.treated_sites, note=f"of {found.n_clusters}", decimals=0),
+    ]
+    table = found.cohorts.assign(day=found.cohorts["day"].dt.strftime("%Y-%m-%d"), effect=100 * found.cohorts["effect"])
+    drawn = [(f"{row.day} ({row.sites})", row.effect, None, None) for row in table.itertuples()]
+    plot = plots.rows("Effect by day of the change", "With the number of sites.", "percentage points", drawn)
+    return Answer(said, figures, [plot], table.rename(columns={"effect": "effect (points)"}),
+                  ["Each day's sites are compared with those that were not reached yet."])  # fmt: skip
 
 
 def _rollout_sentence(found) -> str:
