@@ -68,7 +68,7 @@ QUESTIONS = (
         "Difference in differences of the share of time out, with effects of site and day, weighted by charger-hours,"
         " clustered by site. Weeks before the change are compared (leads), other dates tried (placebos), and with fewer"
         " than 10 treated sites the change is put at other sets of sites (randomisation).",
-        ("Without the change, treated sites would have moved as the others did.", 
+        ("Without the change, treated sites would have moved as the others did.",
          "Sites with days of their own (EV00001=2026-08-01) are compared with those not reached yet."),
         options=(Option("treated", "Treated sites (or ID=day)", "text", "IDs with commas"), _DAY),
     ),
