@@ -1,6 +1,6 @@
 """Who is sent where, at one beat: crews finish, what proves well is closed, and orders are opened for what is left."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 from django.db.models import Q
@@ -18,6 +18,8 @@ from telemetry.risk.cause_rules import expected_by_rules
 
 from .beat import Beat
 from .incidents import note_failures, rate
+
+REST, REST_IF_CRITICAL = timedelta(days=1), timedelta(hours=1)  # after a visit before a failure
 
 
 def dispatch(beat: Beat, fleet: LiveFleet) -> None:
@@ -60,9 +62,16 @@ def close_proven(at: datetime) -> list[WorkOrder]:
 
 
 def wanted_before_failures(beat: Beat) -> list[Wanted]:
-    """An order for each site above the threshold that has none as a whole, with the cause that is expected."""
-    served = set(WorkOrder.objects.open().filter(charger=None).values_list("site_id", flat=True))
-    places = [p for p in np.flatnonzero(beat.needs_work).tolist() if int(beat.network["site"][p]) not in served]
+    """An order for each site above the threshold that has none as a whole, with the cause that is expected.
+
+    A site that was served keeps its past, and so much of its risk: it rests before somebody is sent there again.
+    """
+    places = np.flatnonzero(beat.needs_work)
+    sites = beat.network["site"][places].tolist()
+    served = WorkOrder.objects.served_before_failures(sites, beat.at, REST)
+    just_served = WorkOrder.objects.served_before_failures(sites, beat.at, REST_IF_CRITICAL)
+    resting = [site in (just_served if beat.critical[p] else served) for p, site in zip(places, sites, strict=True)]
+    places = places[~np.array(resting, bool)].tolist()
     riskiest = beat.scores.chargers
     expected = live_causes.foresee(beat.at, beat.scores.now, [riskiest[p] for p in places if p in riskiest])
     by_rules = expected_by_rules(beat.measured.utilization[places], (beat.measured.temperature_f[places] - 32) / 1.8)

@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 
 from maintenance.grouping import Out, groups
 from maintenance.models import Incident, RemoteAttempt, WorkOrder
+from maintenance.models.opening import Wanted
 from maintenance.severity import severities
 from sntry_site import tasks
 from stations.models import Operator
@@ -216,3 +218,22 @@ def test_nobody_is_sent_for_what_is_put_off_until_its_time_is_over(real):
     tasks.tick(second(600))
     assert WorkOrder.objects.get().incident == incident
     assert Incident.objects.count() == 1, "the failure was known already"
+
+
+def test_a_site_that_was_served_rests_unless_a_person_ended_the_visit(real):
+    site, at = real, START
+    order = WorkOrder.objects.open_orders([Wanted(site.pk, None, "unknown", "prediction", 0.5, "risk")], at)[0]
+
+    def served(after: timedelta, rest=timedelta(hours=1)) -> bool:
+        return site.pk in WorkOrder.objects.served_before_failures([site.pk], at + after, rest)
+
+    assert served(timedelta(days=30)), "it is open"
+    WorkOrder.objects.filter(pk=order.pk).update(state="closed", closed_at=at)
+    assert not served(timedelta(minutes=1)), "nobody says by whom"
+    step = order.changes.create(at=at, old_state="verified", new_state="closed")
+    assert served(timedelta(minutes=59))
+    assert not served(timedelta(minutes=61))
+    step.by = User.objects.create_user("boss")
+    step.save()
+    assert not served(timedelta(minutes=1))
+    assert WorkOrder.objects.served_before_failures([], at, timedelta(hours=1)) == set()

@@ -1,10 +1,11 @@
 """Many work orders at once: opened, moved and changed by one statement each."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q
 
 from stations.access import ScopedQuerySet
 
@@ -131,6 +132,16 @@ class WorkOrderQuerySet(ScopedQuerySet):
         if ids:
             warn(self.filter(pk__in=ids), at)
         return ids
+
+    def served_before_failures(self, site_ids: list[int], at: datetime, rest: timedelta) -> set[int]:
+        """Those of these sites that have an open order as a whole, or where a visit was closed within `rest`.
+
+        What a person has ended says that somebody knows better.
+        """
+        whole = self.filter(site__in=site_ids, charger=None)
+        by_loop = WorkOrderChange.objects.filter(order=OuterRef("pk"), new_state=State.CLOSED, by=None)
+        rested = Q(closed_at__gt=at - rest, state=State.CLOSED) & Q(Exists(by_loop))
+        return set(whole.filter(Q(closed_at=None) | rested).values_list("site_id", flat=True)) if site_ids else set()
 
     def verifiable(self) -> tuple[list[int], list[int]]:
         """Resolved orders whose charger works and has charged somebody since, and those where it is out again."""
