@@ -7,8 +7,8 @@ from django.urls import include, path
 from pricing.lab.page import policy_lab_page
 
 from .pages import board, dispatch, health, kpis, maintenance_calendar, reliability, report, site_actions, sites
+from .pages.healed import healed_page
 from .pages.import_page import import_page
-from .pages.maintenance_figures import maintenance_figures_page
 from .pages.world_check import world_check_page
 
 urlpatterns = [
@@ -34,7 +34,7 @@ urlpatterns = [
     path("readyz", health.ready, name="readyz"),
     path("admin/import/", admin.site.admin_view(import_page), name="import"),
     path("admin/world-check/", admin.site.admin_view(world_check_page), name="world-check"),
-    path("admin/maintenance-figures/", admin.site.admin_view(maintenance_figures_page), name="maintenance-figures"),
+    path("admin/healed/", admin.site.admin_view(healed_page), name="healed"),
     path("admin/policy-lab/", admin.site.admin_view(policy_lab_page), name="policy-lab"),
     path("admin/", admin.site.urls),
 ]

@@ -1,6 +1,7 @@
 """What was tried from afar before anybody was sent: the rungs of a ladder, each with the charger's answer."""
 
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db import connection, models
 
@@ -24,6 +25,28 @@ ON CONFLICT (incident_id, charger_id, rung) DO UPDATE SET at = excluded.at, answ
     WHERE excluded.helped AND NOT maintenance_remoteattempt.helped
 """
 
+_HEALED = """
+SELECT incident.cause, count(DISTINCT (attempt.incident_id, attempt.charger_id)),
+    count(DISTINCT (attempt.incident_id, attempt.charger_id)) FILTER (WHERE helped AND rung = 'soft_reset'),
+    count(DISTINCT (attempt.incident_id, attempt.charger_id)) FILTER (WHERE helped AND rung = 'hard_reset'),
+    count(*)
+FROM maintenance_remoteattempt attempt JOIN maintenance_incident incident ON incident.id = attempt.incident_id
+JOIN stations_site site ON site.id = incident.site_id
+WHERE attempt.at >= %(since)s AND attempt.at <= %(now)s
+    AND (%(operators)s::bigint[] IS NULL OR site.operator_id = ANY(%(operators)s))
+GROUP BY incident.cause ORDER BY count(*) DESC, incident.cause
+"""
+
+
+class Healed(NamedTuple):
+    """Failures of one suspected cause at which something was tried from afar, and what it came to."""
+
+    cause: str
+    failures: int
+    soft: int  # after a soft reset
+    hard: int  # after a hard reset
+    tries: int
+
 
 class RemoteAttemptQuerySet(ScopedQuerySet):
     operator_path = "charger__site__operator"
@@ -36,6 +59,12 @@ class RemoteAttemptQuerySet(ScopedQuerySet):
         columns = dict(zip(names, map(list, zip(*attempts, strict=True)), strict=True))
         with connection.cursor() as cursor:
             cursor.execute(_NOTE, {**columns, "at": at})
+
+    def healed(self, since: datetime, now: datetime, operators: list[int] | None) -> list[Healed]:
+        """What healed itself between two times, by suspected cause, at sites of some operators (None: of all)."""
+        with connection.cursor() as cursor:
+            cursor.execute(_HEALED, {"since": since, "now": now, "operators": operators})
+            return [Healed(*row) for row in cursor.fetchall()]
 
 
 class RemoteAttempt(models.Model):
