@@ -7,7 +7,7 @@ from django.db import transaction
 
 from stations.models import Site
 
-from .models import RootCauseNote, Technician, WorkOrder
+from .models import Technician, WorkOrder
 from .models.opening import Wanted
 from .notes.writing import write_notes
 
@@ -31,11 +31,6 @@ def open_orders(wanted: list[Wanted], at: datetime, by=None) -> list[WorkOrder]:
 
 def tell_causes(incidents: list[int], anew: bool = False) -> None:
     """Have a note about the root cause written for each of these that has none (`anew`: for all), after the commit."""
-    if not incidents:
-        return
-    known = (
-        set() if anew else set(RootCauseNote.objects.filter(incident__in=incidents).values_list("incident", flat=True))
-    )
-    new = [incident for incident in incidents if incident not in known]
-    if new:
-        transaction.on_commit(lambda: write_notes(new), robust=True)  # a note that fails stops nobody
+    if incidents:
+        # A note that fails stops nobody.
+        transaction.on_commit(lambda: write_notes(incidents, anew=anew), robust=True)

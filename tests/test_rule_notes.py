@@ -83,8 +83,14 @@ def incidents(db):
 
 
 def test_facts_are_what_chargers_and_sites_have_told(incidents):
-    told = {fact.kind: fact.text for fact in reversed(cases_of([incidents[1].pk])[0].facts)}
-    assert told["status"].endswith("Faulted, 71 °C: HighTemperature, CX003")
+    facts = cases_of([incidents[1].pk])[0].facts
+    told = {fact.kind: fact.text for fact in facts}
+    now, *reports = [fact.text for fact in facts if fact.kind == "status"]
+    assert now.startswith("Faulted since 20")
+    assert now.endswith(" UTC: HighTemperature, CX003")
+    assert [report.split(" UTC ")[1] for report in reports] == [
+        "Faulted, 71 °C: HighTemperature, CX003", "Available, 30 °C",
+    ]  # fmt: skip
     assert told["soft events"] == "in the day before: 1 power dips, 3 retries"
     assert told["siblings"] == "2 of the site's 4 ports do not work"
     assert told["diagnosis"] == "cooling (82%), told from: code CX003"
@@ -92,10 +98,10 @@ def test_facts_are_what_chargers_and_sites_have_told(incidents):
 
 
 def test_notes_of_many_incidents_take_as_many_queries_as_of_one(incidents, django_assert_num_queries):
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         assert writing.write_notes([incidents[1].pk]) == 1
-    with django_assert_num_queries(9):  # one more for the chargers under the incident of a site
-        assert writing.write_notes([one.pk for one in incidents]) == 3
+    with django_assert_num_queries(10):  # one more for the chargers under the incident of a site
+        assert writing.write_notes([one.pk for one in incidents]) == 2
 
 
 def test_the_note_of_a_whole_site_tells_of_its_chargers_and_of_what_was_tried_from_afar(incidents):
@@ -109,7 +115,7 @@ def test_the_note_of_a_whole_site_tells_of_its_chargers_and_of_what_was_tried_fr
     said = [text for kind, text in told if kind == "status"]
     assert len(said) == 2
     assert said[0].startswith(f"{first.charger}: ")
-    assert "what did not help from afar" in [why for _, why in rule_note(cases_of([whole.pk])[0]).evidence]
+    assert "what was tried from afar" in [why for _, why in rule_note(cases_of([whole.pk])[0]).evidence]
 
 
 def test_what_a_driver_calls_dangerous_is_the_first_thing_that_a_note_says(incidents):
@@ -150,6 +156,11 @@ def test_with_a_key_the_workers_are_told_once(incidents, settings, monkeypatch):
     writing.write_notes([one.pk for one in incidents])
     assert told == [("maintenance.write_gemini_note", [[one.pk, None] for one in incidents])]
     assert not RootCauseNote.objects.exclude(failure="").exists()
+
+
+def test_an_incident_that_is_told_of_twice_gets_one_note_unless_somebody_asks_for_another(incidents):
+    ids = [one.pk for one in incidents]
+    assert [writing.write_notes(ids), writing.write_notes(ids), writing.write_notes(ids, anew=True)] == [3, 0, 3]
 
 
 def test_no_incidents_need_no_query(django_assert_num_queries, db):

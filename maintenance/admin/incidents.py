@@ -169,12 +169,12 @@ class IncidentAdmin(BaseAdmin):
 
     @admin.action(description="Write the root-cause note anew", permissions=["change"])
     def write_anew(self, request, queryset):
-        written = write_notes(list(queryset.values_list("pk", flat=True)), by=request.user)
+        written = write_notes(list(queryset.values_list("pk", flat=True)), by=request.user, anew=True)
         self.message_user(request, f"{written} notes were written by rule{self._later()}.")
 
     @action(description="Write note anew", permissions=["change"])
     def write_this_anew(self, request, obj):
-        write_notes([obj.pk], by=request.user)
+        write_notes([obj.pk], by=request.user, anew=True)
         self.message_user(request, f"The note was written by rule{self._later()}.")
 
     def _later(self) -> str:

@@ -69,9 +69,20 @@ def _own_facts(incident: Incident) -> list[tuple[str, str]]:
         facts.append(("other causes", ", ".join(f"{name} {chance:.0%}" for name, chance in others[1:])))
     if incident.charger:
         charger = incident.charger
-        model = charger.model or "model unknown"
-        facts.append(("charger", f"{model}, {charger.connector_type}, {charger.power_kw:g} kW"))
+        known = [charger.model, charger.connector_type, f"{charger.power_kw:g} kW"]
+        facts.append(("charger", ", ".join(filter(None, known))))
+        facts += _state(charger)
     return facts
+
+
+def _state(charger) -> list[tuple[str, str]]:
+    """What the charger says now, since when."""
+    state = getattr(charger, "state", None)
+    if state is None or state.since is None:
+        return []
+    codes = ", ".join(filter(None, [state.error_code, state.vendor_code]))
+    said = f"{ChargerStatus(state.status).label} since {_at(state.since)}"
+    return [("status", f"{said}: {codes}" if codes else said)]
 
 
 def _site_facts(incident: Incident) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ SPEAKS = {
     DANGER: "a driver says that it is dangerous",
     "diagnosis": "what the cause was told from",
     "status": "what the charger itself says",
-    "tried from afar": "what did not help from afar",
+    "tried from afar": "what was tried from afar",
     "driver": "what a driver saw",
     "siblings": "what the other ports at the site do",
     "soft events": "what it let slip before",

@@ -20,11 +20,14 @@ SETTLED = timedelta(minutes=10)  # after which a note that is not there will not
 MOST_AT_ONCE = 200
 
 
-def write_notes(incident_ids: list[int], by=None) -> int:
-    """A note by rule for each incident now, and one by Gemini later where a key is set; returns how many by rule.
+def write_notes(incident_ids: list[int], by=None, anew: bool = False) -> int:
+    """A note by rule now for each incident without one (`anew`: for each), and one by Gemini later where a key is set.
 
-    For after the commit: a fixed number of queries, and one message to the workers.
+    For after the commit: a fixed number of queries, and one message to the workers. Returns how many were written.
     """
+    if incident_ids and not anew:
+        known = RootCauseNote.objects.filter(incident__in=incident_ids).values_list("incident", flat=True)
+        incident_ids = sorted({*incident_ids} - {*known})
     if not incident_ids:
         return 0
     failure = "" if settings.GEMINI_API_KEY else NO_KEY
