@@ -95,11 +95,7 @@ class Part(models.Model):
 class StockQuerySet(models.QuerySet):
     def below_reorder_point(self):
         """What a service centre has too little of; vans are filled from it."""
-        return (
-            self.filter(centre__isnull=False)
-            .annotate(free=F("quantity") - F("reserved"))
-            .filter(free__lt=F("part__reorder_point"))
-        )
+        return self.filter(centre__isnull=False, quantity__lt=F("part__reorder_point") + F("reserved"))
 
     def reserve(self, order_ids: list[int], at: datetime, by=None) -> list[int]:
         """Put aside what these orders need and have not, in the technician's van or centre; orders that got something.
