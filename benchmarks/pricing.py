@@ -35,7 +35,8 @@ def network(count: int, stressed: float) -> Sites:
         ports=rng.integers(2, 16, count), utilization=rng.random(count),
         risk=np.where(ill, 0.9, 0.3 * rng.random(count)),
         cabinet_c=np.where(ill, 65.0, 30 + 19 * rng.random(count)), derated=np.full(count, np.nan),
-        base=rng.integers(2000, 6000, count), fixed=rng.random(count) < 0.1, changed=np.zeros(count, bool),
+        base=rng.integers(2000, 6000, count), fixed=rng.random(count) < 0.1, stopped=np.zeros(count, bool),
+        changed=np.zeros(count, bool), waiting=np.zeros(count, bool),
         not_enough=np.zeros(count, bool), rested_seconds=np.full(count, np.inf), changes_today=np.zeros(count, int),
         surged_today=np.zeros(count),
     )  # fmt: skip

@@ -8,12 +8,13 @@ from decimal import Decimal
 import numpy as np
 
 from .periods import Day, period_end
-from .policy import Policy, discounted_prices, money, surge_prices
+from .policy import MOST_COST, Policy, discounted_prices, money, surge_prices
 
 EARTH_KM = 6371.0
 NEIGHBOURS_ASKED = 16  # if the nearest sixteen are all taken, the load stays where it is
 SURGE, REROUTE, LIMIT = "surge", "reroute", "limit"
 CALM, NOT_ENOUGH = "calmed down", "limiting power was not enough"
+ORPHANED, STOPPED, OTHER_TARIFF = "its surge ended", "prices are stopped", "the tariff changed"
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Sites:
     """What policies look at, one element a site. Unknown numbers are NaN."""
 
     site: np.ndarray  # ids
-    policy: np.ndarray  # index into the policies; -1: hands off (switched off, emergency, no policy)
+    policy: np.ndarray  # index into the policies; -1: none is in force
     operator: np.ndarray  # ids
     latitude: np.ndarray  # degrees
     longitude: np.ndarray
@@ -34,7 +35,9 @@ class Sites:
     derated: np.ndarray  # share of rated power lost to heat
     base: np.ndarray  # base price, ten-thousandths
     fixed: np.ndarray  # bool: free or regulated, never touched
-    changed: np.ndarray  # bool: a change is in force, announced or proposed
+    stopped: np.ndarray  # bool: a switch or an emergency keeps its price at base
+    changed: np.ndarray  # bool: a change is in force or announced
+    waiting: np.ndarray  # bool: somebody is being asked about a change of its price
     not_enough: np.ndarray  # bool: its power was limited until now, and that was not enough
     rested_seconds: np.ndarray  # since the end of its last surge or limit; inf: none
     changes_today: np.ndarray
@@ -73,6 +76,8 @@ class Applied:
     ends_at: datetime
     surge: int | None
     policy: Policy
+    applied: bool = True  # False: announced, its price does not hold yet
+    base: int | None = None  # base price (ten-thousandths) that it was decided from
 
 
 def stress(sites: Sites, policy: Policy) -> tuple[np.ndarray, np.ndarray]:
@@ -90,33 +95,57 @@ def stress(sites: Sites, policy: Policy) -> tuple[np.ndarray, np.ndarray]:
 def due_to_end(changes: Sequence[Applied], sites: Sites, at: datetime) -> dict[int, str]:
     """Ids of the changes to end at `at`, each with why.
 
-    A change ends with its period; a surge or limit when its site has calmed down, though not before its shortest time,
-    so that prices do not flicker; a limit also when it was tried for long enough and the site is not calm; a discount
-    with its surge or when its own site is stressed. A site that is not among `sites` ends with its period only.
+    A change ends with its period, with a stop, and when its tariff is not the one it was decided from; a surge or
+    limit when its site has calmed down, though not before its shortest time, so that prices do not flicker; a limit
+    also when it was tried for long enough and the site is not calm; a discount with its surge or when its own site is
+    stressed. A site that is not among `sites` ends with its period only.
     """
-    order = np.argsort(sites.site, kind="stable")
+    places = _places_of([change.site for change in changes], sites)
     known = {policy: stress(sites, policy) for policy in {change.policy for change in changes}}
-    ended = {}
-    for change in changes:
-        place = _place_of(change.site, sites, order)
-        stressed, calm = (bool(state[place]) for state in known[change.policy]) if place >= 0 else (False, False)
-        if why := _why_over(change, stressed, calm, at):
+    ended, open_ones = {}, {change.id for change in changes}
+    for change, place in zip(changes, places, strict=True):
+        why = _why_over(change, at)
+        if not why and place >= 0:
+            stressed, calm = (bool(state[place]) for state in known[change.policy])
+            why = _why_hands_off(change, sites, place) or _why_changed(change, stressed, calm, at)
+        if why:
             ended[change.id] = why
-    return {change.id: "its surge ended" for change in changes if change.surge in ended} | ended
+    orphans = {each.id: ORPHANED for each in changes if each.surge is not None and _is_over(each, ended, open_ones)}
+    return orphans | ended
 
 
-def _place_of(site: int, sites: Sites, order: np.ndarray) -> int:
-    found = int(np.searchsorted(sites.site, site, sorter=order))
-    return int(order[found]) if found < len(order) and sites.site[order[found]] == site else -1
+def _is_over(change: Applied, ended: dict[int, str], open_ones: set[int]) -> bool:
+    """Whether the surge of a discount has ended or ends now."""
+    return change.surge in ended or change.surge not in open_ones
 
 
-def _why_over(change: Applied, stressed: bool, calm: bool, at: datetime) -> str:
+def _places_of(wanted: Sequence[int], sites: Sites) -> list[int]:
+    """The place of each of these ids in the arrays, -1 where it is not there."""
+    if not len(sites.site):
+        return [-1] * len(wanted)
+    order = np.argsort(sites.site, kind="stable")
+    ids = np.array(wanted, int)
+    found = order[np.searchsorted(sites.site, ids, sorter=order).clip(max=len(order) - 1)]
+    return np.where(sites.site[found] == ids, found, -1).tolist()
+
+
+def _why_over(change: Applied, at: datetime) -> str:
+    return "its period ended" if change.ends_at <= at else ""
+
+
+def _why_hands_off(change: Applied, sites: Sites, place: int) -> str:
+    """Why nothing may be changed here any more, whatever the policy says."""
+    if sites.stopped[place]:
+        return STOPPED
+    is_other = sites.fixed[place] or (change.base is not None and change.base != sites.base[place])
+    return OTHER_TARIFF if is_other else ""
+
+
+def _why_changed(change: Applied, stressed: bool, calm: bool, at: datetime) -> str:
     age, policy = at - change.starts_at, change.policy
-    if change.ends_at <= at:
-        return "its period ended"
     if change.kind == REROUTE:
         return "stressed itself" if stressed else ""
-    if calm and (age >= timedelta(seconds=policy.shortest_seconds) or age < timedelta(0)):
+    if calm and (not change.applied or age >= timedelta(seconds=policy.shortest_seconds)):
         return CALM
     tried = change.kind == LIMIT and age >= timedelta(seconds=policy.price_after_seconds)
     return NOT_ENOUGH if tried and not calm else ""
@@ -126,19 +155,21 @@ def decide(sites: Sites, policies: Sequence[Policy], at: datetime, day: Day) -> 
     """The changes to open at `at`: each surge before the discount that takes its load. Any order of sites, same result.
 
     A stressed site is surged, or its power limited where the policy tries that first, unless its tariff is fixed, a
-    change holds it, it has not rested, or its day is used up. Its neighbour is the nearest site, by Euclidean distance
-    in metres, that works, has room, a like connector, enough power and no trouble of its own; each takes over from one.
+    change or a stop holds it, it has not rested, or its day is used up; while a surge waits for approval power is
+    limited on. Its neighbour is the nearest site, by Euclidean distance in metres, that works, has room, a like
+    connector, enough power and no trouble of its own; each takes over from one.
     """
     if not len(sites.site):
         return []
     sites = sites.at(np.argsort(sites.site, kind="stable"))
     stressed = _by_policy(sites, [stress(sites, policy)[0] for policy in policies])
     helpers = _helpers(sites, policies, stressed)
-    touchable = stressed & ~sites.fixed & (sites.base > 0) & ~sites.changed
+    touchable = stressed & ~sites.fixed & (sites.base > 0) & ~sites.changed & ~sites.stopped
     limits_first = _by_policy(sites, [np.full(len(sites.site), policy.limits_first) for policy in policies])
-    surged = _most_stressed_first(sites, touchable & _may_surge(sites, policies) & (~limits_first | sites.not_enough))
+    may_rise = touchable & ~sites.waiting & _may_surge(sites, policies)
+    surged = _most_stressed_first(sites, may_rise & (~limits_first | sites.not_enough))
     surges = _surges(sites, surged, nearest(sites, surged, helpers), policies, at, day)
-    dearer = [opening.site for opening in surges if opening.kind == SURGE]
+    dearer = [opening.site for opening in surges if opening.kind == SURGE and not opening.needs_approval]
     limited = np.flatnonzero(touchable & limits_first & ~np.isin(sites.site, dearer))
     return [_limit(sites, place, policies[sites.policy[place]], at) for place in limited.tolist()] + surges
 
@@ -181,7 +212,8 @@ def _helpers(sites: Sites, policies: Sequence[Policy], stressed: np.ndarray) -> 
         for policy in policies
     ]
     placed = np.isfinite(sites.latitude) & np.isfinite(sites.longitude)
-    return _by_policy(sites, columns) & placed & ~stressed & ~sites.changed & (sites.ports > 0)
+    is_free = ~(stressed | sites.changed | sites.waiting | sites.stopped)
+    return _by_policy(sites, columns) & placed & is_free & (sites.ports > 0)
 
 
 def metres(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
@@ -251,8 +283,12 @@ def _prices(sites: Sites, policies, prices_of) -> np.ndarray:
 
 
 def _belongs(sites: Sites, place: int, other: int, policies) -> bool:
-    """Whether a surge at `place` may make `other` cheaper: of the same operator, or neither policy minds."""
-    keeps_to_itself = policies[sites.policy[place]].same_operator or policies[sites.policy[other]].same_operator
+    """Whether a surge at `place` may make `other` cheaper: of the same operator, or neither policy minds.
+
+    An advisory policy minds, because who approves the surge would decide about the price of somebody else.
+    """
+    here, there = policies[sites.policy[place]], policies[sites.policy[other]]
+    keeps_to_itself = here.same_operator or there.same_operator or there.mode == "advisory"
     return bool(sites.operator[place] == sites.operator[other]) or not keeps_to_itself
 
 
@@ -305,7 +341,7 @@ def _discount(sites: Sites, place: int, new: int, surge: Opening, policy: Policy
         starts_at=surge.starts_at,
         ends_at=ends_at,
         needs_approval=surge.needs_approval or policy.mode == "advisory",
-        cost=(money(base - new) * energy_kwh).quantize(Decimal("0.01")),
+        cost=min((money(base - new) * energy_kwh).quantize(Decimal("0.01")), MOST_COST),
     )
 
 

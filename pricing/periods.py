@@ -54,10 +54,13 @@ class Past:
     ends_at: datetime
 
 
-def histories(past: Sequence[Past], site: np.ndarray, at: datetime, day: Day) -> dict[str, np.ndarray]:
+def histories(
+    past: Sequence[Past], site: np.ndarray, at: datetime, day: Day, refused: Sequence[tuple[int, datetime]] = ()
+) -> dict[str, np.ndarray]:
     """The last three columns of `Sites` for the sites with these ids, from what was opened in the past.
 
-    Seconds count only inside the day and up to `at`; what goes on still is no rest.
+    Seconds count only inside the day and up to `at`; what goes on still is no rest. After a surge that somebody has
+    `refused` (site, when) the site rests as after any other, because who has said no is not asked again at once.
     """
     place_of = {int(number): place for place, number in enumerate(site.tolist())}
     rested, changes, surged = np.full(len(site), np.inf), np.zeros(len(site), int), np.zeros(len(site))
@@ -69,4 +72,7 @@ def histories(past: Sequence[Past], site: np.ndarray, at: datetime, day: Day) ->
         rested[place] = min(rested[place], (at - ended).total_seconds())
         changes[place] += day.begins_at <= change.starts_at < day.ends_at
         surged[place] += max((ended - max(change.starts_at, day.begins_at)).total_seconds(), 0.0)
+    for number, when in refused:
+        if (place := place_of.get(number)) is not None:
+            rested[place] = min(rested[place], (at - when).total_seconds())
     return {"rested_seconds": rested, "changes_today": changes, "surged_today": surged}

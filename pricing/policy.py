@@ -6,6 +6,8 @@ from decimal import Decimal
 import numpy as np
 
 SCALE = 10_000  # prices have four digits after the point: as integers no rounding of floats ever touches money
+MOST_PRICE = 99_999_999  # ten-thousandths that a price can be stored as: 9,999.9999
+MOST_COST = Decimal("99999999.99")
 ELASTICITIES = (-0.10, -0.30, -0.76)  # the evidence is that wide; -0.76 is the city-wide mean of the Shenzhen study
 
 
@@ -100,7 +102,7 @@ SHIPPED = {policy.name: policy for policy in (ORIGINAL, GUARDED, POWER_FIRST)}
 def surge_prices(base: np.ndarray, policy: Policy) -> np.ndarray:
     """Prices (ten-thousandths) of a surge from base prices: always from these, so that changes never compound.
 
-    Half-even rounding; never above cap and never below the base price.
+    Half-even rounding; never above cap or what can be stored, and never below the base price.
 
     >>> surge_prices(np.array([4000]), ORIGINAL)
     array([7000])
@@ -110,6 +112,7 @@ def surge_prices(base: np.ndarray, policy: Policy) -> np.ndarray:
     cap = base + base * _scaled(policy.cap_share) // SCALE
     if policy.cap_amount is not None:
         cap = np.minimum(cap, base + _scaled(policy.cap_amount))
+    cap = np.minimum(cap, MOST_PRICE)
     return np.maximum(base, np.minimum(_times(base, policy.multiplier), cap))
 
 

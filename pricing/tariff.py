@@ -27,7 +27,7 @@ class Tariff:
     reason: str  # why the price differs now, empty while it does not
     next_price: Decimal | None
     changes_at: datetime | None
-    power_share: Decimal  # of the rated power that a session gets now
+    power_share: Decimal  # of the rated power that a session gets now; an announced surge goes on with its limit
 
     @property
     def says(self) -> str:
@@ -48,29 +48,29 @@ def tariffs(site_ids: list[int], at: datetime) -> dict[int, Tariff]:
     """
     states = SiteState.objects.filter(site__in=site_ids).select_related("site__operator")
     planned: dict[int, list[PriceChange]] = {}
-    changes = PriceChange.objects.filter(Q(applied=True) | Q(ended_because="", starts_at__gt=at), site__in=site_ids)
-    for change in changes.order_by("starts_at"):
+    changes = PriceChange.objects.open_ones().filter(Q(applied=True) | Q(starts_at__gt=at), site__in=site_ids)
+    for change in changes.filter(ends_at__gt=at).order_by("starts_at"):
         planned.setdefault(change.site_id, []).append(change)
     return {state.site_id: _tariff(state, planned.get(state.site_id, []), at) for state in states}
 
 
 def _tariff(state: SiteState, changes: list[PriceChange], at: datetime) -> Tariff:
     site = state.site
-    now = next((change for change in changes if change.applied and change.ends_at > at), None)
+    now = next((change for change in changes if change.applied), None)
     ahead = [(change.starts_at, change.new_price) for change in changes if not change.applied]
     if now is not None and now.new_price != site.base_price:
         ahead.append((now.ends_at, site.base_price))
     changes_at, next_price = min(ahead, default=(None, None))
     return Tariff(
         site_id=site.pk,
-        price=state.price,
+        price=state.price_at(at),
         base_price=site.base_price,
         currency=site.operator.currency,
         unit=PricingType(site.pricing_type).label,
         reason=now.reason if now else "",
         next_price=next_price,
         changes_at=changes_at,
-        power_share=now.power_share if now else Decimal(1),
+        power_share=min((change.power_share for change in changes), default=Decimal(1)),
     )
 
 

@@ -7,7 +7,9 @@ from django.db import connection
 
 from stations.arrays import fetch_arrays
 from stations.models.places import ChargerType
+from telemetry.models.status import ChargerStatus
 
+BUSY = (ChargerStatus.PREPARING, ChargerStatus.CHARGING, ChargerStatus.FINISHING, ChargerStatus.RESERVED)
 HEAT_KNOWN_FOR = timedelta(hours=1)  # a temperature that was told longer ago says nothing about now
 _REAL = [
     ("site", "i8"), ("operator", "i8"), ("latitude", "f8"), ("longitude", "f8"), ("kind", "i4"), ("power_kw", "f8"),
@@ -16,11 +18,17 @@ _REAL = [
 _READ_REAL = """
 SELECT site.id, site.operator_id, coalesce(site.latitude, 'nan'), coalesce(site.longitude, 'nan'),
     coalesce(array_position(%(kinds)s::text[], site.charger_type::text), 0), site.power_kw,
-    (state.ports_available + state.ports_occupied)::bigint, state.utilization, state.risk,
+    coalesce(chargers.working, 0), coalesce(chargers.busy::float8 / nullif(chargers.working, 0), 0), state.risk,
     (site.base_price * 10000)::bigint, site.price_is_regulated OR site.pricing_type = 'free'
 FROM stations_site site
 JOIN stations_operator operator ON operator.id = site.operator_id AND NOT operator.is_simulated
 JOIN telemetry_sitestate state ON state.site_id = site.id
+LEFT JOIN (
+    SELECT charger.site_id, count(*) FILTER (WHERE told.status = ANY(%(working)s)) AS working,
+        count(*) FILTER (WHERE told.status = ANY(%(busy)s)) AS busy
+    FROM telemetry_chargerstate told JOIN stations_charger charger ON charger.id = told.charger_id
+    GROUP BY charger.site_id
+) chargers ON chargers.site_id = site.id
 ORDER BY site.id
 """
 _READ_HEAT = """
@@ -32,9 +40,10 @@ GROUP BY charger.site_id ORDER BY charger.site_id
 
 
 def real_sites() -> np.ndarray:
-    """The sites of real operators as their live rows say."""
+    """The sites of real operators as their chargers say: one that has told nothing has no port that works."""
+    asked = {"kinds": ChargerType.values, "working": [ChargerStatus.AVAILABLE, *BUSY], "busy": list(BUSY)}
     with connection.cursor() as cursor:
-        return fetch_arrays(cursor, _READ_REAL, _REAL, {"kinds": ChargerType.values})
+        return fetch_arrays(cursor, _READ_REAL, _REAL, asked)
 
 
 def hottest_cabinets(site: np.ndarray, at: datetime) -> np.ndarray:

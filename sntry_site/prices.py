@@ -1,7 +1,7 @@
 """The prices of one beat: what ends, what begins, what is to be opened, and what waits for somebody."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -9,16 +9,18 @@ import numpy as np
 from django.conf import settings
 
 from pricing import view
-from pricing.engine import NOT_ENOUGH, Opening, Sites, decide, due_to_end, stress
+from pricing.engine import LIMIT, NOT_ENOUGH, Opening, Sites, decide, due_to_end, stress
 from pricing.models import PriceChange, PriceProposal, PricingStop, SurgePolicy
 from pricing.periods import day_of, histories
 from stations.models import FleetEvent, PricingType
+from stations.models.places import ChargerType
 from telemetry.models import SiteState
 from telemetry.models.ticks import SLOT_SECONDS
 
 from .beat import Beat
 
 FREE = 1 + PricingType.values.index(PricingType.FREE)
+UNKNOWN_KINDS = (0, 1 + ChargerType.values.index(ChargerType.UNKNOWN))
 REMEMBERED = timedelta(days=2)  # longer than any cool-down and any day
 
 
@@ -26,7 +28,7 @@ def reprice(beat: Beat) -> None:
     """End the price changes that are due, begin those announced, and decide anew; of the whole network at once."""
     changes = PriceChange.objects.for_engine()
     policies = SurgePolicy.objects.in_force(beat.at)
-    sites = pricing_view(beat, policies)
+    sites = pricing_view(beat, policies, [change.site for change in changes])
     due = due_to_end(changes, sites, beat.at)
     for change in PriceChange.objects.filter(pk__in=due).close(beat.at, due) if due else []:
         tell_end(beat, change, change.ended_because or due[change.pk])
@@ -35,19 +37,24 @@ def reprice(beat: Beat) -> None:
     limited = {change.site for change in changes if due.get(change.id) == NOT_ENOUGH}
     held = [change for change in changes if change.id not in due]
     open_changes(beat, sites, policies, {change.site for change in held}, limited)
-    follow_base_prices(beat, {change.site for change in changes})
+    follow_base_prices(beat)
     follow_people(beat)
     beat.power_share = power_shares(beat)
 
 
-def pricing_view(beat: Beat, policies: list[SurgePolicy]) -> Sites:
-    """What the policies may look at: the simulated sites as this beat has them, and the real ones as told."""
+def pricing_view(beat: Beat, policies: list[SurgePolicy], changed: list[int]) -> Sites:
+    """What the policies may look at: the simulated sites as this beat has them, and the real ones as told.
+
+    Heat is read where a policy asks for it and at the sites that are `changed`, whose change may be of another policy.
+    """
     simulated, real = _simulated(beat), view.real_sites()
     columns = {name: np.concatenate([simulated[name], real[name]]) for name in simulated}
     count, is_simulated = len(columns["site"]), np.arange(len(columns["site"])) < len(simulated["site"])
     policy = SurgePolicy.objects.assigned(policies, columns["site"], columns["operator"], is_simulated)
-    policy[PricingStop.objects.stopped(columns["operator"], beat.at)] = -1
     by_heat = np.isin(policy, [n for n, each in enumerate(policies) if each.trigger == SurgePolicy.Trigger.HEAT])
+    by_heat |= np.isin(columns["site"], changed)
+    # Nobody takes over from what is not known: where the connector is not, no port counts as one that fits.
+    columns["ports"] = np.where(np.isin(columns["kind"], UNKNOWN_KINDS), 0, columns["ports"])
     heat = np.full(count, np.nan)
     heat[by_heat] = view.hottest_cabinets(columns["site"][by_heat], beat.at)
     return Sites(
@@ -55,7 +62,9 @@ def pricing_view(beat: Beat, policies: list[SurgePolicy]) -> Sites:
         policy=policy,
         cabinet_c=heat,
         derated=np.full(count, np.nan),  # no charger tells it yet
+        stopped=PricingStop.objects.stopped(columns["operator"], beat.at),
         changed=np.zeros(count, bool),
+        waiting=np.zeros(count, bool),
         not_enough=np.zeros(count, bool),
         rested_seconds=np.full(count, np.inf),
         changes_today=np.zeros(count, int),
@@ -87,24 +96,35 @@ def open_changes(beat: Beat, sites: Sites, policies: list[SurgePolicy], held: se
     if not any(stress(sites, rule)[0][sites.policy == place].any() for place, rule in enumerate(rules)):
         return
     day = day_of(beat.at, ZoneInfo(settings.DATA_TIME_ZONE))
-    day = replace(day, spent=PriceChange.objects.spent(day.begins_at))
-    past = PriceChange.objects.past_surges(beat.at - REMEMBERED)
-    held = held | set(PriceProposal.objects.waiting().values_list("site_id", flat=True))
+    day = replace(day, spent=spent_and_promised(day.begins_at))
+    since = beat.at - REMEMBERED
+    past, refused = PriceChange.objects.past_surges(since), PriceProposal.objects.refusals(since)
+    waiting = PriceProposal.objects.waiting().values_list("site_id", "neighbour_id")
     sites = replace(
         sites,
         changed=np.isin(sites.site, list(held)),
+        waiting=np.isin(sites.site, [site for pair in waiting for site in pair if site]),
         not_enough=np.isin(sites.site, list(limited)),
-        **histories(past, sites.site, beat.at, day),
+        **histories(past, sites.site, beat.at, day, refused),
     )
     openings = decide(sites, list(rules), beat.at, day)
     inputs = decision_inputs(beat, sites, openings)
     asked = {each.site for each in openings if each.needs_approval}
-    waiting = [each for each in openings if each.site in asked or each.surge_site in asked]
-    for proposal in PriceProposal.objects.propose(waiting, inputs, rules, beat.at) if waiting else []:
+    limits = [each for each in openings if each.kind == LIMIT]
+    prices = [each for each in openings if each.kind != LIMIT]
+    asking = [each for each in prices if each.site in asked or each.surge_site in asked]
+    for proposal in PriceProposal.objects.propose(asking, inputs, rules, beat.at) if asking else []:
         tell_proposal(beat, proposal)
-    for change in PriceChange.objects.open([o for o in openings if o not in waiting], inputs, rules, beat.at):
+    acting = [each for each in prices if each.site not in asked and each.surge_site not in asked]
+    for change in PriceChange.objects.open(limits + acting, inputs, rules, beat.at):
         what = "OPENED" if change.applied else "ANNOUNCED"
         tell(beat, change, what, change.old_price, change.new_price, change.reason)
+
+
+def spent_and_promised(since: datetime) -> dict[int, Decimal]:
+    """What the discounts cost, by operator: those announced since then and those that somebody may approve."""
+    spent, promised = PriceChange.objects.spent(since), PriceProposal.objects.promised()
+    return {each: spent.get(each, 0) + promised.get(each, 0) for each in spent.keys() | promised.keys()}
 
 
 def decision_inputs(beat: Beat, sites: Sites, openings: list[Opening]) -> dict[int, dict]:
@@ -121,17 +141,11 @@ def decision_inputs(beat: Beat, sites: Sites, openings: list[Opening]) -> dict[i
     return inputs
 
 
-def follow_base_prices(beat: Beat, changed: set[int]) -> None:
+def follow_base_prices(beat: Beat) -> None:
     """Let a base price that somebody has edited or imported take effect where no price change holds the site's."""
-    network = beat.network
-    stale = (network["price"] != network["base_price"]) & ~np.isin(network["site"], list(changed))
-    stale &= ~np.isin(network["site"], list(beat.new_prices))
-    prices = {
-        site: Decimal(price).scaleb(-4)
-        for site, price in zip(network["site"][stale].tolist(), network["base_price"][stale].tolist(), strict=True)
-    }
-    SiteState.objects.set_prices(prices)
-    beat.new_prices.update(prices)
+    held = list(PriceChange.objects.applied().values_list("site_id", flat=True))
+    prices = SiteState.objects.follow_base_prices(held)
+    beat.new_prices.update({site: price for site, price in prices.items() if site in beat.place_of})
 
 
 def follow_people(beat: Beat) -> None:

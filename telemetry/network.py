@@ -12,6 +12,7 @@ from stations.arrays import copy_in, fetch_arrays, ten_thousandths
 from stations.models import LocationType, PricingType
 from stations.models.places import ChargerType
 
+from .models.sites import PRICE_AT
 from .risk.features import feature_matrix
 
 NETWORK = [
@@ -44,7 +45,7 @@ NETWORK = [
     ("traffic_index", "f8"),
 ]
 # Prices travel as whole ten-thousandths, so that no rounding of floats ever touches money.
-_READ = """
+_READ = f"""
 SELECT site.id, site.operator_id, coalesce(site.latitude, 'nan'), coalesce(site.longitude, 'nan'),
        coalesce(array_position(%(location_types)s::text[], site.location_type::text), 0),
        coalesce(array_position(%(charger_types)s::text[], site.charger_type::text), 0),
@@ -52,7 +53,7 @@ SELECT site.id, site.operator_id, coalesce(site.latitude, 'nan'), coalesce(site.
        site.power_kw, site.session_minutes, site.ports_total::smallint,
        least(coalesce(out.ports, 0), site.ports_total)::smallint,
        least(coalesce(out.faulted, 0), site.ports_total)::smallint,
-       (site.base_price * 10000)::bigint, site.price_is_regulated, (state.price * 10000)::bigint,
+       (site.base_price * 10000)::bigint, site.price_is_regulated, ({PRICE_AT} * 10000)::bigint,
        state.ports_out_of_service, state.utilization, state.risk, state.is_stressed,
        stress.site_id IS NOT NULL, state.usual_utilization, usual.utilization, usual.temperature_f,
        usual.precipitation_mm, usual.weather, usual.gas_price, usual.traffic_index
@@ -71,7 +72,7 @@ LEFT JOIN (
     SELECT DISTINCT site_id FROM telemetry_siteoverride WHERE starts_at <= %(at)s AND ends_at > %(at)s
 ) stress ON stress.site_id = site.id
 ORDER BY site.id
-"""
+"""  # noqa: S608  (a constant of this code)
 
 
 def read_network(at: datetime) -> np.ndarray:
@@ -172,7 +173,7 @@ def write_readings(at: datetime, network: np.ndarray, measured, risk: np.ndarray
 def write_states(at: datetime, version: int, columns: dict[str, np.ndarray], reasons: dict[int, str]) -> None:
     """Bring the live row of every site in `columns` up to date: one COPY into a stage, one UPDATE from it.
 
-    `columns` are those of the stage, without the price: `SiteState.objects.set_prices` alone writes that.
+    `columns` are those of the stage, without the price: methods of `SiteState.objects` alone write that.
     """
     with connection.cursor() as cursor:
         cursor.execute(_STAGE)

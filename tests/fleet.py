@@ -145,6 +145,7 @@ def price_proposal(at: Site, **fields) -> PriceProposal:
         "new_price": "0.5000",
         "reason": "hot",
         "minutes": 60,
+        "proposed_minutes": 60,
         "created_at": NOW,
         **fields,
     }

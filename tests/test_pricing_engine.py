@@ -35,7 +35,9 @@ def sites(count: int, **more) -> Sites:
         "derated": np.full(count, np.nan),
         "base": np.full(count, 4000),
         "fixed": np.zeros(count, bool),
+        "stopped": np.zeros(count, bool),
         "changed": np.zeros(count, bool),
+        "waiting": np.zeros(count, bool),
         "not_enough": np.zeros(count, bool),
         "rested_seconds": np.full(count, np.inf),
         "changes_today": np.zeros(count, int),
@@ -292,11 +294,19 @@ def test_power_is_limited_before_a_price_is_touched():
     assert (limit.old_price, limit.new_price, limit.power_share) == (Decimal("0.4"), Decimal("0.4"), Decimal("0.8"))
     assert (limit.starts_at, limit.ends_at, limit.needs_approval) == (NOW, NOW + timedelta(hours=4), False)
     assert (limit.cost, limit.surge_site) == (0, None)
-    tried = decide(hot(not_enough=np.array([True, False, False])), [POWER_FIRST], NOW, DAY)
+    alone = replace(POWER_FIRST, mode="autonomous", approval_above=None)
+    tried = decide(hot(not_enough=np.array([True, False, False])), [alone], NOW, DAY)
     assert [(each.site, each.kind) for each in tried] == [(1, SURGE), (2, REROUTE)]
     assert tried[0].power_share == Decimal("0.8")
     worn = hot(not_enough=np.array([True, False, False]), changes_today=np.full(3, 2))
     assert decided(worn, POWER_FIRST) == [(1, LIMIT, None)], "where the price may not rise the limit goes on"
+
+
+def test_power_stays_limited_while_a_surge_waits_for_approval():
+    tried = hot(not_enough=np.array([True, False, False]))
+    assert decided(tried, POWER_FIRST) == [(1, LIMIT, None), (1, SURGE, None), (2, REROUTE, 1)]
+    asked = replace(tried, waiting=np.array([True, True, False]))
+    assert decided(asked, POWER_FIRST) == [(1, LIMIT, None)], "nobody is asked twice"
 
 
 def test_limits_need_no_rest_but_a_tariff_that_may_be_touched():
@@ -341,9 +351,57 @@ def test_a_change_ends_exactly_at_the_end_of_its_period():
 
 
 def test_an_announced_surge_is_called_off_when_its_site_calms_down_before():
-    announced = change(1, minutes_old=-10, rule=GUARDED)
+    announced = replace(change(1, minutes_old=-10, rule=GUARDED), applied=False)
     assert ends([announced], cabinet_c=np.full(4, COOL)) == {1: "calmed down"}
     assert ends([announced], cabinet_c=np.full(4, BETWEEN)) == {}
+
+
+def test_a_clock_that_goes_back_does_not_end_what_has_just_begun():
+    begun = change(1, minutes_old=-0.1)
+    assert ends([begun], risk=np.zeros(4)) == {}
+
+
+def test_whatever_is_open_ends_where_prices_are_stopped():
+    stopped = np.array([True, False, False, False])
+    changes = [change(1), change(2, REROUTE, surge=1), change(3)]
+    assert ends(changes, stopped=stopped, risk=np.full(4, 0.5)) == {1: "prices are stopped", 2: "its surge ended"}
+    assert decided(at_risk(0, stopped=stopped[:3])) == []
+    assert decided(at_risk(0, stopped=np.array([False, True, False]))) == [(1, SURGE, None), (3, REROUTE, 1)]
+
+
+def test_a_change_ends_when_its_tariff_is_another():
+    since = [replace(change(number), base=4000) for number in (1, 2, 3)]
+    middle = {"risk": np.full(4, 0.5)}
+    assert ends(since, **middle) == {}
+    assert ends(since, base=np.array([4000, 2000, 4000, 4000]), **middle) == {2: "the tariff changed"}
+    assert ends(since, fixed=np.array([False, False, True, False]), **middle) == {3: "the tariff changed"}
+
+
+def test_a_discount_whose_surge_is_gone_ends():
+    assert ends([change(2, REROUTE, surge=77)]) == {2: "its surge ended"}
+
+
+def test_who_approves_a_surge_does_not_decide_about_the_prices_of_others():
+    world = at_risk(0, operator=np.array([1, 2, 1]), policy=np.array([0, 1, 0]))
+    asks = replace(ORIGINAL, name="asks", mode="advisory")
+    openings = decide(world, [ORIGINAL, asks], NOW, DAY)
+    assert [(each.site, each.kind) for each in openings] == [(1, SURGE), (3, REROUTE)]
+    by_itself = decide(world, [ORIGINAL, replace(asks, mode="autonomous")], NOW, DAY)
+    assert [(each.site, each.policy.name) for each in by_itself] == [(1, "original"), (2, "asks")]
+
+
+def test_a_price_never_grows_beyond_what_can_be_stored():
+    assert price_for("surge", Decimal("9000"), ORIGINAL) == Decimal("9999.9999")
+    typo = replace(ORIGINAL, multiplier=Decimal(99), cap_share=Decimal(99))
+    assert price_for("surge", Decimal("150"), typo) == Decimal("9999.9999")
+    dear = at_risk(0, base=np.full(3, 50_000_000), power_kw=np.full(3, 1e9))
+    assert [each.cost for each in decide(dear, [ORIGINAL], NOW, DAY)] == [0, Decimal("99999999.99")]
+
+
+def test_what_somebody_has_refused_rests_and_is_no_surge_of_the_day():
+    had = histories([], np.array([1, 2]), NOW, DAY, [(2, NOW - timedelta(minutes=10)), (9, NOW)])
+    assert had["rested_seconds"].tolist() == [np.inf, 600]
+    assert had["changes_today"].tolist() == [0, 0]
 
 
 def test_a_surge_holds_between_the_two_thresholds():

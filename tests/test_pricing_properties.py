@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pricing.engine import REROUTE, SURGE, Applied, Sites, decide, due_to_end
+from pricing.engine import LIMIT, REROUTE, SURGE, Applied, Sites, decide, due_to_end
 from pricing.periods import Past, day_of, histories, period_end
 from pricing.policy import GUARDED, ORIGINAL, POWER_FIRST, SCALE, discounted_prices, surge_prices
 
@@ -43,7 +43,9 @@ def world(rng: np.random.Generator, count: int) -> Sites:
         derated=np.where(maybe(count) < 0.7, np.nan, 0.3 * maybe(count)),
         base=rng.integers(0, 12_000, count),
         fixed=maybe(count) < 0.1,
+        stopped=maybe(count) < 0.1,
         changed=maybe(count) < 0.1,
+        waiting=maybe(count) < 0.1,
         not_enough=maybe(count) < 0.3,
         rested_seconds=rng.choice([np.inf, 60.0, 3600.0, 7200.0], count),
         changes_today=rng.integers(0, 3, count),
@@ -59,7 +61,10 @@ def test_every_decision_keeps_to_the_guard_rails_in_any_order_of_the_sites(seed,
     day = day_of(NOW, ZONES[seed % 4])
     openings = decide(sites, POLICIES, NOW, day)
     assert decide(sites.at(rng.permutation(count)), POLICIES, NOW, day) == openings
-    assert len({each.site for each in openings}) == len(openings), "one change a site, and one discount a neighbour"
+    acting = [each.site for each in openings if each.kind == LIMIT or not each.needs_approval]
+    asking = [each.site for each in openings if each.kind != LIMIT]
+    assert len(set(acting)) == len(acting), "one change a site"
+    assert len(set(asking)) == len(asking), "one price a site, and one discount a neighbour"
     takers = [each.surge_site for each in openings if each.kind == REROUTE]
     assert len(takers) == len(set(takers))
     assert set(takers) <= {each.site for each in openings if each.kind == SURGE}
@@ -71,6 +76,8 @@ def test_every_decision_keeps_to_the_guard_rails_in_any_order_of_the_sites(seed,
         assert old == base > 0
         assert not sites.fixed[place]
         assert not sites.changed[place]
+        assert not sites.stopped[place]
+        assert each.kind == LIMIT or not sites.waiting[place]
         assert 0 <= base * (1 - policy.floor_share) - 1 < new <= base * (1 + policy.cap_share)
         assert policy.cap_amount is None or new - base <= policy.cap_amount * SCALE
         assert {"surge": new > base, "reroute": new < base, "limit": new == base}[each.kind]
@@ -107,7 +114,8 @@ def pairs(heat_c: np.ndarray, base: np.ndarray) -> Sites:
         site=np.arange(1, len(number) + 1), policy=(0 * one).astype(int), operator=number, latitude=-60 + 0.5 * number,
         longitude=-122 + 0.01 * is_second, kind=one, power_kw=150 * one, ports=4 * one, utilization=0.2 * one,
         risk=0.1 * one, cabinet_c=np.where(is_second, 40.0, heat_c[number]), derated=np.nan * one, base=base[number],
-        fixed=no, changed=no, not_enough=no, rested_seconds=np.inf * one, changes_today=0 * one, surged_today=0 * one,
+        fixed=no, stopped=no, changed=no, waiting=no, not_enough=no, rested_seconds=np.inf * one,
+        changes_today=0 * one, surged_today=0 * one,
     )  # fmt: skip
 
 

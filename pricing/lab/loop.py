@@ -44,10 +44,9 @@ def lab_scenario(elasticity: float) -> Scenario:
 
 
 def in_half_hours(policy: Policy) -> Policy:
-    """The policy as the lab's clock can keep it: rest and notice rounded down to half-hours, and approved at once."""
-    seconds = (policy.cool_down_seconds, policy.notice_seconds)
-    rest, notice = (each // STEP_SECONDS * STEP_SECONDS for each in seconds)
-    return replace(policy, mode="autonomous", approval_above=None, cool_down_seconds=rest, notice_seconds=notice)
+    """The policy as the lab's clock can keep it: rest rounded down to half-hours, without notice, approved at once."""
+    rest = policy.cool_down_seconds // STEP_SECONDS * STEP_SECONDS
+    return replace(policy, mode="autonomous", approval_above=None, cool_down_seconds=rest, notice_seconds=0)
 
 
 @dataclass
@@ -113,8 +112,8 @@ class Desk:
             site=np.arange(count), policy=np.zeros(count, int), operator=network.operator, latitude=network.latitude,
             longitude=network.longitude, kind=network.charger, power_kw=network.power_kw, ports=working,
             utilization=world.state.utilization, risk=self._original_stress() if by_risk else unknown,
-            cabinet_c=hottest, derated=unknown, base=self.base, fixed=network.pricing == FREE, changed=no,
-            not_enough=no, rested_seconds=np.full(count, np.inf), changes_today=np.zeros(count, int),
+            cabinet_c=hottest, derated=unknown, base=self.base, fixed=network.pricing == FREE, stopped=no, changed=no,
+            waiting=no, not_enough=no, rested_seconds=np.full(count, np.inf), changes_today=np.zeros(count, int),
             surged_today=np.zeros(count),
         )  # fmt: skip
 

@@ -13,9 +13,11 @@ from telemetry.models import SiteState
 
 from ..engine import LIMIT, REROUTE, SURGE, Applied, Opening
 from ..periods import Past
+from ..policy import SCALE
 from .policies import SurgePolicy
 
 HEALED = "healed"
+IS_OPEN = Q(applied=True) | Q(ended_because="")  # in these words, because an index is made of them
 
 
 class PriceChangeQuerySet(ScopedQuerySet):
@@ -25,7 +27,11 @@ class PriceChangeQuerySet(ScopedQuerySet):
 
     def open_ones(self):
         """Changes that are announced or in force."""
-        return self.filter(Q(applied=True) | Q(ended_because=""))
+        return self.filter(IS_OPEN)
+
+    def that_began(self):
+        """Without those that were announced and called off, which have a period of no length."""
+        return self.exclude(starts_at=F("ends_at"))
 
     def for_engine(self) -> list[Applied]:
         """The open ones as the engine's own rows."""
@@ -33,18 +39,28 @@ class PriceChangeQuerySet(ScopedQuerySet):
         policies = SurgePolicy.objects.in_bulk({row.policy_id for row in rows})
         numbers = {key: policy.numbers for key, policy in policies.items()}
         return [
-            Applied(row.pk, row.site_id, row.kind, row.starts_at, row.ends_at, row.surge_id, numbers[row.policy_id])
+            Applied(
+                row.pk,
+                row.site_id,
+                row.kind,
+                row.starts_at,
+                row.ends_at,
+                row.surge_id,
+                numbers[row.policy_id],
+                row.applied,
+                int(row.old_price * SCALE),
+            )
             for row in rows
         ]
 
     def past_surges(self, since: datetime) -> list[Past]:
         """Surges that began since then, for rest and daily limits; what a person healed needs no rest."""
-        rows = self.filter(kind=SURGE, starts_at__gte=since).exclude(ended_because=HEALED)
+        rows = self.that_began().filter(kind=SURGE, starts_at__gte=since).exclude(ended_because=HEALED)
         return [Past(*row) for row in rows.values_list("site_id", "starts_at", "ends_at")]
 
     def spent(self, since: datetime) -> dict[int, object]:
         """Estimated cost of the discounts that were announced since then, by operator."""
-        rows = self.filter(kind=REROUTE, announced_at__gte=since).order_by()
+        rows = self.that_began().filter(kind=REROUTE, announced_at__gte=since).order_by()
         return dict(rows.values_list("site__operator").annotate(total=Sum("cost")))
 
     def end_with_next_beat(self, site_id: int, at: datetime) -> int:
@@ -55,7 +71,7 @@ class PriceChangeQuerySet(ScopedQuerySet):
     def close(self, at: datetime, why: dict[int, str] | str = "") -> list["PriceChange"]:
         """End these changes at `at`, put the base price back, and return them. `why` is by id or for all."""
         with transaction.atomic():
-            rows = self.filter(Q(applied=True) | Q(ended_because=""))
+            rows = self.open_ones()
             changes = list(rows.select_related("site").select_for_update(of=("self",)).order_by("pk"))
             reasons = why if isinstance(why, dict) else {each.pk: why for each in changes}
             told = Case(*(When(pk=each.pk, then=Value(reasons[each.pk])) for each in changes), default=Value(""))
@@ -71,13 +87,14 @@ class PriceChangeQuerySet(ScopedQuerySet):
         """Let the announced changes whose time has come hold their prices; returns them with their sites."""
         with transaction.atomic():
             due = list(
-                self.filter(applied=False, ended_because="", starts_at__lte=at)
+                self.open_ones()  # named so that the index of these serves
+                .filter(applied=False, ended_because="", starts_at__lte=at)
                 .select_related("site")
                 .select_for_update(of=("self",))
             )
             if due:
                 self.model.objects.filter(pk__in=[change.pk for change in due]).update(applied=True)
-                SiteState.objects.set_prices({change.site_id: change.new_price for change in due})
+                _hold(due)
         return due
 
     def open(
@@ -94,7 +111,7 @@ class PriceChangeQuerySet(ScopedQuerySet):
             by_site = {surge.site_id: surge for surge in surges}
             wanted = [each for each in openings if each.kind == REROUTE and each.surge_site in by_site]
             opened = surges + self._open_rows(wanted, by_site, inputs, policies, at, by)
-            SiteState.objects.set_prices({each.site_id: each.new_price for each in opened if each.applied})
+            _hold([each for each in opened if each.applied])
         return opened
 
     def _open_rows(self, openings, surges, inputs, policies, at, by) -> list["PriceChange"]:
@@ -192,9 +209,16 @@ class PriceChange(models.Model):
             ),
             models.CheckConstraint(name="price_change_power_0_to_1", condition=Q(power_share__range=(0, 1))),
         ]
+        indexes = [models.Index(fields=["site"], condition=IS_OPEN, name="price_change_open")]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.old_price} → {self.new_price}"
+
+
+def _hold(changes: list[PriceChange]) -> None:
+    """Set the prices of these changes, each until it ends."""
+    until = {each.site_id: each.ends_at for each in changes}
+    SiteState.objects.set_prices({each.site_id: each.new_price for each in changes}, until)
 
 
 def _reason(opening: Opening, surges: dict[int, PriceChange]) -> str:

@@ -17,6 +17,9 @@ from ..policy import SHIPPED, Policy
 
 _SHARE = [MinValueValidator(0), MaxValueValidator(1)]
 _NOT_NEGATIVE = [MinValueValidator(0)]
+_TIMES = [MinValueValidator(1), MaxValueValidator(10)]  # a slip of the finger is no policy
+_AT_MOST_TENFOLD = [MinValueValidator(0), MaxValueValidator(9)]
+A_DAY = [MaxValueValidator(86_400)]  # the loop looks back two days, for what rests
 NOT_STORED = ("id",)
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)  # shipped policies have always been there
 
@@ -98,10 +101,9 @@ class SurgePolicy(models.Model):
     risk_on = models.FloatField("risk, on above (0-1)", default=0.6, validators=_SHARE)
     risk_off = models.FloatField("risk, off below (0-1)", default=0.4, validators=_SHARE)
 
-    multiplier = models.DecimalField(max_digits=6, decimal_places=4, default=Decimal("1.75"),
-                                     validators=[MinValueValidator(1)])  # fmt: skip
+    multiplier = models.DecimalField(max_digits=6, decimal_places=4, default=Decimal("1.75"), validators=_TIMES)
     cap_share = models.DecimalField("cap above base (share)", max_digits=6, decimal_places=4, default=Decimal("0.75"),
-                                    validators=_NOT_NEGATIVE)  # fmt: skip
+                                    validators=_AT_MOST_TENFOLD)  # fmt: skip
     cap_amount = models.DecimalField(
         "cap above base (money)", max_digits=8, decimal_places=4, null=True, blank=True, validators=_NOT_NEGATIVE
     )
@@ -131,7 +133,7 @@ class SurgePolicy(models.Model):
 
     shortest_seconds = models.PositiveIntegerField("minimum dwell (s)", default=60)
     longest_seconds = models.PositiveIntegerField("longest surge (s)", default=1800, validators=[MinValueValidator(1)])
-    cool_down_seconds = models.PositiveIntegerField("cool-down (s)", default=300)
+    cool_down_seconds = models.PositiveIntegerField("cool-down (s)", default=300, validators=A_DAY)
     changes_per_day = models.PositiveIntegerField("surges per day", null=True, blank=True, help_text="Empty: no limit.")
     surge_seconds_per_day = models.PositiveIntegerField("surge seconds per day", null=True, blank=True)
     notice_seconds = models.PositiveIntegerField("notice (s)", default=0, help_text="Before a price rises.")
@@ -189,13 +191,20 @@ class SurgePolicy(models.Model):
             raise ValidationError({"surge_seconds_per_day": "A day must have room for one surge of the minimum dwell."})
         if self.longest_seconds < self.shortest_seconds:
             raise ValidationError({"longest_seconds": "The longest surge must not be shorter than the minimum dwell."})
+        if self.valid_until is not None and self.valid_until <= max(self.valid_from, timezone.now()):
+            raise ValidationError({"valid_until": "A policy must end after it begins, and not in the past."})
 
     @transaction.atomic
     def save_as_new_version(self, at: datetime) -> None:
-        """Store this as the next version from `at` on; the version it came from ends then and stays as it was."""
+        """Store this as the next version, from `valid_from` on but not before `at`.
+
+        The version before it holds until then, so that there is always one, and stays as it was; one that is planned
+        for when this has ended stays planned.
+        """
         same = SurgePolicy.objects.select_for_update().filter(name=self.name, operator=self.operator)
         last = same.order_by("-version").first()
-        same.filter(Q(valid_until=None) | Q(valid_until__gt=at)).update(valid_until=at)
-        self.pk, self._state.adding = None, True
         self.version, self.valid_from = (last.version + 1 if last else 1), max(self.valid_from, at)
+        same = same if self.valid_until is None else same.filter(valid_from__lt=self.valid_until)
+        same.filter(Q(valid_until=None) | Q(valid_until__gt=self.valid_from)).update(valid_until=self.valid_from)
+        self.pk, self._state.adding = None, True
         self.save(force_insert=True)

@@ -22,8 +22,8 @@ class PricingStopQuerySet(ScopedQuerySet):
         return self.filter(own_or_for_all(user))
 
     def in_force(self, at: datetime):
-        """Switches that stop prices at `at`."""
-        return self.filter(Q(ends_at=None) | Q(ends_at__gt=at), starts_at__lte=at)
+        """Switches that stop prices at `at`; one counts once it is stored, because a tick's time lies before now."""
+        return self.filter(Q(ends_at=None) | Q(ends_at__gt=at))
 
     def stopped(self, operator: np.ndarray, at: datetime) -> np.ndarray:
         """Whether the prices of sites of these operators (ids) must not be touched at `at`."""

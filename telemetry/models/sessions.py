@@ -3,6 +3,8 @@ from django.db.models import F, Q
 
 from stations.access import ScopedQuerySet
 
+from .sites import PRICE_AT
+
 # Rows are in the order in which they were copied: of two for the same charger and start the later one counts.
 MERGE = """
 INSERT INTO telemetry_chargingsession AS known (charger_id, started_at, ended_at, energy_kwh, success)
@@ -21,13 +23,15 @@ SELECT charger_id, %(at)s, 0, price / 10000.0
 FROM unnest(%(chargers)s::bigint[], %(prices)s::bigint[]) AS begun (charger_id, price)
 ON CONFLICT (charger_id, started_at) DO NOTHING
 """
-START = """
+START = f"""
 INSERT INTO telemetry_chargingsession (charger_id, started_at, energy_kwh, price)
-SELECT charger.id, %(at)s, 0, state.price
-FROM stations_charger charger JOIN telemetry_sitestate state ON state.site_id = charger.site_id
+SELECT charger.id, %(at)s, 0, {PRICE_AT}
+FROM stations_charger charger
+JOIN stations_site site ON site.id = charger.site_id
+JOIN telemetry_sitestate state ON state.site_id = charger.site_id
 WHERE charger.id = %(charger)s
 ON CONFLICT (charger_id, started_at) DO NOTHING RETURNING price
-"""
+"""  # noqa: S608  (a constant of this code)
 FINISH = """
 UPDATE telemetry_chargingsession AS known SET ended_at = done.ended_at, energy_kwh = done.kwh, success = done.success
 FROM unnest(%(chargers)s::bigint[], %(started)s::timestamptz[], %(ended)s::timestamptz[], %(kwh)s::float8[],

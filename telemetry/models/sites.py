@@ -1,5 +1,6 @@
 """The live row of each site: what pages and the admin read."""
 
+from datetime import datetime
 from decimal import Decimal
 
 from django.db import connection, models
@@ -42,6 +43,17 @@ WHERE state.usual_utilization IS DISTINCT FROM excluded.usual_utilization
 """
 
 
+# What a session costs that starts at %(at)s: a price that has outlived its period counts for nothing, whether or not
+# something has come to put the base price back.
+PRICE_AT = "(CASE WHEN state.price_until <= %(at)s THEN site.base_price ELSE state.price END)"
+_FOLLOW = """
+UPDATE telemetry_sitestate state SET price = site.base_price, price_until = NULL
+FROM stations_site site
+WHERE site.id = state.site_id AND state.price <> site.base_price AND NOT state.site_id = ANY(%(held)s)
+RETURNING state.site_id, state.price
+"""
+
+
 class SiteStateQuerySet(ScopedQuerySet):
     def located(self):
         """States of sites that have a place on the map."""
@@ -52,20 +64,31 @@ class SiteStateQuerySet(ScopedQuerySet):
         with connection.cursor() as cursor:
             cursor.execute(_ENSURE)
 
-    def set_prices(self, prices: dict[int, Decimal]) -> None:
-        """Set the price now of each site in `prices` (id -> price): the only place where a site's price is written."""
+    def set_prices(self, prices: dict[int, Decimal], until: dict[int, datetime] | None = None) -> None:
+        """Set the price now of each site in `prices` (id -> price), for no longer than `until` (id -> time) says.
+
+        With `follow_base_prices` the only place where a site's price is written.
+        """
         if not prices:
             return
+        ends = [(until or {}).get(site) for site in prices]
         with connection.cursor() as cursor:
             cursor.execute(
-                "UPDATE telemetry_sitestate state SET price = new.price"
-                " FROM unnest(%s::bigint[], %s::numeric[]) AS new (site_id, price) WHERE state.site_id = new.site_id",
-                [list(prices), list(prices.values())],
+                "UPDATE telemetry_sitestate state SET price = new.price, price_until = new.until"
+                " FROM unnest(%s::bigint[], %s::numeric[], %s::timestamptz[]) AS new (site_id, price, until)"
+                " WHERE state.site_id = new.site_id",
+                [list(prices), list(prices.values()), ends],
             )
+
+    def follow_base_prices(self, held: list[int]) -> dict[int, Decimal]:
+        """Let base prices that somebody has edited or imported hold, but at the sites `held`; what has changed."""
+        with connection.cursor() as cursor:
+            cursor.execute(_FOLLOW, {"held": held})
+            return dict(cursor.fetchall())
 
 
 class SiteState(models.Model):
-    """A site now: live values, risk and price. Written by the tick and, for the price, by `set_prices` alone."""
+    """A site now: live values, risk and price. Written by the tick; the price by two methods of the manager alone."""
 
     site = models.OneToOneField("stations.Site", models.CASCADE, primary_key=True, related_name="state")
     at = models.DateTimeField(null=True, blank=True, help_text="Empty until the first reading.")
@@ -84,6 +107,7 @@ class SiteState(models.Model):
     gas_price = models.FloatField("gas (USD/gal)", default=0)
     local_event = models.SmallIntegerField(choices=LocalEvent, default=LocalEvent.NONE)
     price = models.DecimalField(max_digits=8, decimal_places=4, default=0)
+    price_until = models.DateTimeField(null=True, blank=True, help_text="The base price holds from then on.")
     risk = models.FloatField("risk, 24 h", default=0)
     p_any = models.FloatField(
         "chance of any, 24 h", null=True, blank=True, help_text="That any of its chargers fails; empty: not forecast."
@@ -110,6 +134,10 @@ class SiteState(models.Model):
 
     def __str__(self) -> str:
         return f"{self.site}: risk {self.risk:.0%}"
+
+    def price_at(self, at: datetime) -> Decimal:
+        """What a session costs that starts at `at`, as `PRICE_AT` says it to the database; reads the site."""
+        return self.site.base_price if self.price_until and self.price_until <= at else self.price
 
     @property
     def risk_level(self) -> RiskLevel:

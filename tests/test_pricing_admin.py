@@ -1,0 +1,131 @@
+"""Prices in the admin: who decides, stops and writes policies."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from pricing.models import PriceChange, PriceProposal, PricingStop, SurgePolicy
+from stations.access import sync_roles
+from stations.models import Operator
+
+from . import fleet
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def calm_world(settings):
+    settings.TICK_SURGE_CHANCE = 0.0
+
+
+@pytest.fixture
+def simulated():
+    return Operator.objects.create(name="Northline Charging", is_simulated=True)
+
+
+@pytest.fixture
+def real():
+    return Operator.objects.create(name="Real", is_simulated=False)
+
+
+@pytest.fixture
+def ops(real, client):
+    sync_roles()
+    user = fleet.person("ops", "ops", real)
+    client.force_login(user)
+    return user
+
+
+def changelist(name: str) -> str:
+    return reverse(f"admin:pricing_{name}_changelist")
+
+
+def test_proposals_are_approved_and_rejected_in_bulk(real, ops, client):
+    sites = [fleet.site(real, number, base_price="0.40") for number in range(3)]
+    soon = timezone.now() + timedelta(minutes=20)
+    rows = [fleet.price_proposal(site, expires_at=soon).pk for site in sites]
+    page = client.get(changelist("priceproposal")).content.decode()
+    assert "-6 %" in page
+    client.post(changelist("priceproposal"), {"action": "approve_all", "_selected_action": rows[:2]})
+    client.post(changelist("priceproposal"), {"action": "reject_all", "_selected_action": rows[2:]})
+    assert list(PriceProposal.objects.order_by("pk").values_list("state", "decided_by")) == [
+        ("approved", ops.pk), ("approved", ops.pk), ("rejected", ops.pk),
+    ]  # fmt: skip
+    assert PriceChange.objects.filter(by=ops).count() == 2
+
+
+def test_a_waiting_price_can_be_edited_within_what_the_policy_allows(real, ops, client):
+    row = fleet.price_proposal(fleet.site(real, 1, base_price="0.40"))
+    url = reverse("admin:pricing_priceproposal_change", args=[row.pk])
+    answer = client.post(url, {"new_price": "0.56", "minutes": "30"})
+    assert b"The policy allows 0.4000 to 0.5000" in answer.content
+    assert client.post(url, {"new_price": "0.45", "minutes": "30"}).status_code == 302
+    row.refresh_from_db()
+    assert (row.new_price, row.minutes) == (Decimal("0.45"), 30)
+
+
+def test_others_neither_see_nor_decide(real, client):
+    sync_roles()
+    row = fleet.price_proposal(fleet.site(real, 1, base_price="0.40"))
+    other = Operator.objects.create(name="Volterra")
+    people = (fleet.person("stranger", "ops", other), False), (fleet.person("viewer", "viewer", real), True)
+    for person, seen in people:
+        client.force_login(person)
+        page = client.get(changelist("priceproposal"))
+        assert (row.site.name.encode() in page.content) == seen
+        client.post(changelist("priceproposal"), {"action": "approve_all", "_selected_action": [row.pk]})
+        assert PriceProposal.objects.waiting().exists()
+
+
+def test_ops_stop_the_prices_of_their_operator_only(real, ops, client):
+    other = Operator.objects.create(name="Volterra")
+    site = fleet.live_site(real, 1)
+    fleet.price_change(site)
+    add = reverse("admin:pricing_pricingstop_add")
+    for wrong in ("", other.pk):
+        client.post(add, {"operator": wrong, "why": "off", "note": ""})
+        assert not PricingStop.objects.exists()
+    client.post(add, {"operator": real.pk, "why": "emergency", "note": "storm"})
+    stop = PricingStop.objects.get()
+    assert (stop.by, stop.why) == (ops, "emergency")
+    assert not PriceChange.objects.applied().exists()
+    client.post(changelist("pricingstop"), {"action": "release", "_selected_action": [stop.pk]})
+    assert not PricingStop.objects.in_force(timezone.now()).exists()
+
+
+def test_ops_write_policies_of_their_operator_and_leave_those_for_all_alone(real, ops, client):
+    site, foreign = fleet.site(real, 1), fleet.site(Operator.objects.create(name="Volterra"), 2)
+    shipped = fleet.shipped("guarded")
+    form = _form_of(shipped)
+    url = reverse("admin:pricing_surgepolicy_change", args=[shipped.pk])
+    assert client.post(url, form).status_code == 403
+    add = reverse("admin:pricing_surgepolicy_add")
+    mine = {**form, "name": "ours", "applies_to": "operator", "operator": real.pk, "sites": [site.pk]}
+    client.post(add, {**mine, "sites": [foreign.pk]})
+    client.post(add, {**mine, "applies_to": "real", "operator": ""})
+    assert not SurgePolicy.objects.filter(name="ours").exists()
+    assert client.post(add, mine).status_code == 302
+    row = SurgePolicy.objects.get(name="ours")
+    assert list(row.sites.all()) == [site]
+    edit = reverse("admin:pricing_surgepolicy_change", args=[row.pk])
+    assert client.post(edit, {**mine, "multiplier": "1.2"}).status_code == 302
+    latest = SurgePolicy.objects.get(name="ours", version=2)
+    assert (latest.multiplier, list(latest.sites.all())) == (Decimal("1.2000"), [site])
+    row.refresh_from_db()
+    assert (row.multiplier, row.valid_until is None) == (Decimal("1.2500"), False)
+
+
+def _form_of(policy: SurgePolicy) -> dict:
+    """What a browser would post of a policy's page."""
+    form = {}
+    for field in SurgePolicy._meta.fields:
+        value = getattr(policy, field.attname)
+        if field.name in ("id", "version", "valid_from", "valid_until", "operator"):
+            continue
+        form[field.name] = "" if value is None else value
+        if value is False:
+            form.pop(field.name)
+    return {**form, "valid_from_0": "2026-01-01", "valid_from_1": "00:00:00"}
