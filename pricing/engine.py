@@ -1,83 +1,21 @@
 """Prices, decided for the whole network at once: arrays and Decimals in, the same out. No clock, no database."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
 
+from .engine_rows import Applied, Opening, Sites
 from .periods import Day, period_end
 from .policy import MOST_COST, Policy, discounted_prices, money, surge_prices
 
 EARTH_KM = 6371.0
 NEIGHBOURS_ASKED = 16  # if the nearest sixteen are all taken, the load stays where it is
+NOTHING, CENT, ALL_POWER = Decimal(0), Decimal("0.01"), Decimal(1)
 SURGE, REROUTE, LIMIT = "surge", "reroute", "limit"
 CALM, NOT_ENOUGH = "calmed down", "limiting power was not enough"
 ORPHANED, STOPPED, OTHER_TARIFF = "its surge ended", "prices are stopped", "the tariff changed"
-
-
-@dataclass(frozen=True)
-class Sites:
-    """What policies look at, one element a site. Unknown numbers are NaN."""
-
-    site: np.ndarray  # ids
-    policy: np.ndarray  # index into the policies; -1: none is in force
-    operator: np.ndarray  # ids
-    latitude: np.ndarray  # degrees
-    longitude: np.ndarray
-    kind: np.ndarray  # connector class; only like takes over from like
-    power_kw: np.ndarray  # per port
-    ports: np.ndarray  # that work
-    utilization: np.ndarray  # 0-1
-    risk: np.ndarray  # 0-1
-    cabinet_c: np.ndarray  # °C in the hottest cabinet
-    derated: np.ndarray  # share of rated power lost to heat
-    base: np.ndarray  # base price, ten-thousandths
-    fixed: np.ndarray  # bool: free or regulated, never touched
-    stopped: np.ndarray  # bool: a switch or an emergency keeps its price at base
-    changed: np.ndarray  # bool: a change is in force or announced
-    waiting: np.ndarray  # bool: somebody is being asked about a change of its price
-    not_enough: np.ndarray  # bool: its power was limited until now, and that was not enough
-    rested_seconds: np.ndarray  # since the end of its last surge or limit; inf: none
-    changes_today: np.ndarray
-    surged_today: np.ndarray  # seconds
-
-    def at(self, places: np.ndarray) -> "Sites":
-        """The sites at these places, in this order."""
-        return Sites(**{each.name: getattr(self, each.name)[places] for each in fields(self)})
-
-
-@dataclass(frozen=True)
-class Opening:
-    """A change to be opened; `surge_site` is the site whose load a discount takes, None for a surge or a limit."""
-
-    site: int
-    kind: str
-    surge_site: int | None
-    policy: Policy
-    old_price: Decimal
-    new_price: Decimal
-    power_share: Decimal
-    starts_at: datetime
-    ends_at: datetime
-    needs_approval: bool
-    cost: Decimal  # estimate of what a discount costs over its period
-
-
-@dataclass(frozen=True)
-class Applied:
-    """A change that is announced or in force; `surge` is the id of the surge that a discount belongs to."""
-
-    id: int
-    site: int
-    kind: str
-    starts_at: datetime
-    ends_at: datetime
-    surge: int | None
-    policy: Policy
-    applied: bool = True  # False: announced, its price does not hold yet
-    base: int | None = None  # base price (ten-thousandths) that it was decided from
 
 
 def stress(sites: Sites, policy: Policy) -> tuple[np.ndarray, np.ndarray]:
@@ -104,7 +42,7 @@ def due_to_end(changes: Sequence[Applied], sites: Sites, at: datetime) -> dict[i
     known = {policy: stress(sites, policy) for policy in {change.policy for change in changes}}
     ended, open_ones = {}, {change.id for change in changes}
     for change, place in zip(changes, places, strict=True):
-        why = _why_over(change, at)
+        why = "its period ended" if change.ends_at <= at else ""
         if not why and place >= 0:
             stressed, calm = (bool(state[place]) for state in known[change.policy])
             why = _why_hands_off(change, sites, place) or _why_changed(change, stressed, calm, at)
@@ -127,10 +65,6 @@ def _places_of(wanted: Sequence[int], sites: Sites) -> list[int]:
     ids = np.array(wanted, int)
     found = order[np.searchsorted(sites.site, ids, sorter=order).clip(max=len(order) - 1)]
     return np.where(sites.site[found] == ids, found, -1).tolist()
-
-
-def _why_over(change: Applied, at: datetime) -> str:
-    return "its period ended" if change.ends_at <= at else ""
 
 
 def _why_hands_off(change: Applied, sites: Sites, place: int) -> str:
@@ -161,14 +95,15 @@ def decide(sites: Sites, policies: Sequence[Policy], at: datetime, day: Day) -> 
     """
     if not len(sites.site):
         return []
-    sites = sites.at(np.argsort(sites.site, kind="stable"))
+    if (np.diff(sites.site) < 0).any():
+        sites = sites.at(np.argsort(sites.site, kind="stable"))
     stressed = _by_policy(sites, [stress(sites, policy)[0] for policy in policies])
     helpers = _helpers(sites, policies, stressed)
     touchable = stressed & ~sites.fixed & (sites.base > 0) & ~sites.changed & ~sites.stopped
     limits_first = _by_policy(sites, [np.full(len(sites.site), policy.limits_first) for policy in policies])
     may_rise = touchable & ~sites.waiting & _may_surge(sites, policies)
     surged = _most_stressed_first(sites, may_rise & (~limits_first | sites.not_enough))
-    surges = _surges(sites, surged, nearest(sites, surged, helpers), policies, at, day)
+    surges = _surges(sites, surged, helpers, policies, at, day)
     dearer = [opening.site for opening in surges if opening.kind == SURGE and not opening.needs_approval]
     limited = np.flatnonzero(touchable & limits_first & ~np.isin(sites.site, dearer))
     return [_limit(sites, place, policies[sites.policy[place]], at) for place in limited.tolist()] + surges
@@ -227,50 +162,58 @@ def metres(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
     return EARTH_KM * 1000 * unit
 
 
-def nearest(sites: Sites, surged: np.ndarray, helpers: np.ndarray) -> list[list[tuple[int, float]]]:
-    """For each surged place its helpers of like connector, nearest first, as (place, km); at most sixteen."""
+def nearest(sites: Sites, surged: np.ndarray, helpers: np.ndarray, within_km: float) -> tuple[np.ndarray, np.ndarray]:
+    """For each surged place (n,) its helpers of like connector, nearest first: places (n, 16), -1 for none, and km."""
     from scipy.spatial import cKDTree  # here, because it takes longer to import than all else that a command needs
 
-    found: list[list[tuple[int, float]]] = [[] for _ in surged]
+    places = np.full((len(surged), NEIGHBOURS_ASKED), -1)
+    km = np.full((len(surged), NEIGHBOURS_ASKED), np.inf)
     placed = np.isfinite(sites.latitude[surged]) & np.isfinite(sites.longitude[surged])
+    bound = within_km * 1000 * (1 + 1e-9) + 1e-6  # a little more, because the tree leaves out what is just as far
     for kind in np.unique(sites.kind[surged]):
         candidates = np.flatnonzero(helpers & (sites.kind == kind))
         rows = np.flatnonzero((sites.kind[surged] == kind) & placed)
         if not len(candidates) or not len(rows):
             continue
-        tree = cKDTree(metres(sites.latitude[candidates], sites.longitude[candidates]))
+        points = metres(sites.latitude[candidates], sites.longitude[candidates])
+        tree = cKDTree(points, balanced_tree=False, compact_nodes=False)
         here = metres(sites.latitude[surged[rows]], sites.longitude[surged[rows]])
-        far, which = tree.query(here, k=range(1, min(len(candidates), NEIGHBOURS_ASKED) + 1))
-        columns = (rows.tolist(), (far / 1000).tolist(), candidates[which].tolist())
-        for row, distances, places in zip(*columns, strict=True):
-            found[row] = list(zip(places, distances, strict=True))
-    return found
+        count = min(len(candidates), NEIGHBOURS_ASKED)
+        far, which = tree.query(here, k=range(1, count + 1), distance_upper_bound=bound)
+        places[rows, :count] = np.append(candidates, -1)[which]
+        km[rows, :count] = far / 1000
+    return places, km
 
 
-def _surges(sites: Sites, surged, near, policies, at: datetime, day: Day) -> list[Opening]:
-    openings, taken, spent = [], set(), dict(day.spent)
+def _surges(sites: Sites, surged, helpers, policies, at: datetime, day: Day) -> list[Opening]:
+    """Each surge with its discount, in the order of the places; a neighbour is taken once."""
     dearer, cheaper = (_prices(sites, policies, of) for of in (surge_prices, discounted_prices))
-    for place, offered in zip(surged.tolist(), near, strict=True):
-        policy = policies[sites.policy[place]]
-        enough = policy.neighbour_power * sites.power_kw[place]
-        able = [
-            other
-            for other, km in offered
-            if km <= policy.radius_km and other not in taken and sites.power_kw[other] >= enough
-        ]
-        if policy.needs_alternative and not able:
+    surged = surged[dearer[surged] > sites.base[surged]]
+    able, gives = _offers(sites, surged, helpers, policies, cheaper < sites.base)
+    desk = _Desk(sites, policies, dearer, cheaper, at, day)
+    openings, taken = [], set()
+    for place, near, cheap in zip(surged.tolist(), able.tolist(), gives.tolist(), strict=True):
+        if desk.policy_of(place).needs_alternative and not any(each >= 0 and each not in taken for each in near):
             continue
-        if dearer[place] <= sites.base[place]:
-            continue
-        surge = _surge(sites, place, int(dearer[place]), policy, at, day)
+        surge = desk.surge(place)
         openings.append(surge)
-        for other in able:
-            discount = _discount(sites, other, int(cheaper[other]), surge, policies[sites.policy[other]])
-            if _belongs(sites, place, other, policies) and _affordable(sites, other, discount, spent):
+        for other in cheap:
+            if other >= 0 and other not in taken and (discount := desk.discount(other, surge)):
                 taken.add(other)
                 openings.append(discount)
                 break
     return openings
+
+
+def _offers(sites: Sites, surged, helpers, policies, is_cheaper: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each surged place who is near and strong enough, and who of these may become cheaper; -1 for nobody."""
+    radius, power = (np.array([getattr(each, name) for each in policies]) for name in ("radius_km", "neighbour_power"))
+    mine = sites.policy[surged]
+    places, km = nearest(sites, surged, helpers, max(radius.max(initial=0), 0))
+    enough = (power[mine] * sites.power_kw[surged])[:, None]
+    is_able = (places >= 0) & (km <= radius[mine][:, None]) & (sites.power_kw[places] >= enough)
+    gives = is_able & (is_cheaper & ~sites.fixed)[places] & _belongs(sites, surged, places, policies)
+    return np.where(is_able, places, -1), np.where(gives, places, -1)
 
 
 def _prices(sites: Sites, policies, prices_of) -> np.ndarray:
@@ -282,76 +225,76 @@ def _prices(sites: Sites, policies, prices_of) -> np.ndarray:
     return prices
 
 
-def _belongs(sites: Sites, place: int, other: int, policies) -> bool:
-    """Whether a surge at `place` may make `other` cheaper: of the same operator, or neither policy minds.
+def _belongs(sites: Sites, surged: np.ndarray, places: np.ndarray, policies) -> np.ndarray:
+    """Whether a surge (n,) may make its neighbours (n, 16) cheaper: of the same operator, or neither policy minds.
 
     An advisory policy minds, because who approves the surge would decide about the price of somebody else.
     """
-    here, there = policies[sites.policy[place]], policies[sites.policy[other]]
-    keeps_to_itself = here.same_operator or there.same_operator or there.mode == "advisory"
-    return bool(sites.operator[place] == sites.operator[other]) or not keeps_to_itself
+    alone = np.array([policy.same_operator for policy in policies], bool)
+    asks = np.array([policy.mode == "advisory" for policy in policies], bool)
+    minds = alone[sites.policy[surged]][:, None] | (alone | asks)[sites.policy[places]]
+    return (sites.operator[surged][:, None] == sites.operator[places]) | ~minds
 
 
-def _surge(sites: Sites, place: int, new: int, policy: Policy, at: datetime, day: Day) -> Opening:
-    base = int(sites.base[place])
-    starts_at = at + timedelta(seconds=policy.notice_seconds)
-    rise = Decimal(new) / base - 1
-    return Opening(
-        site=int(sites.site[place]),
-        kind=SURGE,
-        surge_site=None,
-        policy=policy,
-        old_price=money(base),
-        new_price=money(new),
-        power_share=policy.power_share,
-        starts_at=starts_at,
-        ends_at=period_end(starts_at, policy, float(sites.surged_today[place]), day),
-        needs_approval=_needs_approval(policy, rise),
-        cost=Decimal(0),
-    )
+class _Desk:
+    """Writes out the surges and discounts of one call, and keeps what the discounts come to."""
+
+    def __init__(self, sites: Sites, policies, dearer: np.ndarray, cheaper: np.ndarray, at: datetime, day: Day):
+        self.sites, self.policies, self.dearer, self.cheaper = sites, policies, dearer, cheaper
+        self.at, self.day, self.spent = at, day, dict(day.spent)
+        self._periods: dict[tuple, tuple[datetime, datetime]] = {}
+
+    def policy_of(self, place: int) -> Policy:
+        return self.policies[self.sites.policy.item(place)]
+
+    def period(self, policy: Policy, surged_today: float) -> tuple[datetime, datetime]:
+        """From when to when; the same for all sites of a policy that have been surged as long."""
+        key = (policy, surged_today)
+        if key not in self._periods:
+            starts_at = self.at + timedelta(seconds=policy.notice_seconds)
+            self._periods[key] = starts_at, period_end(starts_at, policy, surged_today, self.day)
+        return self._periods[key]
+
+    def surge(self, place: int) -> Opening:
+        sites, policy = self.sites, self.policy_of(place)
+        base, new = money(sites.base.item(place)), money(self.dearer.item(place))
+        starts_at, ends_at = self.period(policy, float(sites.surged_today.item(place)))
+        return Opening(
+            sites.site.item(place), SURGE, None, policy, base, new, policy.power_share, starts_at, ends_at,
+            _needs_approval(policy, base, new), NOTHING,
+        )  # fmt: skip
+
+    def discount(self, place: int, surge: Opening) -> Opening | None:
+        """A lower price next door, as long as the surge if its own policy lets it; None if the day cannot pay for it.
+
+        It costs what is not earned there.
+        """
+        sites, policy = self.sites, self.policy_of(place)
+        base, new = money(sites.base.item(place)), money(self.cheaper.item(place))
+        ends_at = min(surge.ends_at, surge.starts_at + timedelta(seconds=policy.longest_seconds))
+        hours = (ends_at - surge.starts_at).total_seconds() / 3600
+        load = min(sites.utilization.item(place) * (1 + policy.neighbour_rise), 1.0)
+        energy_kwh = Decimal(round(sites.power_kw.item(place) * sites.ports.item(place) * load * hours, 3))
+        cost = min(((base - new) * energy_kwh).quantize(CENT), MOST_COST)
+        operator = sites.operator.item(place)
+        total = self.spent.get(operator, NOTHING) + cost
+        if policy.discount_budget is not None and total > policy.discount_budget:
+            return None
+        self.spent[operator] = total
+        return Opening(
+            sites.site.item(place), REROUTE, surge.site, policy, base, new, ALL_POWER, surge.starts_at, ends_at,
+            surge.needs_approval or policy.mode == "advisory", cost,
+        )  # fmt: skip
 
 
-def _needs_approval(policy: Policy, rise: Decimal) -> bool:
-    return policy.mode == "advisory" or (policy.approval_above is not None and rise > policy.approval_above)
+def _needs_approval(policy: Policy, base: Decimal, new: Decimal) -> bool:
+    above = policy.approval_above
+    return policy.mode == "advisory" or (above is not None and new > base * (1 + above))
 
 
 def _limit(sites: Sites, place: int, policy: Policy, at: datetime) -> Opening:
     """Less power at once and the same price: nobody has to be told before, and nothing waits for approval."""
     price, ends_at = money(sites.base[place]), at + timedelta(seconds=policy.longest_seconds)
     return Opening(
-        int(sites.site[place]), LIMIT, None, policy, price, price, policy.power_share, at, ends_at, False, Decimal(0)
+        int(sites.site[place]), LIMIT, None, policy, price, price, policy.power_share, at, ends_at, False, NOTHING
     )
-
-
-def _discount(sites: Sites, place: int, new: int, surge: Opening, policy: Policy) -> Opening:
-    """A lower price next door, as long as the surge if its own policy lets it; it costs what is not earned there."""
-    base = int(sites.base[place])
-    ends_at = min(surge.ends_at, surge.starts_at + timedelta(seconds=policy.longest_seconds))
-    hours = (ends_at - surge.starts_at).total_seconds() / 3600
-    load = min(sites.utilization[place] * (1 + policy.neighbour_rise), 1.0)
-    energy_kwh = Decimal(round(float(sites.power_kw[place] * sites.ports[place] * load * hours), 3))
-    return Opening(
-        site=int(sites.site[place]),
-        kind=REROUTE,
-        surge_site=surge.site,
-        policy=policy,
-        old_price=money(base),
-        new_price=money(new),
-        power_share=Decimal(1),
-        starts_at=surge.starts_at,
-        ends_at=ends_at,
-        needs_approval=surge.needs_approval or policy.mode == "advisory",
-        cost=min((money(base - new) * energy_kwh).quantize(Decimal("0.01")), MOST_COST),
-    )
-
-
-def _affordable(sites: Sites, place: int, discount: Opening, spent: dict[int, Decimal]) -> bool:
-    """Whether a discount may be given: the tariff may be touched, it is one, and the operator's day can pay for it."""
-    if sites.fixed[place] or discount.new_price == discount.old_price:
-        return False
-    operator, budget = int(sites.operator[place]), discount.policy.discount_budget
-    total = spent.get(operator, Decimal(0)) + discount.cost
-    if budget is not None and total > budget:
-        return False
-    spent[operator] = total
-    return True

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 import numpy as np
 
@@ -137,7 +138,9 @@ def price_for(kind: str, base_price: Decimal, policy: Policy) -> Decimal:
     return money(prices(base, policy)[0])
 
 
+@lru_cache(maxsize=50_000)  # because a network has few prices, and many sites that have them
 def money(ten_thousandths) -> Decimal:
+    """An amount in money; digits after the point as prices have them."""
     return Decimal(int(ten_thousandths)).scaleb(-4)
 
 

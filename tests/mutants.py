@@ -22,7 +22,8 @@ also_copy = ["pricing", "tests"]
 def copy_pure_modules() -> None:
     """The engine, what it needs and its tests, apart from Django and the engines that other tests start."""
     shutil.rmtree(FOLDER, ignore_errors=True)
-    for name in ("pricing/__init__.py", "pricing/engine.py", "pricing/periods.py", "pricing/policy.py"):
+    for module in ("__init__", "engine", "engine_rows", "periods", "policy"):
+        name = f"pricing/{module}.py"
         copy = FOLDER / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, copy)

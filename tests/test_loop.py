@@ -214,7 +214,7 @@ def test_a_base_price_that_was_edited_takes_effect_at_the_next_tick(
     with django_capture_on_commit_callbacks(execute=True):
         beat(1)
     assert states(site=here).price == Decimal("0.5000")
-    assert states(site=surged).price == Decimal("0.7000"), "a surge in force is not touched"
+    assert states(site=surged).price == Decimal("0.5000"), "a surge ends that was made from another base price"
     sites = pushes[-1]["sites"]
     assert sites["price"][sites["id"].index(here.pk)] == "0.50"
 
