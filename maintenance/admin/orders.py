@@ -91,7 +91,7 @@ class WorkOrderAdmin(BaseAdmin):
         (None, {"fields": [("number", "state_badge"), "title", ("site", "charger"), "incident"]}),
         ("Plan", {"fields": [("priority", "technician"), ("cause", "found_cause"), "takes", "evidence"]}),
         ("Report", {"fields": ["lacks", ("action", "hold_reason"), "resolution", ("minutes_travel", "minutes_work")]}),
-        ("Times", {"fields": [TIMES[:4], TIMES[4:]]}),
+        ("Times", {"fields": [TIMES[place : place + 2] for place in range(0, len(TIMES), 2)]}),
         ("Other orders", {"fields": [("duplicate_of", "follows")]}),
     ]
     state_badge = staticmethod(badge_column("state", "state", WorkOrder.State))
