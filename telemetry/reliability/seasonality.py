@@ -11,6 +11,7 @@ from statsmodels.genmod.families import Poisson
 from statsmodels.genmod.generalized_linear_model import GLM
 from statsmodels.stats.diagnostic import acorr_ljungbox
 from statsmodels.tsa.statespace.sarimax import SARIMAX
+from threadpoolctl import threadpool_limits
 
 from .answers import CannotAnswer
 
@@ -66,7 +67,8 @@ def fit_sarima(series, order: tuple, seasonal_order: tuple) -> Sarima:
         raise CannotAnswer(f"{len(known)} values are too few for a model with {terms} numbers")
     if known.min() == known.max():
         raise CannotAnswer("the series never varies, so that there is nothing to model")
-    with warnings.catch_warnings():
+    # One thread: the filter's matrices are so small that threads wait for each other twenty times as long as they work.
+    with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore")
         model = SARIMAX(values, order=order, seasonal_order=seasonal_order, trend="n" if lost else "c")
         fit = model.fit(disp=False, maxiter=200)
