@@ -17,7 +17,8 @@ FILL = import_module("maintenance.migrations.0009_times_of_old_orders").FILL
 def test_times_come_from_steps_where_there_are_none():
     here, hour = fleet.site(Operator.objects.create(name="Northline"), 1), timedelta(hours=1)
     old = fleet.work_order(here, state="closed", closed_at=fleet.NOW + 5 * hour)
-    known = fleet.work_order(here, cause="meter_fault", state="closed", closed_at=fleet.NOW + hour, resolved_at=fleet.NOW)
+    closed = {"state": "closed", "closed_at": fleet.NOW + hour, "resolved_at": fleet.NOW}
+    known = fleet.work_order(here, cause="meter_fault", **closed)
     still_open = fleet.work_order(here, cause="grid_supply")
     for order in (old, known, still_open):
         for number, state in enumerate(("new", "en_route", "in_progress", "closed"), 1):
