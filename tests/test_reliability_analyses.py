@@ -119,6 +119,9 @@ def test_repairs_that_still_go_on_count_as_at_least_so_long():
     found = mttr(spells)
     assert (found.median, found.completed_only_mean, found.still_open) == (4, 3, 1)
     assert found.restricted_mean == pytest.approx(2 + 2 * 2 / 3 + 46 / 3)
+    alone = mttr(spells, cluster=np.zeros(3))
+    assert alone.ci_high > alone.ci_low + 1
+    assert np.isnan(mttr(spells.iloc[:1]).ci_low)
     only = mttr(spells.assign(left_censored=[False, True, False]))
     assert only.left_out == 1
 

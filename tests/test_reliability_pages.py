@@ -267,6 +267,16 @@ def test_the_usual_period_is_answered_by_night_for_everybody_who_may_look(client
     assert {len(row.scope["operators"] or []) for row in ReliabilityAnswer.objects.all()} == {0, 1}
 
 
+def test_one_site_alone_is_answered_with_intervals_by_charger(busy_volta):
+    scope = Scope(START, END, site=f"{busy_volta.pk}-00001")
+    for slug in ("failures", "attempts"):
+        answer = ask(slug, scope)
+        assert not answer.cannot, answer.sentence
+        for one in answer.figures:
+            assert one.low is None or one.low < one.high, (slug, one.label)
+    assert "by 3 sites or chargers" in ask("attempts", scope).figures[0].note
+
+
 def chargers_that(kind: str) -> None:
     """A network of one charger, or of five that are all down or never down, for sixty days."""
     at = fleet.site(Operator.objects.create(name="Volta"), 1, charger_type="Level 2")

@@ -8,7 +8,7 @@ from telemetry.plots import Axis, Line
 from telemetry.reliability.answers import CannotAnswer
 from telemetry.reliability.control_charts import cusum
 from telemetry.reliability.hotspots import funnel, gamma_shape, hotspots
-from telemetry.reliability.proportions import clustered_share
+from telemetry.reliability.proportions import ClusteredShare, clustered_share
 from telemetry.reliability.rates import failures_at_once, kaplan_meier, mtbf, mttr
 
 from .answer import Answer, Figure, in_words
@@ -27,8 +27,7 @@ def failures(inputs: Inputs) -> Answer:
     between = mtbf(hours / burst, onsets / burst, confidence=0.95)
     site = inputs.site_of(spells["charger_id"])
     repair = or_none(lambda: mttr(spells, cluster=site, restricted_to_hours=LONGEST_REPAIR_HOURS))
-    sums = exposure.groupby("site")[["up_hours", "known_hours"]].sum()
-    available = or_none(lambda: clustered_share(sums["up_hours"], sums["known_hours"]))
+    available = share_of(exposure, "up_hours", "known_hours")
     figures = [
         Figure("Mean time between failures", between.estimate, between.ci_low, between.ci_high, "h", "of time up"),
         Figure("Outages per charger and year", YEAR_HOURS / between.estimate if onsets else 0.0,
@@ -58,6 +57,15 @@ def _burst_note(burst: float) -> str:
         f"Outages of one site that begin in the same minute have one cause: {burst:.2f} of them come at once, weighted,"
         " and intervals are as wide as that many fewer failures make them."
     )
+
+
+def share_of(frame: pd.DataFrame, part: str, whole: str) -> ClusteredShare | None:
+    """Share with an interval by site or, at one site, by charger; None for a charger alone."""
+    for column in ("site", "charger"):
+        sums = frame.groupby(column)[[part, whole]].sum()
+        if (sums[whole] > 0).sum() > 1:
+            return clustered_share(sums[part], sums[whole])
+    return None
 
 
 def or_none(question):

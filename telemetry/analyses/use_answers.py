@@ -9,10 +9,10 @@ from telemetry.reliability.capacity import one_more_charger
 from telemetry.reliability.charge_attempts import Thresholds, charge_attempts, session_success
 from telemetry.reliability.impact import lost_energy
 from telemetry.reliability.load import hourly_panel, load_hazard
-from telemetry.reliability.proportions import clustered_share
 
 from .answer import Answer, Figure, in_words
 from .inputs import STATUS_WORDS, Inputs
+from .outage_answers import share_of
 
 MARGIN_PER_KWH, RECAPTURE = 0.15, 0.3  # what is assumed unless the person who asks says otherwise
 CHARGERS_AT_ONCE = 200
@@ -216,15 +216,15 @@ def attempts(inputs: Inputs) -> Answer:
     found = pd.concat(pieces, ignore_index=True)
     result = session_success(found, thresholds)
     by_charger = result.by_charger.merge(inputs.chargers[["charger_id", "charger", "site", "charger_type"]], "left")
-    by_site = by_charger.groupby("site")[["successes", "attempts"]].sum()
-    share = clustered_share(by_site["successes"], by_site["attempts"])
+    share = share_of(by_charger, "successes", "attempts")
+    interval = (share.ci_low, share.ci_high) if share else result.success_ci
     said = (
-        f"{100 * share.estimate:.1f} % of {result.attempts:,} attempts to charge succeeded;"
+        f"{100 * result.success_share:.1f} % of {result.attempts:,} attempts to charge succeeded;"
         f" {100 * result.visit_success_share:.1f} % of visits ended with a charge."
     )
     figures = [
-        Figure("Charging success rate", *(100 * one for one in (share.estimate, share.ci_low, share.ci_high)), "%",
-               f"clustered by {share.n_clusters} sites", 2),
+        Figure("Charging success rate", *(100 * one for one in (result.success_share, *interval)), "%",
+               f"by {share.n_clusters} sites or chargers" if share else "attempts counted as independent", 2),
         Figure("Attempts that started", 100 * result.started_share, unit="%", decimals=2),
         Figure("Visits that succeeded", 100 * result.visit_success_share, unit="%", decimals=2,
                note=f"{result.visits:,} visits; judged by their last attempt"),
@@ -235,9 +235,7 @@ def attempts(inputs: Inputs) -> Answer:
     table = by_charger.sort_values("share")[["charger", "site", "charger_type", "attempts", "successes", "share"]]
     rows = []
     for kind, group in by_charger.groupby("charger_type"):
-        sums = group.groupby("site")[["successes", "attempts"]].sum()
-        if len(sums) > 1:
-            one = clustered_share(sums["successes"], sums["attempts"])
+        if one := share_of(group, "successes", "attempts"):
             rows.append((kind, 100 * one.estimate, 100 * one.ci_low, 100 * one.ci_high))
     drawn = [plots.rows("Charging success by type", said, "%", rows, write="{:.0f}")] if rows else []
     return Answer(said, figures, drawn, table.rename(columns={"charger_type": "type"}))

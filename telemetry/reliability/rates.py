@@ -93,7 +93,8 @@ def mttr(spells: pd.DataFrame, confidence: float = 0.95, cluster=None, restricte
     and long ones are caught in that way more often than short ones. The restricted mean is the area under the curve up
     to `restricted_to_hours`, by default the longest duration seen: the mean of min(duration, that limit).
     Intervals by the influence of each spell, which is Greenwood's formula for independent repairs; cluster (column or
-    array, such as the site, whose chargers wait for one technician) sums influences within clusters first.
+    array, such as the site, whose chargers wait for one technician) sums influences within clusters first. With one
+    cluster alone spells count as independent; with one spell, or none that is over, there is no interval (NaN).
     `completed_only_mean` is the mean of finished repairs: too short whenever long ones still go on.
     Raises CannotAnswer without any outage whose start is known.
     """
@@ -104,12 +105,15 @@ def mttr(spells: pd.DataFrame, confidence: float = 0.95, cluster=None, restricte
     hours, ended = spells["hours"].to_numpy("f8")[known], ~spells["right_censored"].to_numpy(bool)[known]
     groups = np.arange(len(spells)) if cluster is None else spells[cluster] if isinstance(cluster, str) else cluster
     groups = pd.factorize(np.asarray(groups)[known])[0]
+    if groups.max() == 0:  # of one cluster alone nothing is known of how clusters differ
+        groups = np.arange(len(groups))
     curve = kaplan_meier(hours, ended)
     limit = curve.longest if restricted_to_hours is None else min(float(restricted_to_hours), curve.longest)
     mean, influence = restricted_mean(curve, hours, ended, limit)
-    half = t_quantile(groups, confidence) * clustered_error(influence, groups)
+    is_told = len(groups) > 1 and ended.any()
+    half = t_quantile(groups, confidence) * clustered_error(influence, groups) if is_told else float("nan")
     return Mttr(
-        curve.median, mean, max(mean - half, 0.0), min(mean + half, limit),
+        curve.median, mean, *np.clip([mean - half, mean + half], 0.0, limit).tolist(),
         float(hours[ended].mean()) if ended.any() else float("nan"),
         median_interval(curve, hours, ended, groups, confidence), limit, int(ended.sum()), int((~ended).sum()),
         int((~known).sum()),
