@@ -81,6 +81,9 @@ def test_an_incident_is_put_off_only_for_a_reason_and_a_row_says_who(client, sit
     assert one.snoozed_until.date() == until.date()
     change = one.changes.get()
     assert (change.kind, change.by.username) == ("snoozed", "desk")
+    client.post(url, {**values, "snoozed_until_0": "", "snoozed_until_1": "", "snooze_reason": "the road is closed"})
+    one.refresh_from_db()
+    assert (one.snoozed_until, one.changes.first().kind) == (None, "woken")
 
 
 def test_parts_come_in_by_a_movement_and_what_is_put_aside_cannot_go(client, site):

@@ -28,7 +28,7 @@ class IncidentForm(forms.ModelForm):
         site, charger = values.get("site"), values.get("charger")
         if self.instance.pk and {"snoozed_until", "snooze_reason"} & set(self.changed_data):
             until, reason = values.get("snoozed_until"), values.get("snooze_reason", "")
-            if until or reason:
+            if until:
                 Incident.check_snooze(until, reason, timezone.now())
         if site and charger and charger.site_id != site.pk:
             self.add_error("charger", f"{charger} is not at {site}; choose one of its chargers, or none.")
@@ -96,9 +96,9 @@ class IncidentAdmin(BaseAdmin):
     autocomplete_fields = ["site", "charger"]
     form = IncidentForm
     fieldsets = [
-        (None, {"fields": ["summary", ("site", "charger"), ("cause", "source"), ("opened_at", "closed_at")]}),
+        (None, {"fields": ["summary", ("site", "charger"), ("cause", "source"), "opened_at", "closed_at"]}),
         ("How bad", {"fields": [("severity", "severity_reason"), ("risk", "diagnosis"), "note"]}),
-        ("What people did", {"fields": [("acknowledged_at", "acknowledged_by"), ("snoozed_until", "snooze_reason")]}),
+        ("What people did", {"fields": [("acknowledged_at", "acknowledged_by"), "snoozed_until", "snooze_reason"]}),
     ]
     readonly_fields = ["source", "risk", "diagnosis", "closed_at", "note", "acknowledged_at", "acknowledged_by"]
     inlines = [IncidentChangeInline, AttemptInline, ReportInline]
@@ -115,14 +115,16 @@ class IncidentAdmin(BaseAdmin):
 
     def save_model(self, request, obj, form, change):
         """A new one is a person's; putting one off is a step of its own, with its row."""
-        is_put_off = change and "snoozed_until" in form.changed_data and obj.snoozed_until
+        is_put_off = change and "snoozed_until" in form.changed_data
         until, reason = obj.snoozed_until, obj.snooze_reason
         if not change:
             obj.source = Incident.Source.PERSON
             transaction.on_commit(lambda: write_notes([obj.pk], by=request.user), robust=True)
         super().save_model(request, obj, form, change)
-        if is_put_off:
+        if is_put_off and until:
             obj.snooze(until, reason, request.user, timezone.now())
+        elif is_put_off:
+            obj.wake(request.user, timezone.now())
 
     @admin.action(description="Acknowledge", permissions=["change"])
     def acknowledge(self, request, queryset):

@@ -12,16 +12,7 @@ from telemetry.cause_pages import repair_in_words
 from ..models import ChecklistItem, OrderPart, WorkOrder, WorkOrderChange
 from ..states import State
 
-TIMES = (
-    "opened_at",
-    "respond_by",
-    "accepted_at",
-    "arrived_at",
-    "due_at",
-    "resolved_at",
-    "closed_at",
-    "changed_at",
-)
+TIMES = ("opened_at", "changed_at", "respond_by", "accepted_at", "due_at", "resolved_at", "arrived_at", "closed_at")
 
 
 class ChangeInline(ReadOnlyInline):

@@ -31,7 +31,7 @@ class PlannedWorkAdmin(BaseAdmin):
     list_filter = [("repeats", admin.ChoicesFieldListFilter), operator_filter("site__operator")]
     search_fields = ["title", "site__name", "site__external_id"]
     autocomplete_fields = ["site", "chargers", "technician"]
-    fields = ["title", ("site", "technician"), "chargers", ("first_at", "minutes"), ("repeats", "ends_on")]
+    fields = ["title", ("site", "technician"), "chargers", "first_at", ("minutes", "repeats"), "ends_on"]
 
     def save_model(self, request, obj, form, change):
         if not change:

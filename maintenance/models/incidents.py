@@ -174,6 +174,12 @@ class Incident(models.Model):
         Incident.objects.open().filter(pk=self.pk).update(snoozed_until=until, snooze_reason=reason[:200])
         self._note(IncidentChange.Kind.SNOOZED, f"until {until:%Y-%m-%d %H:%M} UTC: {reason}", by, at)
 
+    @transaction.atomic
+    def wake(self, by, at: datetime) -> None:
+        """It need not wait any longer."""
+        Incident.objects.filter(pk=self.pk).update(snoozed_until=None, snooze_reason="")
+        self._note(IncidentChange.Kind.WOKEN, "", by, at)
+
     @staticmethod
     def check_snooze(until: datetime | None, reason: str, at: datetime) -> None:
         """Refuse to put anything off without a reason, or for too long. Raises ValidationError."""
