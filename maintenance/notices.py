@@ -1,51 +1,177 @@
-"""Mails about work orders: to the technician who gets one or whose order is another now, and of orders nearly late."""
+"""Who is told about work orders: technicians and desks by mail, everybody on the board; each thing once.
 
-from collections import defaultdict
+Told is what happens to orders, never what chargers report: an alarm that flaps opens no order, and so tells nobody.
+Nobody is told what he or she did, nor of sites of operators of which he or she is no member.
+"""
+
 from datetime import datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import connection
 
 from stations import outbox
-from stations.models import Membership
+from stations.models import FleetEvent
 
-DESKS = ("dispatcher", "ops")
+from .states import State
+
+DESKS = ["dispatcher", "ops"]
+_TECHNICIANS = """
+SELECT told.order_id, person.id, person.email
+FROM unnest(%(orders)s::bigint[], %(technicians)s::bigint[]) AS told (order_id, technician_id)
+JOIN maintenance_workorder work_order ON work_order.id = told.order_id
+JOIN stations_site site ON site.id = work_order.site_id
+JOIN maintenance_technician technician ON technician.id = told.technician_id
+JOIN auth_user person ON person.id = technician.user_id AND person.is_active AND person.email <> ''
+WHERE person.id IS DISTINCT FROM %(by)s AND (person.is_superuser OR EXISTS (
+    SELECT 1 FROM stations_membership member
+    WHERE member.user_id = person.id AND member.operator_id = site.operator_id
+))
+"""
+_DESKS = """
+SELECT work_order.id, person.id, person.email FROM maintenance_workorder work_order
+JOIN stations_site site ON site.id = work_order.site_id
+JOIN stations_membership member ON member.operator_id = site.operator_id
+JOIN auth_user person ON person.id = member.user_id AND person.is_active AND person.email <> ''
+WHERE work_order.id = ANY(%(orders)s) AND EXISTS (
+    SELECT 1 FROM auth_user_groups belongs JOIN auth_group role ON role.id = belongs.group_id
+    WHERE belongs.user_id = person.id AND role.name = ANY(%(desks)s)
+)
+"""
 
 
-def tell_technicians(orders, what: str) -> None:
-    """A mail about each of `orders` whose technician has an address; `orders` is a queryset. Once for each version."""
-    reachable = orders.filter(technician__user__email__gt="").select_related("site", "technician__user")
+class Moved(NamedTuple):
+    """An order that was changed: its version now, and whose it was and is."""
+
+    order: int
+    version: int
+    before: int | None
+    now: int | None
+
+
+class Deadline(NamedTuple):
+    """A deadline of an order that is near or over: when it must be accepted ("respond") or resolved ("resolve")."""
+
+    order: int
+    kind: str
+    at: datetime
+
+
+def tell_opened(orders) -> None:
+    """Orders (a queryset) are new: their technicians."""
+    sent = {each.pk: each for each in orders.filter(technician__isnull=False).select_related("site", "technician")}
+    _mail("sent", {pk: (each.technician_id, each.version) for pk, each in sent.items()}, sent, "is yours")
+
+
+def tell_moved(orders, moved: list[Moved], state: str, at: datetime, by=None) -> None:
+    """Orders came into `state`: who has one now, who has it no more, whose is called off; and what people did."""
+    called_off = state in (State.CANCELLED, State.DUPLICATE)
+    old = {each.order: (each.before, each.version) for each in moved if each.before and (called_off or _changed(each))}
+    new = {each.order: (each.now, each.version) for each in moved if each.now and _changed(each) and not called_off}
+    if not old and not new:
+        return
+    known = _read(orders, {**old, **new})
+    _mail("sent", new, known, "is yours", by)
+    _mail("taken", old, known, "is called off" if called_off else "is no longer yours", by)
+    if by is not None:
+        _tell_board("WORK_ORDER_SENT", [(known[pk], f"sent to {known[pk].technician}") for pk in new], at, by)
+
+
+def tell_priority(orders, moved: list[Moved], at: datetime, by=None) -> None:
+    """Orders have another priority: their technicians, and the board."""
+    known = _read(orders, [each.order for each in moved])
+    for priority in {each.priority for each in known.values()}:
+        whose = {
+            each.order: (each.now, each.version)
+            for each in moved
+            if each.now and known[each.order].priority == priority
+        }
+        _mail("priority", whose, known, f"has priority {priority} now", by)
+    told = [(each, f"has priority {each.priority} now") for each in known.values()]
+    _tell_board("WORK_ORDER_PRIORITY", told, at, by)
+
+
+def tell_deadlines(orders, near: list[Deadline], over: list[Deadline], at: datetime) -> None:
+    """Deadlines that are near, and those that are over: the technicians, the desks of the operators, and the board."""
+    known = _read(orders, [each.order for each in [*near, *over]])
+    for word, kind, deadlines in (("near", "WORK_ORDER_DUE_SOON", near), ("over", "WORK_ORDER_LATE", over)):
+        for each in deadlines:
+            known[each.order].told = _deadline_in_words(word, each, known[each.order].site)
+        whose = {each.order: (known[each.order].technician_id, int(each.at.timestamp())) for each in deadlines}
+        people = [*_technicians(whose), *_rows(_DESKS, {"orders": list(whose), "desks": DESKS})] if whose else []
+        _put(f"deadline-{word}", people, whose, known)
+        _tell_board(kind, [(known[pk], known[pk].told) for pk in whose], at, None)
+
+
+def _deadline_in_words(word: str, deadline: Deadline, site) -> str:
+    if word == "over":
+        return "is late" if deadline.kind == "resolve" else "has not been accepted in time"
+    return f"{'is due at' if deadline.kind == 'resolve' else 'must be accepted by'} {_local(deadline.at, site)}"
+
+
+def _changed(each: Moved) -> bool:
+    return each.before != each.now
+
+
+def _read(orders, ids) -> dict:
+    return {each.pk: each for each in orders.filter(pk__in=ids).select_related("site", "technician").order_by("pk")}
+
+
+Whose = dict[int, tuple[int | None, int]]  # order -> the technician to be told, and a number that makes the mail's key
+
+
+def _mail(word: str, whose: Whose, known: dict, told: str, by=None) -> None:
+    if whose:
+        for pk in whose:
+            known[pk].told = told
+        _put(word, _technicians(whose, by), whose, known)
+
+
+def _technicians(whose: Whose, by=None) -> list[tuple[int, int, str]]:
+    """(order, person, address) of the technicians who may be told."""
+    technicians = [technician for technician, _ in whose.values()]
+    return _rows(_TECHNICIANS, {"orders": list(whose), "technicians": technicians, "by": by and by.pk})
+
+
+def _rows(statement: str, values: dict) -> list[tuple]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchall()
+
+
+def _put(word: str, people: list[tuple[int, int, str]], whose: Whose, known: dict) -> None:
+    """Ask for one mail to each person about each order."""
     mails = {
-        f"work-order-{order.pk}-version-{order.version}": _mail(order, what, [order.technician.user.email])
-        for order in reachable
+        f"work-order-{pk}-{word}-{whose[pk][1]}-{person}": {**_written(known[pk]), "to": [email]}
+        for pk, person, email in people
     }
     if mails:
         outbox.put_all("mail", mails)
 
 
-def warn(orders, at: datetime) -> None:
-    """A mail about each of `orders`, which are nearly late, to its technician and the desks of its operator."""
-    late = list(orders.select_related("site", "technician__user"))
-    desks = defaultdict(set)
-    members = Membership.objects.filter(
-        operator__in={order.site.operator_id for order in late}, user__groups__name__in=DESKS, user__email__gt=""
-    )
-    for operator, email in members.values_list("operator", "user__email") if late else ():
-        desks[operator].add(email)
-    mails = {}
-    for order in late:
-        user = order.technician.user if order.technician else None
-        own = {user.email} if user and user.email else set()
-        if to := sorted(desks[order.site.operator_id] | own):
-            left = "is late" if order.due_at <= at else f"is due at {order.due_at:%Y-%m-%d %H:%M} UTC"
-            mails[f"work-order-{order.pk}-late"] = _mail(order, left, to)
-    if mails:
-        outbox.put_all("mail", mails)
+def _written(order) -> dict[str, str]:
+    """Subject and body. A name from outside keeps to its line, because a second one in a subject stops the mail."""
+    place = ", ".join(filter(None, [order.site.name, order.site.city]))
+    lines = [f"{order.get_priority_display()}: {order.title}", place]
+    lines += [f"Due {_local(order.due_at, order.site)}"] if order.due_at else []
+    lines += [f"Technician: {order.technician}"] if order.technician else []
+    subject = " ".join(f"{order.number} at {order.site.name} {order.told}".split())[:150]
+    return {"subject": subject, "body": "\n".join(" ".join(line.split()) for line in lines)}
 
 
-def _mail(order, what: str, to: list[str]) -> dict:
-    who = f"\nTechnician: {order.technician}" if order.technician else ""
-    due = f"\nDue {order.due_at:%Y-%m-%d %H:%M} UTC" if order.due_at else ""
-    place = f"{order.site.name}, {order.site.city}"
-    return {
-        "subject": " ".join(f"{order.number} at {order.site.name} {what}".split())[:150],  # of one line, as mail needs
-        "body": f"{order.get_priority_display()}: {order.title}\n{place}{due}{who}",
-        "to": to,
-    }
+def _local(at: datetime, site) -> str:
+    """By the clock of the site."""
+    zone = site.time_zone or settings.DATA_TIME_ZONE
+    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} ({zone})"
+
+
+def _tell_board(kind: str, told: list[tuple], at: datetime, by) -> None:
+    """A line about each (order, what is said of it)."""
+    FleetEvent.objects.add([
+        FleetEvent(
+            at=at, kind=kind, site=order.site, operator_id=order.site.operator_id, actor=by,
+            message=f"{order.number} {words}: {order.title}"[:300],
+        )
+        for order, words in told
+    ])  # fmt: skip

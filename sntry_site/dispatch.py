@@ -32,9 +32,7 @@ def dispatch(beat: Beat, fleet: LiveFleet) -> None:
     wanted = [*wanted_before_failures(beat), *wanted_for_incidents(beat.at, fleet, out)]
     for order in open_orders(wanted, beat.at):
         beat.tell_of("WORK_ORDER_OPENED", order)
-    late = WorkOrder.objects.warn_of_deadlines(beat.at)
-    for order in WorkOrder.objects.filter(pk__in=late) if late else ():
-        beat.tell_of("WORK_ORDER_LATE", order)
+    WorkOrder.objects.tell_deadlines(beat.at)
 
 
 def finish_orders(beat: Beat, fleet: LiveFleet) -> None:

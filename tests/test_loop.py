@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from maintenance.models import ServiceCentre, Technician, WorkOrder
 from pricing.models import PriceChange
 from sntry_site import interventions, tasks
-from stations.models import FleetEvent, Operator, Outbox, Site
+from stations.models import FleetEvent, Membership, Operator, Outbox, Site
 from telemetry import live_history, retention
 from telemetry.live_risk import Scores
 from telemetry.models import (
@@ -239,6 +239,7 @@ def test_a_technician_with_an_address_gets_a_mail(operator):
     centre = ServiceCentre.objects.create(name="AUS", latitude=30.3, longitude=-97.7)
     user = User.objects.create(username="technician", email="technician@example.com")
     Technician.objects.create(code="AUS-1", centre=centre, user=user)
+    Membership.objects.create(user=user, operator=operator)
     interventions.stress_site(here, None, START)
     beat()
     mail = Outbox.objects.get()

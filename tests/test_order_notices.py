@@ -10,7 +10,7 @@ from maintenance.models import ServiceCentre, Technician, WorkOrder
 from maintenance.service_levels import add_business, business_between, deadlines, resumed
 from sntry_site import tasks
 from stations.access import sync_roles
-from stations.models import FleetEvent, Operator, Outbox
+from stations.models import FleetEvent, Membership, Operator, Outbox
 
 from . import fleet
 
@@ -70,6 +70,7 @@ def order(db):
 def technician(order):
     centre = ServiceCentre.objects.create(name="Depot", latitude=30, longitude=-97)
     user = User.objects.create_user("t1", email="t1@example.com")
+    Membership.objects.create(user=user, operator=order.site.operator)
     return Technician.objects.create(code="T1", centre=centre, user=user)
 
 
@@ -103,18 +104,17 @@ def test_before_an_order_is_late_its_technician_and_the_desk_are_told_once(order
     settings.TICK_SURGE_CHANCE = 0.0
     fleet.person("desk", "dispatcher", order.site.operator, email="desk@example.com")
     fleet.person("elsewhere", "dispatcher", Operator.objects.create(name="Volterra"), email="no@example.com")
-    WorkOrder.objects.filter(pk=order.pk).update(technician=technician, by_hand=True)
+    WorkOrder.objects.filter(pk=order.pk).update(technician=technician, by_hand=True, accepted_at=NOW)
     soon = order.due_at - hours(2)
     tasks.tick(soon - timedelta(seconds=10))
     assert mails() == []
     for seconds in (0, 10):
         tasks.tick(soon + timedelta(seconds=seconds))
-    (subject, to), *more = mails()
-    assert subject == f"{order.number} at Site 1 is due at 2026-07-06 15:00 UTC"
-    assert (to, more) == (["desk@example.com", "t1@example.com"], [])
-    assert FleetEvent.objects.get(kind="WORK_ORDER_LATE").message.startswith(order.number)
+    told = f"{order.number} at Site 1 is due at 2026-07-06 09:00 (America/Denver)"
+    assert sorted(mails()) == [(told, ["desk@example.com"]), (told, ["t1@example.com"])]
+    assert FleetEvent.objects.get(kind="WORK_ORDER_DUE_SOON").message.startswith(order.number)
 
 
 def test_a_waiting_order_is_not_late(order):
     WorkOrder.objects.filter(pk=order.pk).update(state="on_hold", hold_reason="parts", held_since=NOW)
-    assert WorkOrder.objects.warn_of_deadlines(order.due_at + hours(5)) == []
+    assert WorkOrder.objects.tell_deadlines(order.due_at + hours(5)) == []

@@ -68,7 +68,7 @@ SELECT id FROM work_order ORDER BY id
 # The state, what follows from it, and the row that says so. `version`: of one order, the state that its reader saw.
 MOVE = """
 WITH old AS (
-    SELECT id, state FROM maintenance_workorder
+    SELECT id, state, technician_id AS whose FROM maintenance_workorder
     WHERE id = ANY(%(ids)s) AND closed_at IS NULL AND state = ANY(%(sources)s)
         AND (%(version)s::int IS NULL OR version = %(version)s) ORDER BY id FOR UPDATE
 ), moved AS (
@@ -84,7 +84,8 @@ WITH old AS (
         duplicate_of_id = CASE WHEN %(state)s = 'duplicate' THEN %(duplicate_of)s::bigint END,
         closed_at = CASE WHEN %(final)s THEN greatest(%(at)s, opened_at) END
     FROM old WHERE work_order.id = old.id
-    RETURNING work_order.id, work_order.incident_id, old.state AS old_state
+    RETURNING work_order.id, work_order.incident_id, old.state AS old_state, work_order.version,
+        old.whose AS technician_before, work_order.technician_id AS technician_now
 ), step AS (
     INSERT INTO maintenance_workorderchange (order_id, at, old_state, new_state, note, by_id, key)
     SELECT id, %(at)s, old_state, %(state)s, %(note)s, %(by)s, %(key)s FROM moved ORDER BY id
@@ -95,19 +96,22 @@ WITH old AS (
     INSERT INTO maintenance_incidentchange (incident_id, at, kind, note, by_id)
     SELECT id, %(at)s, 'closed', %(note)s, %(by)s FROM incident
 )
-SELECT id FROM moved ORDER BY id
+SELECT id, version, technician_before, technician_now FROM moved ORDER BY id
 """
 # What is not a step of its own: another priority, another technician. It is a row and a version like a step.
 CHANGE = """
 WITH old AS (
-    SELECT id, state, {column} AS old_value FROM maintenance_workorder
+    SELECT id, state, technician_id AS whose FROM maintenance_workorder
     WHERE id = ANY(%(ids)s) AND closed_at IS NULL AND {column} IS DISTINCT FROM %(value)s ORDER BY id FOR UPDATE
 ), moved AS (
     UPDATE maintenance_workorder work_order SET {column} = %(value)s, changed_at = %(at)s, version = version + 1
-    FROM old WHERE work_order.id = old.id RETURNING work_order.id, old.state
+    FROM old WHERE work_order.id = old.id RETURNING work_order.id, old.state, work_order.version,
+        old.whose AS technician_before, work_order.technician_id AS technician_now
+), step AS (
+    INSERT INTO maintenance_workorderchange (order_id, at, old_state, new_state, note, by_id, key)
+    SELECT id, %(at)s, state, state, %(note)s, %(by)s, NULL FROM moved
 )
-INSERT INTO maintenance_workorderchange (order_id, at, old_state, new_state, note, by_id, key)
-SELECT id, %(at)s, state, state, %(note)s, %(by)s, NULL FROM moved RETURNING order_id
+SELECT id, version, technician_before, technician_now FROM moved ORDER BY id
 """
 RESUME = """
 UPDATE maintenance_workorder work_order SET due_at = resumed.due_at
@@ -135,10 +139,35 @@ WHERE work_order.state = 'resolved' AND (out.charger_id IS NOT NULL OR EXISTS (
 ))
 ORDER BY work_order.id
 """
-# An order is told of when a quarter of its time is left, two hours at most; one that waits has its clock stopped.
-WARN = """
-UPDATE maintenance_workorder SET warned_at = %(at)s
-WHERE closed_at IS NULL AND warned_at IS NULL AND held_since IS NULL AND state NOT IN ('resolved', 'verified')
-    AND due_at <= %(at)s + least(interval '2 hours', (due_at - opened_at) / 4)
-RETURNING id
+# Deadlines of orders on which somebody is to act; each is told of once when a quarter of its time is left, two hours at
+# most, and once when it is over. One that waits has its clock stopped, and simulated crews without an account read no
+# mail. `mark` says when an order was last told of: a deadline that has moved on since counts anew.
+DEADLINES = """
+WITH deadline AS (
+    SELECT work_order.id, deadline.kind, deadline.at,
+        deadline.at - least(interval '2 hours', (deadline.at - work_order.opened_at) / 4) AS near_from
+    FROM maintenance_workorder work_order
+    JOIN stations_site site ON site.id = work_order.site_id
+    JOIN stations_operator operator ON operator.id = site.operator_id
+    LEFT JOIN maintenance_technician technician ON technician.id = work_order.technician_id
+    CROSS JOIN LATERAL (VALUES
+        ('respond', work_order.respond_by, work_order.accepted_at IS NULL AND work_order.arrived_at IS NULL),
+        ('resolve', work_order.due_at, true)
+    ) AS deadline (kind, at, is_open)
+    WHERE work_order.closed_at IS NULL AND work_order.held_since IS NULL AND deadline.is_open
+        AND work_order.state NOT IN ('resolved', 'verified') AND deadline.at IS NOT NULL
+        AND NOT (operator.is_simulated AND NOT work_order.by_hand AND technician.user_id IS NULL)
+), due AS (
+    SELECT DISTINCT ON (deadline.id) deadline.id, deadline.kind, deadline.at
+    FROM deadline JOIN maintenance_workorder work_order USING (id)
+    WHERE CASE WHEN %(is_over)s THEN deadline.at <= %(at)s AND coalesce(late_told_at < deadline.at, true)
+        ELSE near_from <= %(at)s AND deadline.at > %(at)s AND coalesce(warned_at < near_from, true) END
+    ORDER BY deadline.id, deadline.at DESC
+), locked AS (
+    SELECT id FROM maintenance_workorder WHERE id IN (SELECT id FROM due) ORDER BY id FOR UPDATE SKIP LOCKED
+)
+UPDATE maintenance_workorder work_order SET warned_at = CASE WHEN %(is_over)s THEN warned_at ELSE %(at)s END,
+    late_told_at = CASE WHEN %(is_over)s THEN %(at)s ELSE late_told_at END
+FROM due JOIN locked USING (id) WHERE work_order.id = due.id
+RETURNING due.id, due.kind, due.at
 """

@@ -9,8 +9,8 @@ from django.db.models import Exists, OuterRef, Q
 
 from stations.access import ScopedQuerySet
 
-from .. import service_levels, transitions
-from ..notices import tell_technicians, warn
+from .. import notices, service_levels, transitions
+from ..notices import Deadline, Moved
 from ..states import ENDED_STATES, State
 from . import order_statements as statements
 from .closed_orders import record_closed
@@ -40,7 +40,7 @@ class WorkOrderQuerySet(ScopedQuerySet):
             cursor.execute(statements.OPEN, {**columns(wanted, at), "at": at, "by": by and by.pk})
             ids = [row[0] for row in cursor.fetchall()]
             Stock.objects.reserve(ids, at, by)
-            tell_technicians(self.filter(pk__in=ids), "is yours")
+            notices.tell_opened(self.filter(pk__in=ids))
         return list(
             self.filter(pk__in=ids).select_related("site__operator", "charger", "technician__user").order_by("pk")
         )
@@ -70,10 +70,11 @@ class WorkOrderQuerySet(ScopedQuerySet):
                 "ends_incident": state in _ENDS_INCIDENT,
             }  # fmt: skip
             cursor.execute(statements.MOVE, parameters)
-            moved = [row[0] for row in cursor.fetchall()]
+            rows = [Moved(*row) for row in cursor.fetchall()]
+            moved = [row.order for row in rows]
+            notices.tell_moved(self, rows, state, at, by)
             if state == State.ASSIGNED and moved:
                 Stock.objects.reserve(moved, at, by)
-                tell_technicians(self.filter(pk__in=moved), "is yours")
             if state in ENDED_STATES and state != State.CLOSED:
                 Stock.objects.release(moved, at, by)
         return moved
@@ -106,13 +107,14 @@ class WorkOrderQuerySet(ScopedQuerySet):
         values = {"ids": list(ids), "value": value, "at": at, "note": note[:300], "by": by and by.pk}
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(statements.CHANGE.format(column=column), values)
-            changed = [row[0] for row in cursor.fetchall()]
+            rows = [Moved(*row) for row in cursor.fetchall()]
+            changed = [row.order for row in rows]
             if column == "technician_id":
                 Stock.objects.reserve(changed, at, by)
+                notices.tell_moved(self, rows, State.ASSIGNED, at, by)
             else:
                 self._renew_deadlines(changed)
-            is_sent = column == "technician_id"
-            tell_technicians(self.filter(pk__in=changed), "is yours" if is_sent else f"has priority {value} now")
+                notices.tell_priority(self, rows, at, by)
         return changed
 
     def _renew_deadlines(self, ids: list[int]) -> None:
@@ -124,14 +126,18 @@ class WorkOrderQuerySet(ScopedQuerySet):
             orders.append(self.model(pk=pk, respond_by=respond_by, due_at=due_at, warned_at=None))
         self.bulk_update(orders, ["respond_by", "due_at", "warned_at"])
 
-    def warn_of_deadlines(self, at: datetime) -> list[int]:
-        """Orders that will be late soon, or are: they are told of once. Returns them."""
+    @transaction.atomic
+    def tell_deadlines(self, at: datetime) -> list[int]:
+        """Tell of the deadlines that are near or over, each once; returns the orders that they are of."""
+        near, over = ([Deadline(*row) for row in self._deadlines(at, is_over)] for is_over in (False, True))
+        if near or over:
+            notices.tell_deadlines(self, near, over, at)
+        return [each.order for each in [*near, *over]]
+
+    def _deadlines(self, at: datetime, is_over: bool) -> list[tuple]:
         with connection.cursor() as cursor:
-            cursor.execute(statements.WARN, {"at": at})
-            ids = [row[0] for row in cursor.fetchall()]
-        if ids:
-            warn(self.filter(pk__in=ids), at)
-        return ids
+            cursor.execute(statements.DEADLINES, {"at": at, "is_over": is_over})
+            return cursor.fetchall()
 
     def served_before_failures(self, site_ids: list[int], at: datetime, rest: timedelta) -> set[int]:
         """Those of these sites that have an open order as a whole, or where a visit was closed within `rest`.

@@ -45,6 +45,7 @@ class WorkOrder(models.Model):
     respond_by = models.DateTimeField(null=True, blank=True, help_text="By when somebody must accept it.")
     due_at = models.DateTimeField("due", null=True, blank=True, help_text="By when it must be resolved.")
     warned_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="That it is about to be late.")
+    late_told_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="That it is late.")
     accepted_at = models.DateTimeField(null=True, blank=True, editable=False)
     arrived_at = models.DateTimeField(null=True, blank=True, editable=False)
     resolved_at = models.DateTimeField(null=True, blank=True, editable=False)
