@@ -6,7 +6,7 @@ QUIET = "UPDATE maintenance_workorder SET late_told_at = now() WHERE closed_at I
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("maintenance", "0008_planned_work"),
+        ("maintenance", "0009_times_of_old_orders"),
     ]
 
     operations = [
