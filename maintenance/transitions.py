@@ -64,7 +64,6 @@ def refusal(state: State | str, to: State | str, roles) -> str | None:
         choices = ", ".join(each.label.lower() for each in TRANSITIONS[state]) or "nothing: the order has ended"
         return f"An order that is {state.label.lower()} cannot become {to.label.lower()}; what can follow is {choices}."
     if not allowed & frozenset(roles):
-        return (
-            f"Only {' or '.join(sorted(allowed))} may make an order {to.label.lower()} that is {state.label.lower()}."
-        )
+        people = " or ".join(role for role in ROLES if role in allowed and role != LOOP) or "the loop"
+        return f"Only {people} may make an order {to.label.lower()} that is {state.label.lower()}."
     return None
