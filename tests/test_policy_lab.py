@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from decimal import Decimal
 
@@ -73,6 +75,13 @@ def test_limits_on_power_cool_cabinets_and_hold_energy_back(lived):
     assert half.state.cabinet_c.max() < full.state.cabinet_c.max() - 5
     told = [world.journal.take()["sessions"]["kwh"].sum() for world in (full, half)]
     assert told[1] == pytest.approx(0.5 * told[0], rel=0.1)
+
+
+def test_the_lab_knows_no_notice_and_no_thresholds_of_risk(lived):
+    sites = lab_network(20, 1)
+    plain = live(sites, ORIGINAL, -0.3, 1, 3).totals
+    for other in (replace(ORIGINAL, notice_seconds=3600), replace(ORIGINAL, risk_on=0.05, risk_off=0.01)):
+        assert live(sites, other, -0.3, 1, 3).totals == plain
 
 
 def test_moved_outages_are_those_in_the_day_after_a_discount_beyond_what_happened_anyway():
@@ -164,6 +173,14 @@ def test_other_numbers_are_other_runs_but_another_version_with_the_same_numbers_
     assert Comparison.from_json(SMALL.to_json()) == SMALL
 
 
+def test_a_process_that_says_much_is_not_waited_for_for_ever(tmp_path, monkeypatch):
+    loud = "import sys; sys.stderr.write('word ' * 100_000 + chr(10) + 'MuchError: the end'); sys.exit(3)"
+    start = lambda *given: subprocess.Popen([sys.executable, "-c", loud], stderr=given[-1], text=True)  # noqa: E731
+    monkeypatch.setattr("pricing.lab.compare._start", start)
+    with pytest.raises(LabFailed, match=r"^MuchError: the end$"):
+        compare(SMALL, tmp_path, lambda *_: None, processes=1)
+
+
 def test_a_process_that_fails_is_told(tmp_path):
     broken = replace(SMALL, elasticities=("much",), seeds=1)
     with pytest.raises(LabFailed, match=r"\w+Error"):
@@ -198,6 +215,7 @@ def test_heat_and_a_cap_avoid_more_outages_per_percent_of_energy_than_the_origin
         ({"policies": ["none"]}, "Name a policy"),
         ({"policies": ["none", "wild"]}, "There is no policy 'wild'; there are none, guarded, original, power-first"),
         ({"elasticities": [0.2]}, "Each elasticity must be below 0"),
+        ({"elasticities": [-0.1] * 11}, "elasticities: name 10 at most, not 11"),
         ({"seeds": 1}, "seeds must be 2 to 200"),
         ({"days": 400}, "days must be 2 to 366"),
         ({"sites": 5}, "sites must be 20 to 1000"),

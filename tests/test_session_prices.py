@@ -195,3 +195,26 @@ def test_tariffs_of_many_sites_take_two_queries(operator, django_assert_num_quer
         open_surge(site, NOW, NOW)
     with django_assert_num_queries(2):
         assert len(tariffs([site.pk for site in sites], NOW)) == 5
+
+
+COPY_PAST = """
+INSERT INTO pricing_pricechange (site_id, kind, announced_at, starts_at, ends_at, applied, ended_because, old_price,
+    new_price, power_share, cost, reason, inputs, policy_id)
+SELECT site_id, kind, announced_at, starts_at - n * interval '1 hour', starts_at - n * interval '1 hour', false,
+    'calmed down', old_price, new_price, power_share, cost, reason, inputs, policy_id
+FROM pricing_pricechange, generate_series(1, 5000) AS n;
+ANALYZE pricing_pricechange
+"""
+
+
+def test_what_is_open_is_found_by_an_index_of_its_own_in_a_long_history(operator):
+    fleet.price_change(fleet.site(operator, 1))
+    with connection.cursor() as cursor:
+        cursor.execute(COPY_PAST)
+    questions = {
+        "open": PriceChange.objects.open_ones(),
+        "limited": PriceChange.objects.open_ones().filter(power_share__lt=1),
+        "due": PriceChange.objects.open_ones().filter(applied=False, ended_because="", starts_at__lte=NOW),
+    }
+    for name, rows in questions.items():
+        assert "price_change_open" in rows.order_by().explain(), name

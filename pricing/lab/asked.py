@@ -11,6 +11,7 @@ from .measures import NONE, PER_PERCENT, report
 KIND = "compare_policies"
 LIMITS = {"seeds": (2, 200), "days": (2, 366), "sites": (20, 1000)}
 LOWEST_ELASTICITY = -3.0
+MOST_ELASTICITIES = 10
 
 
 class BadRequest(Exception):
@@ -25,6 +26,8 @@ def comparison_of(policies: list[str], elasticities: list[float], seeds: int, da
             raise BadRequest(f"{name} must be {least} to {most}, not {value}.")
     if not elasticities or any(not LOWEST_ELASTICITY <= each < 0 for each in elasticities):
         raise BadRequest(f"Each elasticity must be below 0 and at least {LOWEST_ELASTICITY:g}.")
+    if len(elasticities) > MOST_ELASTICITIES:
+        raise BadRequest(f"elasticities: name {MOST_ELASTICITIES} at most, not {len(elasticities)}.")
     SurgePolicy.objects.ensure_shipped()
     stored = {row.name: row for row in SurgePolicy.objects.filter(operator=None).order_by("version")}
     wanted = list(dict.fromkeys(name for name in policies if name != NONE))

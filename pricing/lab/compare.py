@@ -5,16 +5,19 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, fields
 from decimal import Decimal
 from pathlib import Path
+from typing import TextIO
 
 from ..policy import Policy
 from .measures import NONE
 
-VERSION = 1  # of what a run means: results of another version are left alone
+VERSION = 2  # of what a run means: results of another version are left alone
 ROOT = Path(__file__).resolve().parents[2]
 _WORDS = ("name", "mode", "trigger")
 
@@ -79,32 +82,45 @@ def compare(comparison: Comparison, folder: Path, progress, processes: int | Non
     """
     folder.mkdir(parents=True, exist_ok=True)
     count = min(processes or os.cpu_count() or 1, comparison.seeds)
-    is_done = len(rows_of(comparison, folder)) == comparison.total
+    is_done = done(comparison, folder) == comparison.total
     shares = [] if is_done else [list(range(1 + first, comparison.seeds + 1, count)) for first in range(count)]
-    workers = [_start(comparison, folder, seeds) for seeds in shares]
-    try:
-        while any(worker.poll() is None for worker in workers):
-            progress(len(rows_of(comparison, folder)), comparison.total, "Living in the worlds")
-            time.sleep(0.5)
-        for worker in workers:
-            if worker.returncode:
-                said = worker.stderr.read().strip().splitlines()
-                raise LabFailed(said[-1] if said else f"A process of the lab ended with {worker.returncode}.")
-    finally:
-        for worker in workers:
-            worker.kill()
-            worker.wait()
-            worker.stderr.close()
+    with ExitStack() as files:
+        # Files, because a process that writes more than a pipe holds would wait for somebody to read it.
+        errors = [files.enter_context(tempfile.TemporaryFile("w+")) for _ in shares]
+        workers = [_start(comparison, folder, *each) for each in zip(shares, errors, strict=True)]
+        try:
+            while any(worker.poll() is None for worker in workers):
+                progress(done(comparison, folder), comparison.total, "Living in the worlds")
+                time.sleep(0.5)
+            for worker, written in zip(workers, errors, strict=True):
+                _raise_if_failed(worker.returncode, written)
+        finally:
+            for worker in workers:
+                worker.kill()
+                worker.wait()
     rows = rows_of(comparison, folder)
     progress(len(rows), comparison.total, "All worlds lived")
     return rows
 
 
-def _start(comparison: Comparison, folder: Path, seeds: Sequence[int]) -> subprocess.Popen:
+def _start(comparison: Comparison, folder: Path, seeds: Sequence[int], errors: TextIO) -> subprocess.Popen:
     """A process of its own, because a worker of the queue may not have children that share its memory."""
     command = [sys.executable, "-m", "pricing.lab.worker", str(folder), comparison.to_json(), json.dumps(seeds)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=errors, text=True)
+
+
+def _raise_if_failed(code: int, errors: TextIO) -> None:
+    if code:
+        errors.seek(0)
+        said = errors.read().strip().splitlines()
+        raise LabFailed(said[-1] if said else f"A process of the lab ended with {code}.")
+
+
+def done(comparison: Comparison, folder: Path) -> int:
+    """How many results are there."""
+    runs = ((seed, run) for seed in range(1, comparison.seeds + 1) for run in comparison.runs(seed))
+    return sum(comparison.file(folder, seed, *run).exists() for seed, run in runs)
 
 
 def rows_of(comparison: Comparison, folder: Path) -> list[dict]:

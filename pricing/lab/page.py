@@ -51,7 +51,7 @@ class LabForm(forms.Form):
         except ValueError:
             self.add_error("elasticities", "Write numbers below 0 with spaces between, for example -0.1 -0.3 -0.76.")
         except BadRequest as error:
-            name = next((name for name in LIMITS if str(error).startswith(name)), None)
+            name = next((name for name in (*LIMITS, "elasticities") if str(error).startswith(name)), None)
             self.add_error(name, str(error))
         return values
 

@@ -87,7 +87,7 @@ class PriceChangeQuerySet(ScopedQuerySet):
         """Let the announced changes whose time has come hold their prices; returns them with their sites."""
         with transaction.atomic():
             due = list(
-                self.open_ones()  # named so that the index of these serves
+                self.open_ones()  # said twice, because an index holds these
                 .filter(applied=False, ended_because="", starts_at__lte=at)
                 .select_related("site")
                 .select_for_update(of=("self",))
