@@ -365,6 +365,11 @@ def test_parts_are_used_or_go_back_and_more_are_taken_from_the_van(phone, techni
     assert Stock.objects.get(part=fuse).reserved == 3
 
 
+def test_an_order_whose_steps_nobody_kept_is_shown_all_the_same(phone, order):
+    order.changes.all().delete()
+    assert phone.get(reverse("work-order", args=[order.pk])).status_code == 200
+
+
 def test_measurements_are_numbers(phone, order):
     bring_to_work(phone, order)
     item = order.checklist.create(text="Insulation (MΩ)", kind="number", required=False, place=9)

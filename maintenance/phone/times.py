@@ -10,7 +10,7 @@ ROAD, WORK = (State.EN_ROUTE,), (State.IN_PROGRESS,)
 def minutes_in(states, changes: list[tuple[datetime, str]], now: datetime) -> float:
     """Minutes that an order was in any of `states`, from its steps (moment, state reached), oldest first."""
     ends = [at for at, _ in changes[1:]] + [now]
-    spent = (end - at for (at, state), end in zip(changes, ends, strict=True) if state in states)
+    spent = (end - at for (at, state), end in zip(changes, ends, strict=False) if state in states)
     return max(0.0, sum(each.total_seconds() for each in spent) / 60)  # a clock may have been set back
 
 
