@@ -4,6 +4,7 @@ Told is what happens to orders, never what chargers report: an alarm that flaps 
 Nobody is told what he or she did, nor of sites of operators of which he or she is no member.
 """
 
+from collections import defaultdict
 from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -14,9 +15,11 @@ from django.db import connection
 from stations import outbox
 from stations.models import FleetEvent
 
-from .states import State
+from .states import Priority, State
 
 DESKS = ["dispatcher", "ops"]
+MOST_SINGLE = 5  # of more orders at one moment a person gets one mail, because a storm of them is read by nobody
+MOST_LISTED = 50
 _TECHNICIANS = """
 SELECT told.order_id, person.id, person.email
 FROM unnest(%(orders)s::bigint[], %(technicians)s::bigint[]) AS told (order_id, technician_id)
@@ -141,13 +144,30 @@ def _rows(statement: str, values: dict) -> list[tuple]:
 
 
 def _put(word: str, people: list[tuple[int, int, str]], whose: Whose, known: dict) -> None:
-    """Ask for one mail to each person about each order."""
-    mails = {
-        f"work-order-{pk}-{word}-{whose[pk][1]}-{person}": {**_written(known[pk]), "to": [email]}
-        for pk, person, email in people
-    }
+    """Ask for one mail to each person about each order, or about all of them where they are many."""
+    of_person: dict[tuple[int, str], list[int]] = defaultdict(list)
+    for pk, person, email in sorted(set(people)):
+        of_person[person, email].append(pk)
+    mails = {}
+    for (person, email), orders in of_person.items():
+        if len(orders) > MOST_SINGLE:
+            key = f"work-orders-{word}-from-{orders[0]}-{whose[orders[0]][1]}-{person}"
+            mails[key] = {**_list_of([known[pk] for pk in orders]), "to": [email]}
+            continue
+        for pk in orders:
+            mails[f"work-order-{pk}-{word}-{whose[pk][1]}-{person}"] = {**_written(known[pk]), "to": [email]}
     if mails:
         outbox.put_all("mail", mails)
+
+
+def _list_of(orders: list) -> dict[str, str]:
+    """One mail about many orders, the most urgent first."""
+    orders = sorted(orders, key=lambda order: (-Priority.values.index(order.priority), order.pk))
+    lines = [f"{order.number} at {order.site.name} {order.told}" for order in orders[:MOST_LISTED]]
+    more = len(orders) - len(lines)
+    lines += [f"and {more} more; the dispatch board has them all"] if more else []
+    subject = f"{len(orders)} work orders; the first {orders[0].told}"
+    return {"subject": subject[:150], "body": "\n".join(" ".join(line.split()) for line in lines)}
 
 
 def _written(order) -> dict[str, str]:

@@ -244,3 +244,21 @@ def test_an_alarm_that_flaps_tells_nobody(site, ada):
         WorkOrder.objects.filter(pk=order.pk).update(state="resolved")
         WorkOrder.objects.move([order.pk], "in_progress", NOW, "out of order again")
     assert told() == []
+
+
+def test_many_orders_at_once_are_one_mail_for_each_person(operator, ada):
+    sites = [fleet.site(operator, number) for number in range(60)]
+    orders = [opened(site, ada, urgent=site is sites[3]) for site in sites]
+    Outbox.objects.all().delete()
+    fleet.person("desk", "dispatcher", operator, email="desk@example.com")
+    late = max(order.due_at for order in orders)
+    for _ in range(2):
+        WorkOrder.objects.tell_deadlines(late)
+    mails = [row.payload for row in Outbox.objects.order_by("pk")]
+    assert sorted(mail["to"] for mail in mails) == [["ada@example.com"], ["desk@example.com"]]
+    lines = mails[0]["body"].splitlines()
+    assert mails[0]["subject"] == "60 work orders; the first is late"
+    assert lines[0] == f"{orders[3].number} at Site 3 is late", "the urgent one"
+    assert len(lines) == 51
+    assert lines[-1] == "and 10 more; the dispatch board has them all"
+    assert FleetEvent.objects.filter(kind="WORK_ORDER_LATE").count() == 60
