@@ -38,9 +38,9 @@ def due_to_end(changes: Sequence[Applied], sites: Sites, at: datetime) -> dict[i
     also when it was tried for long enough and the site is not calm; a discount with its surge or when its own site is
     stressed. A site that is not among `sites` ends with its period only.
     """
-    places = _places_of([change.site for change in changes], sites)
+    places = sites.places_of([change.site for change in changes])
     known = {policy: stress(sites, policy) for policy in {change.policy for change in changes}}
-    ended, open_ones = {}, {change.id for change in changes}
+    ended = {}
     for change, place in zip(changes, places, strict=True):
         why = "its period ended" if change.ends_at <= at else ""
         if not why and place >= 0:
@@ -48,23 +48,9 @@ def due_to_end(changes: Sequence[Applied], sites: Sites, at: datetime) -> dict[i
             why = _why_hands_off(change, sites, place) or _why_changed(change, stressed, calm, at)
         if why:
             ended[change.id] = why
-    orphans = {each.id: ORPHANED for each in changes if each.surge is not None and _is_over(each, ended, open_ones)}
+    go_on = {change.id for change in changes} - ended.keys()
+    orphans = {each.id: ORPHANED for each in changes if each.surge is not None and each.surge not in go_on}
     return orphans | ended
-
-
-def _is_over(change: Applied, ended: dict[int, str], open_ones: set[int]) -> bool:
-    """Whether the surge of a discount has ended or ends now."""
-    return change.surge in ended or change.surge not in open_ones
-
-
-def _places_of(wanted: Sequence[int], sites: Sites) -> list[int]:
-    """The place of each of these ids in the arrays, -1 where it is not there."""
-    if not len(sites.site):
-        return [-1] * len(wanted)
-    order = np.argsort(sites.site, kind="stable")
-    ids = np.array(wanted, int)
-    found = order[np.searchsorted(sites.site, ids, sorter=order).clip(max=len(order) - 1)]
-    return np.where(sites.site[found] == ids, found, -1).tolist()
 
 
 def _why_hands_off(change: Applied, sites: Sites, place: int) -> str:
@@ -243,6 +229,7 @@ class _Desk:
         self.sites, self.policies, self.dearer, self.cheaper = sites, policies, dearer, cheaper
         self.at, self.day, self.spent = at, day, dict(day.spent)
         self._periods: dict[tuple, tuple[datetime, datetime]] = {}
+        self._shares: dict[tuple, tuple[datetime, float]] = {}
 
     def policy_of(self, place: int) -> Policy:
         return self.policies[self.sites.policy.item(place)]
@@ -254,6 +241,14 @@ class _Desk:
             starts_at = self.at + timedelta(seconds=policy.notice_seconds)
             self._periods[key] = starts_at, period_end(starts_at, policy, surged_today, self.day)
         return self._periods[key]
+
+    def share_of(self, surge: Opening, policy: Policy) -> tuple[datetime, float]:
+        """Until when a discount by this policy goes with a surge, and how many hours that is."""
+        key = (policy, surge.starts_at, surge.ends_at)
+        if key not in self._shares:
+            ends_at = min(surge.ends_at, surge.starts_at + timedelta(seconds=policy.longest_seconds))
+            self._shares[key] = ends_at, (ends_at - surge.starts_at).total_seconds() / 3600
+        return self._shares[key]
 
     def surge(self, place: int) -> Opening:
         sites, policy = self.sites, self.policy_of(place)
@@ -271,11 +266,10 @@ class _Desk:
         """
         sites, policy = self.sites, self.policy_of(place)
         base, new = money(sites.base.item(place)), money(self.cheaper.item(place))
-        ends_at = min(surge.ends_at, surge.starts_at + timedelta(seconds=policy.longest_seconds))
-        hours = (ends_at - surge.starts_at).total_seconds() / 3600
+        ends_at, hours = self.share_of(surge, policy)
         load = min(sites.utilization.item(place) * (1 + policy.neighbour_rise), 1.0)
-        energy_kwh = Decimal(round(sites.power_kw.item(place) * sites.ports.item(place) * load * hours, 3))
-        cost = min(((base - new) * energy_kwh).quantize(CENT), MOST_COST)
+        energy_wh = round(sites.power_kw.item(place) * sites.ports.item(place) * load * hours * 1000)
+        cost = min(((base - new) * energy_wh).scaleb(-3).quantize(CENT), MOST_COST)
         operator = sites.operator.item(place)
         total = self.spent.get(operator, NOTHING) + cost
         if policy.discount_budget is not None and total > policy.discount_budget:

@@ -1,5 +1,6 @@
 """What the engine is given and what it gives: the sites as arrays, the changes that are open, those to be opened."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
@@ -38,6 +39,14 @@ class Sites:
     def at(self, places: np.ndarray) -> "Sites":
         """The sites at these places, in this order."""
         return Sites(**{each.name: getattr(self, each.name)[places] for each in fields(self)})
+
+    def places_of(self, wanted: Sequence[int]) -> list[int]:
+        """The place of each of these ids in the arrays, -1 where it is not there."""
+        if not len(self.site):
+            return [-1] * len(wanted)
+        order, ids = np.argsort(self.site, kind="stable"), np.array(wanted, int)
+        found = order[np.searchsorted(self.site, ids, sorter=order).clip(max=len(order) - 1)]
+        return np.where(self.site[found] == ids, found, -1).tolist()
 
 
 @dataclass(slots=True)  # not frozen, because thousands are made at once and frozen ones take three times as long

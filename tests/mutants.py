@@ -16,7 +16,10 @@ source_paths = ["pricing/"]
 only_mutate = ["pricing/engine.py"]
 pytest_add_cli_args_test_selection = ["tests/test_pricing_engine.py"]
 also_copy = ["pricing", "tests"]
-"""
+
+[tool.pytest.ini_options]
+addopts = []
+"""  # with settings of pytest of its own, because those of the project start engines
 
 
 def copy_pure_modules() -> None:
