@@ -15,9 +15,9 @@ from pricing.periods import day_of
 from pricing.policy import GUARDED, ORIGINAL, money, price_for
 
 SIZES = (1_500, 15_000)
-STRESSED = (0.01, 0.05)  # shares of the sites that are stressed at once; 1 % is a bad day
+STRESSED = (0.01, 0.10, 0.50)  # shares of the sites that are stressed at once; 1 % is a bad day, half a catastrophe
 ROUNDS = 15
-GOAL_SITES, GOAL_MILLISECONDS = 15_000, 30.0
+GOAL_SITES, GOAL_STRESSED, GOAL_MILLISECONDS = 15_000, 0.10, 30.0
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 CITIES = 100
 
@@ -97,8 +97,8 @@ def main() -> None:
             opened = beat(sites, [])
             applied = [Applied(n, o.site, o.kind, o.starts_at, o.ends_at, None, o.policy) for n, o in enumerate(opened)]
             took = milliseconds(lambda sites=sites, applied=applied: beat(sites, applied))
-            if count == GOAL_SITES and share == STRESSED[0]:
-                worst = took
+            if count == GOAL_SITES and share <= GOAL_STRESSED:
+                worst = max(worst, took)
             slow, ratio = _plain_way(sites, took) if count == SIZES[0] or share == STRESSED[0] else ("", "")
             table.add_row(f"{count:,}", f"{share:.0%}", str(len(opened)), f"{took:.1f}", slow, ratio)
     Console().print(table)
