@@ -298,7 +298,7 @@ def check_ledger() -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(4 * 3600)
 def test_whatever_people_do_the_life_of_an_order_stays_legal():
     Orders.world = World()
     run_state_machine_as_test(
