@@ -44,7 +44,7 @@ WHERE need.order_id = ANY(%s) AND need.proposed > need.reserved + need.used AND 
 """
 _DELIVER = """
 WITH short AS (
-    SELECT stock.id, greatest(2 * part.reorder_point, 2) AS pieces FROM maintenance_stock stock
+    SELECT stock.id, least(greatest(2 * part.reorder_point::bigint, 2), 1000) AS pieces FROM maintenance_stock stock
     JOIN maintenance_part part ON part.id = stock.part_id
     WHERE stock.id IN (
         SELECT stock.id FROM maintenance_stock stock
@@ -54,7 +54,8 @@ WITH short AS (
         JOIN maintenance_technician technician ON technician.id = work_order.technician_id
             AND technician.centre_id = stock.centre_id)
 ), stock AS (
-    UPDATE maintenance_stock stock SET quantity = quantity + short.pieces FROM short WHERE stock.id = short.id
+    UPDATE maintenance_stock stock SET quantity = quantity + short.pieces FROM short
+    WHERE stock.id = short.id AND stock.quantity < 1000000
 )
 INSERT INTO maintenance_stockmovement (stock_id, kind, pieces, at, note)
 SELECT id, 'receive', pieces, %(at)s, 'simulated delivery' FROM short

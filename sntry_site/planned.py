@@ -5,8 +5,9 @@ from datetime import datetime
 
 from maintenance.models import PlannedSpell
 from telemetry.live_fleet import LiveFleet
-from telemetry.models import Outage, StatusReport
+from telemetry.models import ChargerState, Outage, StatusReport
 from telemetry.models.outages import Exclusion
+from telemetry.models.status import PLANNED_WORK
 
 IDLE = ("AVAILABLE", "RESERVED", "UNKNOWN")  # a car that charges is not thrown off; the charger follows when it leaves
 
@@ -17,26 +18,22 @@ def keep_planned_work(at: datetime, fleet: LiveFleet) -> None:
     ended = spells.end_due(at)
     spells.begin_due(at)
     running = list(spells.filter(state=PlannedSpell.State.RUNNING).select_related("work__site"))
-    over = spells.chargers_of(ended)
-    back = [
-        charger
-        for spell, charger, status, since in over
-        if status == "UNAVAILABLE" and since is not None and since >= spell.starts_at
-    ]
     rows = spells.chargers_of(running)
     still = {charger for _, charger, *_ in rows}
-    back = [charger for charger in back if charger not in still]
+    # By what chargers say and not by what ended: work may overlap, be deleted, or lose a charger while it is under way.
+    back = sorted(ChargerState.objects.out_for_planned_work() - still)
     fleet.service(back)
     _report(back, "AVAILABLE", at)
     out = [charger for _, charger, status, _ in rows if status in IDLE]
     fleet.take_out(out)
-    _report(out, "UNAVAILABLE", at)
-    _excuse([*rows, *over])
+    _report(out, "UNAVAILABLE", at, PLANNED_WORK)
+    _excuse([*rows, *spells.chargers_of(ended)])
 
 
-def _report(chargers: list[int], status: str, at: datetime) -> None:
+def _report(chargers: list[int], status: str, at: datetime, vendor_code: str = "") -> None:
     if chargers:
-        StatusReport.objects.record(chargers, [at] * len(chargers), [status] * len(chargers))
+        columns = ([value] * len(chargers) for value in (at, status, "", None, vendor_code))
+        StatusReport.objects.record(chargers, *columns)
 
 
 def _excuse(rows: list[tuple]) -> None:

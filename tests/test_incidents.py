@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 
 from maintenance.grouping import Out, groups
-from maintenance.models import Incident, RemoteAttempt, WorkOrder
+from maintenance.models import Incident, RemoteAttempt, ServiceCentre, WorkOrder
 from maintenance.models.opening import Wanted
 from maintenance.severity import severities
 from sntry_site import tasks
@@ -237,3 +238,14 @@ def test_a_site_that_was_served_rests_unless_a_person_ended_the_visit(real):
     step.save()
     assert not served(timedelta(minutes=1))
     assert WorkOrder.objects.served_before_failures([], at, timedelta(hours=1)) == set()
+
+
+def test_no_number_that_somebody_may_type_stops_the_loop(real, simulated):
+    Operator.objects.update(heartbeat_seconds=2**31 - 1)
+    say(real.chargers.first(), "AVAILABLE", START)
+    tasks.tick(second(10))
+    assert ChargerState.objects.get(charger=real.chargers.first()).status == "AVAILABLE"
+    with pytest.raises(ValidationError, match="less than or equal to 90"):
+        ServiceCentre(name="Far", latitude=1e200, longitude=0).full_clean()
+    with pytest.raises(IntegrityError, match="on_the_globe"), transaction.atomic():
+        ServiceCentre.objects.create(name="Far", latitude=1e200, longitude=0)

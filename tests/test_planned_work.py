@@ -126,6 +126,30 @@ def test_another_rhythm_changes_what_is_to_come_and_not_what_was(site):
     assert later.ends_at - later.starts_at == timedelta(minutes=90)
 
 
+def test_work_that_overlaps_or_is_deleted_while_it_is_under_way_gives_its_chargers_back(site):
+    first, ids = planned(site), list(site.chargers.values_list("pk", flat=True))
+    StatusReport.objects.record(ids, [START] * 4, ["AVAILABLE"] * 4)
+    second_work = PlannedWork.objects.create(site=site, title="Paint", first_at=second(240), minutes=5)
+    second_work.lay_out(START)
+    for number in (60, 240):
+        tasks.tick(second(number))
+    tasks.tick(second(370))
+    assert set(statuses(site.chargers.all())) == {"UNAVAILABLE"}, "the other work goes on"
+    second_work.delete()
+    tasks.tick(second(380))
+    assert "UNAVAILABLE" not in statuses(site.chargers.all())
+    assert first.spells.get().state == "done"
+
+
+def test_what_a_person_has_taken_out_of_service_stays_out_after_the_work(site):
+    charger = site.chargers.first()
+    StatusReport.objects.record([charger.pk], [START], ["UNAVAILABLE"])
+    planned(site)
+    for number in (60, 370):
+        tasks.tick(second(number))
+    assert statuses([charger]) == ["UNAVAILABLE"]
+
+
 def test_work_that_is_called_off_does_not_begin(site):
     work = planned(site)
     work.spells.update(state=PlannedSpell.State.CALLED_OFF)

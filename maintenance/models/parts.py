@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.conf import settings
+from django.core.validators import MaxValueValidator
 from django.db import connection, models, transaction
 from django.db.models import F, Q
 
@@ -82,7 +83,9 @@ class Part(models.Model):
     number = models.CharField(max_length=40, unique=True)
     name = models.CharField(max_length=100, unique=True)
     unit_cost = models.DecimalField(max_digits=9, decimal_places=2, default=0)
-    reorder_point = models.PositiveIntegerField(default=1, help_text="A centre that has fewer needs a delivery.")
+    reorder_point = models.PositiveIntegerField(
+        default=1, validators=[MaxValueValidator(10_000)], help_text="A centre that has fewer needs a delivery."
+    )
 
     class Meta:
         ordering = ["number"]

@@ -4,6 +4,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Count, Q
 
@@ -28,8 +29,8 @@ class ServiceCentre(models.Model):
 
     name = models.CharField(max_length=100, unique=True)
     city = models.CharField(max_length=100, blank=True, db_default="")
-    latitude = models.FloatField()
-    longitude = models.FloatField()
+    latitude = models.FloatField(validators=[MinValueValidator(-90), MaxValueValidator(90)])
+    longitude = models.FloatField(validators=[MinValueValidator(-180), MaxValueValidator(180)])
     time_zone = models.CharField(
         max_length=40, default="UTC", db_default="UTC", validators=[is_time_zone], help_text="In which shifts are told."
     )
@@ -38,6 +39,12 @@ class ServiceCentre(models.Model):
     )
 
     class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="service_centre_is_on_the_globe",
+                condition=Q(latitude__range=(-90, 90), longitude__range=(-180, 180)),
+            )
+        ]
         ordering = ["name"]
 
     def __str__(self) -> str:

@@ -38,6 +38,7 @@ class ChargerStatus(models.TextChoices):
 
 FAULT_STATES = (ChargerStatus.FAULTED.value, ChargerStatus.OFFLINE.value)
 OUT_STATES = (*FAULT_STATES, ChargerStatus.UNAVAILABLE.value)
+PLANNED_WORK = "PLANNED_WORK"  # vendor code of the reports by which planned work takes chargers out of service
 
 
 class StatusReportQuerySet(ScopedQuerySet):
@@ -133,7 +134,7 @@ JOIN stations_site site ON site.id = charger.site_id
 JOIN stations_operator operator ON operator.id = site.operator_id AND NOT operator.is_simulated
     AND operator.heartbeat_seconds IS NOT NULL
 WHERE state.status NOT IN ('OFFLINE', 'UNAVAILABLE')
-    AND state.last_report_at < %(at)s - operator.heartbeat_seconds * %(missed)s * interval '1 second'
+    AND state.last_report_at < %(at)s - operator.heartbeat_seconds::float8 * %(missed)s * interval '1 second'
 """
 
 
@@ -178,6 +179,11 @@ class ChargerStateQuerySet(ScopedQuerySet):
         with connection.cursor() as cursor:
             cursor.execute(SITES_NOW, {"sites": list(site_ids), "out": list(OUT_STATES)})
             return {row[0]: SiteNow(*row[1:]) for row in cursor.fetchall()}
+
+    def out_for_planned_work(self) -> set[int]:
+        """Ids of chargers that planned work has taken out of service, and of which nothing else was said since."""
+        taken = self.filter(status=ChargerStatus.UNAVAILABLE, vendor_code=PLANNED_WORK)
+        return set(taken.values_list("charger_id", flat=True))
 
     def gone_silent(self, at: datetime) -> list[int]:
         """Chargers that have missed three heartbeats in a row, of operators that have said how often they come."""
