@@ -12,10 +12,12 @@ AT_MOST_A_DAY = [django.core.validators.MaxValueValidator(86_400)]
 
 
 def fill(apps, schema_editor):
-    """What waits was proposed as it is, as far as is known; what was decided had no longer period."""
+    """What waits was proposed as it is, as far as is known; the neighbour's version stays open: it is the site's.
+
+    Nothing that points at other rows is filled, because an index that is made after it would find checks pending.
+    """
     proposals = apps.get_model("pricing", "PriceProposal").objects.using(schema_editor.connection.alias)
-    proposals.update(proposed_minutes=Greatest("minutes", 1), neighbour_policy=models.F("policy"))
-    proposals.filter(neighbour=None).update(neighbour_policy=None)
+    proposals.update(proposed_minutes=Greatest("minutes", 1))
 
 
 class Migration(migrations.Migration):
