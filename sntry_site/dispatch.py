@@ -51,10 +51,14 @@ def finish_orders(beat: Beat, fleet: LiveFleet) -> None:
 
 
 def close_proven(at: datetime) -> list[WorkOrder]:
-    """Close the orders whose charger works and has charged somebody since; those where it is out again are reopened."""
+    """Close the orders whose charger works and has charged somebody since; those where it is out again are reopened.
+
+    What a person has called verified is closed, too.
+    """
     well, out_again = WorkOrder.objects.verifiable()
     WorkOrder.objects.move(out_again, State.IN_PROGRESS, at, "out of order again")
-    verified = WorkOrder.objects.move(well, State.VERIFIED, at, "works, and a session has succeeded")
+    WorkOrder.objects.move(well, State.VERIFIED, at, "works, and a session has succeeded")
+    verified = list(WorkOrder.objects.open().filter(state=State.VERIFIED).values_list("pk", flat=True))
     closed = WorkOrder.objects.move(verified, State.CLOSED, at, "verified")
     return list(WorkOrder.objects.filter(pk__in=closed).order_by("pk")) if closed else []
 

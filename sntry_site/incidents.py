@@ -26,7 +26,7 @@ def note_failures(at: datetime, fleet: LiveFleet) -> list[OutCharger]:
     """
     silent = ChargerState.objects.gone_silent(at)
     StatusReport.objects.record(silent, [at] * len(silent), ["OFFLINE"] * len(silent))
-    out = ChargerState.objects.out_long_enough(at)
+    out = ChargerState.objects.out_long_enough(at, Incident.objects.chargers_of_open())
     at_work = PlannedSpell.objects.under_way_at([charger.charger for charger in out])
     out = [charger for charger in out if charger.charger not in at_work]
     fleet.out = {charger.charger: charger for charger in out}

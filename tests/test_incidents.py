@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from maintenance.grouping import Out, groups
-from maintenance.models import Incident, RemoteAttempt, ServiceCentre, WorkOrder
+from maintenance.models import DriverReport, Incident, RemoteAttempt, ServiceCentre, WorkOrder
 from maintenance.models.opening import Wanted
 from maintenance.severity import severities
 from sntry_site import tasks
@@ -249,3 +249,48 @@ def test_no_number_that_somebody_may_type_stops_the_loop(real, simulated):
         ServiceCentre(name="Far", latitude=1e200, longitude=0).full_clean()
     with pytest.raises(IntegrityError, match="on_the_globe"), transaction.atomic():
         ServiceCentre.objects.create(name="Far", latitude=1e200, longitude=0)
+
+
+def test_what_was_put_off_for_longer_than_a_week_gets_its_order_afterwards(real):
+    charger = real.chargers.first()
+    say(charger, "FAULTED", second(-300))
+    incident = Incident.objects.create(site=real, charger=charger, source="status", summary="odd", opened_at=START)
+    incident.snooze(START + timedelta(days=13), "the road is closed", fleet.person("ops", is_superuser=True), START)
+    tasks.tick(START + timedelta(days=13, hours=1))
+    assert WorkOrder.objects.get().incident == incident
+
+
+def test_what_somebody_said_of_a_charger_that_works_is_over_after_a_day_without_another_word(real):
+    charger = real.chargers.first()
+    say(charger, "AVAILABLE", second(-300))
+    DriverReport.objects.file(real, charger, "slow", "", START)
+    again = DriverReport.objects.file(real, charger, "slow", "", START + timedelta(hours=20))
+    tasks.tick(START + timedelta(hours=43))
+    assert again.incident.closed_at is None
+    tasks.tick(START + timedelta(hours=45))
+    again.incident.refresh_from_db()
+    assert again.incident.closed_at == START + timedelta(hours=45)
+    assert not WorkOrder.objects.exists()
+
+
+def test_what_is_dangerous_gets_an_urgent_order_though_its_charger_says_that_it_works_and_though_it_was_put_off(real):
+    charger = real.chargers.first()
+    say(charger, "AVAILABLE", second(-300))
+    incident = DriverReport.objects.file(real, charger, "slow", "", START).incident
+    incident.snooze(START + timedelta(days=3), "known", fleet.person("ops", is_superuser=True), START)
+    tasks.tick(second(10))
+    assert not WorkOrder.objects.exists()
+    DriverReport.objects.file(real, charger, "danger", "smoke", second(15))
+    tasks.tick(second(20))
+    order = WorkOrder.objects.get()
+    assert (order.incident, order.charger, order.priority) == (incident, charger, "urgent")
+    tasks.tick(second(30))
+    assert WorkOrder.objects.count() == 1
+
+
+def test_an_order_that_a_person_has_called_verified_is_closed(real):
+    resolved = {"resolved_at": second(-60), **fleet.REPORT}
+    order = fleet.work_order(real, charger=real.chargers.first(), state="verified", opened_at=second(-600), **resolved)
+    tasks.tick(START)
+    order.refresh_from_db()
+    assert (order.state, order.closed_at) == ("closed", START)

@@ -16,7 +16,8 @@ class DriverReportQuerySet(ScopedQuerySet):
     def file(self, site, charger, problem: str, text: str, at: datetime) -> "DriverReport":
         """Keep what a driver says of a site, or of one charger of it: with the incident that is open, or a new one.
 
-        What is dangerous makes the incident critical, and an order about it urgent.
+        What is dangerous makes the incident critical, and an order about it urgent; the next tick opens one where there
+        is none.
         """
         problem = DriverReport.Problem(problem)
         incident = self._open_incident(site, charger) or self._new_incident(site, charger, problem, at)
@@ -28,11 +29,16 @@ class DriverReportQuerySet(ScopedQuerySet):
         kind = IncidentChange.Kind.REPORTED
         IncidentChange.objects.create(incident=incident, at=at, kind=kind, note=f"a driver: {report}"[:300])
         if problem == DriverReport.Problem.DANGER:
-            reason = {"severity": Severity.CRITICAL, "severity_reason": "a driver says that it is dangerous"}
-            Incident.objects.filter(pk=incident.pk).update(**reason)
-            orders = list(incident.work_orders.filter(closed_at=None).values_list("pk", flat=True))
-            WorkOrder.objects.change(orders, "priority", Priority.URGENT, at, "a driver says that it is dangerous")
+            self._make_urgent(incident, at)
         return report
+
+    def _make_urgent(self, incident: Incident, at: datetime) -> None:
+        why = "a driver says that it is dangerous"
+        changed = {"severity": Severity.CRITICAL, "severity_reason": why, "snoozed_until": None, "snooze_reason": ""}
+        Incident.objects.filter(pk=incident.pk).update(**changed)
+        about_it = Q(incident=incident) | Q(site=incident.site_id, charger=incident.charger_id)
+        orders = list(WorkOrder.objects.open().filter(about_it).values_list("pk", flat=True))
+        WorkOrder.objects.change(orders, "priority", Priority.URGENT, at, why)
 
     def _open_incident(self, site, charger):
         about = Q(charger=charger) | Q(chargers=charger) if charger else Q(charger=None, source=Incident.Source.DRIVER)

@@ -45,22 +45,33 @@ SELECT under.charger_id FROM maintenance_incident_chargers under
 JOIN maintenance_incident incident ON incident.id = under.incident_id AND incident.closed_at IS NULL
 WHERE under.charger_id = ANY(%(chargers)s)
 """
-# Incidents of chargers that are out, that nobody has put off and for which no order is open; with those chargers.
+CHARGERS_OF_OPEN = """
+SELECT charger_id FROM maintenance_incident WHERE closed_at IS NULL AND charger_id IS NOT NULL
+UNION
+SELECT under.charger_id FROM maintenance_incident_chargers under
+JOIN maintenance_incident incident ON incident.id = under.incident_id AND incident.closed_at IS NULL
+"""
+# Incidents of chargers that are out, that nobody has put off and for which no order is open; with those chargers. One
+# that a driver calls dangerous needs somebody though its charger says that it works.
 NEED_AN_ORDER = """
 SELECT incident.id, incident.site_id, incident.charger_id, incident.cause, incident.source, incident.severity,
     incident.severity_reason, incident.summary, incident.diagnosis_id, array_agg(out.charger_id)
 FROM maintenance_incident incident
-JOIN LATERAL (
+LEFT JOIN LATERAL (
     SELECT incident.charger_id WHERE incident.charger_id IS NOT NULL
     UNION ALL SELECT charger_id FROM maintenance_incident_chargers WHERE incident_id = incident.id
 ) AS out ON out.charger_id = ANY(%(chargers)s)
 WHERE incident.closed_at IS NULL AND (incident.snoozed_until IS NULL OR incident.snoozed_until <= %(at)s)
     AND NOT EXISTS (SELECT 1 FROM maintenance_workorder work_order WHERE work_order.incident_id = incident.id
         AND work_order.closed_at IS NULL)
+    AND (out.charger_id IS NOT NULL OR EXISTS (
+        SELECT 1 FROM maintenance_driverreport report WHERE report.incident_id = incident.id
+        AND report.problem = 'danger'))
 GROUP BY incident.id ORDER BY incident.id
 """
-# Incidents opened by a status whose chargers all work, for which nobody is on the way, and that are proven well: since
-# the last one came back somebody has charged there, or it has stayed well for an hour.
+# Incidents whose chargers all work, for which nobody is on the way, and that are proven well: since the last one came
+# back somebody has charged there, or it has stayed well for an hour. What people have said, which chargers do not know,
+# is over when nobody has said it again for a day; what is put off waits for its time.
 WELL_AGAIN = """
 SELECT incident.id FROM maintenance_incident incident
 JOIN LATERAL (
@@ -75,14 +86,19 @@ JOIN LATERAL (
         ORDER BY started_at DESC LIMIT 1
     ) AS outage ON true
 ) AS now ON true
-WHERE incident.closed_at IS NULL AND incident.source = 'status' AND now.bad = 0
+WHERE incident.closed_at IS NULL AND now.bad = 0
+    AND (incident.snoozed_until IS NULL OR incident.snoozed_until <= %(at)s)
     AND NOT EXISTS (SELECT 1 FROM maintenance_workorder work_order WHERE work_order.incident_id = incident.id
         AND work_order.closed_at IS NULL)
-    AND (coalesce(now.back_at, incident.opened_at) <= %(well_since)s OR EXISTS (
+    AND CASE WHEN incident.source = 'status'
+    THEN coalesce(now.back_at, incident.opened_at) <= %(well_since)s OR EXISTS (
         SELECT 1 FROM telemetry_chargingsession session
         WHERE session.charger_id IN (
             SELECT incident.charger_id UNION
             SELECT charger_id FROM maintenance_incident_chargers WHERE incident_id = incident.id)
-        AND session.started_at >= coalesce(now.back_at, incident.opened_at) AND session.success))
+        AND session.started_at >= coalesce(now.back_at, incident.opened_at) AND session.success)
+    ELSE incident.source <> 'prediction' AND greatest(now.back_at, incident.opened_at, (
+        SELECT max(report.at) FROM maintenance_driverreport report WHERE report.incident_id = incident.id
+    )) <= %(silent_since)s END
 ORDER BY incident.id
 """

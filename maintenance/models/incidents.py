@@ -15,6 +15,7 @@ from . import incident_statements as statements
 
 LONGEST_SNOOZE = timedelta(days=14)
 PROVEN_AFTER = timedelta(hours=1)  # without a fault, where nobody has charged
+FORGOTTEN_AFTER = timedelta(days=1)  # without a fault, where somebody has said that something is wrong and nobody since
 
 
 class IncidentQuerySet(ScopedQuerySet):
@@ -48,19 +49,24 @@ class IncidentQuerySet(ScopedQuerySet):
         """Those of the chargers that an open incident is about already."""
         return set(_ids(statements.COVERED, {"chargers": list(charger_ids)})) if charger_ids else set()
 
+    def chargers_of_open(self) -> list[int]:
+        """The chargers that open incidents are about, of themselves or under their site's."""
+        return _ids(statements.CHARGERS_OF_OPEN, {})
+
     def need_an_order(self, charger_ids: list[int], at: datetime) -> list[tuple]:
         """Open incidents of these chargers, which are out, without an open order, as rows: id, site, charger, cause,
-        source, severity, its reason, summary, diagnosis, chargers that are out.
+        source, severity, its reason, summary, diagnosis, chargers that are out. What a driver calls dangerous is among
+        them, whatever its charger says.
         """
-        if not charger_ids:
-            return []
         with connection.cursor() as cursor:
             cursor.execute(statements.NEED_AN_ORDER, {"chargers": list(charger_ids), "at": at})
             return cursor.fetchall()
 
     def close_well_again(self, at: datetime) -> list[int]:
         """Close incidents that need nobody any more: the chargers work, and that is proven."""
-        ids = _ids(statements.WELL_AGAIN, {"at": at, "well_since": at - PROVEN_AFTER})
+        ids = _ids(
+            statements.WELL_AGAIN, {"at": at, "well_since": at - PROVEN_AFTER, "silent_since": at - FORGOTTEN_AFTER}
+        )
         return self.close(ids, at, "works again, and that is proven")
 
     def close(self, ids: list[int], at: datetime, note: str, by=None, kind: str = "closed") -> list[int]:

@@ -113,7 +113,8 @@ FROM telemetry_chargerstate state
 JOIN stations_charger charger ON charger.id = state.charger_id
 JOIN stations_site site ON site.id = charger.site_id
 JOIN stations_operator operator ON operator.id = site.operator_id
-WHERE state.status IN ('FAULTED', 'OFFLINE') AND (operator.is_simulated OR state.since > %(at)s - interval '7 days')
+WHERE state.status IN ('FAULTED', 'OFFLINE') AND (operator.is_simulated
+        OR state.since > %(at)s - interval '7 days' OR state.charger_id = ANY(%(known)s))
     AND state.since <= %(at)s - CASE state.status WHEN 'FAULTED' THEN interval '2 minutes' ELSE interval '5 minutes' END
 ORDER BY state.charger_id
 """
@@ -168,10 +169,13 @@ class ChargerStateQuerySet(ScopedQuerySet):
         """Chargers that cannot be used because something is wrong."""
         return self.filter(status__in=FAULT_STATES)
 
-    def out_long_enough(self, at: datetime) -> list[OutCharger]:
-        """Chargers of all operators that have been faulted for two minutes, or silent for five."""
+    def out_long_enough(self, at: datetime, known=()) -> list[OutCharger]:
+        """Chargers of all operators that have been faulted for two minutes, or silent for five.
+
+        What has been out for a week at a real operator is old news, except for the chargers in `known` (ids).
+        """
         with connection.cursor() as cursor:
-            cursor.execute(OUT_LONG_ENOUGH, {"at": at})
+            cursor.execute(OUT_LONG_ENOUGH, {"at": at, "known": list(known)})
             return [OutCharger(*row) for row in cursor.fetchall()]
 
     def sites_now(self, site_ids: list[int]) -> dict[int, SiteNow]:
