@@ -86,9 +86,16 @@ class PriceProposalAdmin(BaseAdmin):
     def get_changelist_form(self, request, **kwargs):
         return super().get_changelist_form(request, **{**kwargs, "form": WaitingForm})
 
+    def get_object(self, request, object_id, from_field=None):
+        """Read once a request: the buttons and the page ask for the same one."""
+        if not hasattr(request, "proposal"):
+            request.proposal = super().get_object(request, object_id, from_field)
+        return request.proposal
+
     def get_actions_submit_line(self, request, object_id):
         """Buttons for what waits only."""
-        waits = PriceProposal.objects.waiting().filter(pk=object_id).exists()
+        proposal = self.get_object(request, str(object_id))
+        waits = proposal is not None and proposal.state == PriceProposal.State.WAITING
         return super().get_actions_submit_line(request, object_id) if waits else []
 
     def save_model(self, request, obj, form, change):
