@@ -55,6 +55,8 @@ class Asked:
 def asked_of(request, question: Question | None = None) -> Asked:
     """Read the address. Raises BadAddress for what makes no sense, and Http404 for an operator of somebody else's."""
     values, now = request.GET, timezone.now()
+    if any("\0" in value for value in values.values()):
+        raise BadAddress("The address has a character that cannot be looked for.")
     try:
         days = int(values.get("days") or USUAL_DAYS)
         end = day_start(date.fromisoformat(values["to"])) if values.get("to") else last_whole_day(now)
@@ -64,7 +66,7 @@ def asked_of(request, question: Question | None = None) -> Asked:
         raise BadAddress("A period is 1 to 731 days long, and ends in this century or about.")
     operator, ids = values.get("operator", ""), operator_ids(request.user)
     if operator:
-        if not operator.isdigit() or (ids is not None and int(operator) not in ids):
+        if not re.fullmatch("[0-9]{1,18}", operator) or (ids is not None and int(operator) not in ids):
             raise Http404("There is no such operator, or it is not one of yours.")
         ids = {get_object_or_404(Operator, pk=int(operator)).pk}
     charger_type = values.get("type", "")
@@ -241,6 +243,8 @@ def month_of(word: str) -> tuple[datetime, datetime]:
     """Begin and end of a month "2026-10"; without a word the last whole one that something was heard of."""
     if word:
         start = datetime.strptime(word, "%Y-%m").replace(tzinfo=UTC)
+        if not 1990 <= start.year <= 2200:
+            raise ValueError("no month of this century or about")
     else:
         start = (last_whole_day(timezone.now()).replace(day=1) - timedelta(days=1)).replace(day=1)
     return start, (start + timedelta(days=32)).replace(day=1)

@@ -5,7 +5,7 @@ import pandas as pd
 
 from telemetry import plots
 from telemetry.plots import Axis, Line
-from telemetry.reliability.alerts import choose_threshold, recent_outages_score
+from telemetry.reliability.alerts import alert_value, choose_threshold, recent_outages_score
 from telemetry.reliability.answers import CannotAnswer
 from telemetry.reliability.associations import design, fit_logit
 from telemetry.reliability.seasonality import forecast_daily
@@ -132,7 +132,10 @@ def alerts(inputs: Inputs) -> Answer:
     inputs.progress(1, 2, "trying thresholds")
     fresh = inputs.spells[~inputs.spells["left_censored"]]
     found = choose_threshold(scores, fresh, days[len(days) // 2], cost, horizon_hours=HORIZON_HOURS)
-    told, base = found.reported_on, _share_followed(found)
+    told = found.reported_on
+    if not told.outages:
+        raise CannotAnswer("no outage began in the second half of this period, so that alerts cannot be judged")
+    base = _share_followed(scores[scores["time"] >= days[len(days) // 2]], fresh)
     said = (
         f"Alerting once a day on what failed lately finds {told.recall:.0%} of the outages of the next 24 h;"
         f" {told.precision:.0%} of its alerts are right, where {base:.0%} would be by chance."
@@ -158,10 +161,9 @@ def alerts(inputs: Inputs) -> Answer:
     return Answer(said, figures, [drawn], table, notes)
 
 
-def _share_followed(found) -> float:
-    """Precision of alerting everybody, in the second half."""
-    second = found.curve[found.curve["period"] == "second"]
-    return float(second.sort_values("threshold").iloc[0]["precision"])
+def _share_followed(scores: pd.DataFrame, fresh: pd.DataFrame) -> float:
+    """Precision of alerting everybody at these times."""
+    return alert_value(scores, fresh, -np.inf, HORIZON_HOURS).precision
 
 
 def uptime(inputs: Inputs) -> Answer:
@@ -183,7 +185,8 @@ def uptime(inputs: Inputs) -> Answer:
     passing, federal = int(year["passes"].sum()), int((year["label"] == "federal figure").sum())
     minutes = year[["minutes", "outage_minutes", "excluded_minutes"]].sum()
     overall = 100 * (1 - (minutes["outage_minutes"] - minutes["excluded_minutes"]) / minutes["minutes"])
-    said = f"{passing:,} of {len(year):,} ports are above 97 % over the twelve months before {month:%Y-%m-%d}."
+    over = f"the twelve months before {month:%Y-%m-%d}" if len(known) else "this period"
+    said = f"{passing:,} of {len(year):,} ports are above 97 % over {over}."
     if federal < len(year):
         said += f" For {len(year) - federal:,} of them less than a year is known: not the federal figure."
     figures = [

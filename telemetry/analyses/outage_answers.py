@@ -43,7 +43,12 @@ def failures(inputs: Inputs) -> Answer:
         share = (100 * one for one in (available.estimate, available.ci_low, available.ci_high))
         figures.append(Figure("Available", *share, "%", "share of time, planned service not taken off", 2))
     said = f"A charger fails once in {in_words(between.estimate / 24)} days of being up" if onsets else "Nothing failed"
-    said += f", and half of the outages are over within {in_words(repair.median)} h." if repair else "."
+    if repair:
+        ends = np.isfinite(repair.median)
+        said += f", and half of the outages are over within {in_words(repair.median)} h" if ends else (
+            ", and fewer than half of the outages had ended in what was seen of them"
+        )  # fmt: skip
+    said += "."
     return Answer(said, figures, _failure_plots(inputs), _failures_by(inputs), [_burst_note(burst)])
 
 
@@ -112,7 +117,7 @@ def _failure_plots(inputs: Inputs) -> list[str]:
         said = f"{most[0]} fails most often: {in_words(most[1])} times a year."
         drawn.append(plots.rows("Outages per charger and year, by type", said, "per charger and year", by_type))
     known = inputs.spells[~inputs.spells["left_censored"]]
-    if len(known) > 1:
+    if len(known) > 1 and not known["right_censored"].all():
         drawn.append(_repair_curve(known))
     daily = daily_onsets(inputs)
     if len(daily) > 13:

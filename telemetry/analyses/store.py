@@ -24,7 +24,7 @@ LOOKS_BACK = timedelta(days=400)  # uptime is of twelve months
 # Outages as they were by the end of the period: what happened to them later does not matter.
 _VERSION = """
 SELECT count(*), coalesce(sum(hashint8extended(outage.id,
-        extract(epoch FROM least(coalesce(ended_at, %(end)s), %(end)s))::bigint)::numeric), 0),
+        extract(epoch FROM least(coalesce(ended_at, %(end)s), %(end)s))::bigint + left_censored::int)::numeric), 0),
     coalesce(sum(hashtext(excluded_reason || '|' || excluded_evidence)::bigint), 0),
     (SELECT coalesce(max(id), 0) FROM stations_job WHERE state = 'done' AND kind LIKE ANY(%(loads)s))
 FROM telemetry_outage outage

@@ -69,7 +69,7 @@ def load_panel(inputs: Inputs) -> pd.DataFrame:
         raise CannotAnswer("no sessions are known in this period, so that nothing is known of load")
     inputs.progress(1, 3, "laying out the hours")
     use = pd.DataFrame({"charger_id": sessions["charger_id"], "start": times(sessions["start"]),
-                        "end": times(sessions["end"]).fillna(inputs.end)})  # fmt: skip
+                        "end": times(sessions["end"].fillna(sessions["start"] + 24 * 3600))})  # fmt: skip
     columns = ["charger_id", "site", "since", "charger_type", "location_type", "power_kw"]
     return hourly_panel(inputs.spells, use, inputs.chargers[columns], inputs.start, inputs.end)
 
@@ -80,6 +80,8 @@ def capacity(inputs: Inputs) -> Answer:
     if sessions.empty:
         raise CannotAnswer("no sessions are known in this period, so that nothing is known of demand")
     sites = _busiest_hours(inputs)
+    if sites.empty:
+        raise CannotAnswer("no session that ended is known in this period, so that nothing is known of demand")
     found = one_more_charger(sites.rename(columns={"site": "site_id"}))
     table = found.merge(sites.rename(columns={"site": "site_id"}), on="site_id")
     table["minutes_saved"] = table["minutes_saved"].where(np.isfinite(table["wait_minutes"]))
@@ -151,6 +153,8 @@ def cost(inputs: Inputs) -> Answer:
     types = inputs.chargers.set_index("charger_id")["charger_type"]
     hour = ((sessions["start"] // 3600) % 24).astype("i4").astype(str)
     ended = np.isfinite(sessions["end"])
+    if not ended.any():
+        raise CannotAnswer("no session that ended is known in this period, so that nothing is known of what is sold")
     told = sessions.assign(stratum=sessions["charger_id"].map(types).astype(str) + " at " + hour)[ended]
     out = _outage_hours(inputs, told)
     inputs.progress(2, 3, "drawing chargers again")

@@ -56,6 +56,7 @@ def alert_value(
     with_columns(onsets, "charger_id", "start", what="table of onsets")
     if scores.empty:
         raise CannotAnswer("nothing was scored in this period")
+    onsets = onsets.assign(start=onsets["start"].astype(scores["time"].dtype))  # merging needs one unit of time
     days = max((scores["time"].max() - scores["time"].min()) / pd.Timedelta(days=1), 1.0)
     chargers = scores["charger_id"].nunique()
     asked = scores[scores["score"] >= threshold].sort_values("time")

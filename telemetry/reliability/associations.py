@@ -43,6 +43,8 @@ def fit_logit(y, X, cluster=None, confidence: float = 0.95) -> Logit:
     cannot be told apart.
     """
     terms, design, outcome = _checked(y, X)
+    scale = np.abs(design).max(0)  # because steps that are right for one unit are too short, or too long, for another
+    design = design / scale
     beta, converged = _maximise(outcome, design, is_firth=False)
     extreme = not converged or np.abs(design @ beta).max() > 15
     separated = bool(extreme and is_separated(outcome, design))
@@ -58,8 +60,9 @@ def fit_logit(y, X, cluster=None, confidence: float = 0.95) -> Logit:
         covariance, n_clusters = _sandwich(covariance, design * (outcome - p)[:, None], groups)
         spread = stats.t(n_clusters - 1)
     errors = np.sqrt(np.diag(covariance))
-    half = spread.ppf(1 - confident(confidence) / 2) * errors
     likelihood, mean = _likelihood(outcome, design @ beta), outcome.mean()
+    beta, errors = beta / scale, errors / scale
+    half = spread.ppf(1 - confident(confidence) / 2) * errors
     empty = len(outcome) * (mean * np.log(mean) + (1 - mean) * np.log(1 - mean))
     series = lambda values: pd.Series(values, terms)  # noqa: E731
     return Logit(

@@ -50,7 +50,11 @@ def cluster_bootstrap(
     """
     if len(frame) == 0:
         raise CannotAnswer("there are no rows to measure")
-    codes, ids = pd.factorize(np.asarray(frame[cluster] if isinstance(cluster, str) else cluster))
+    codes, ids = pd.factorize(
+        np.asarray(frame[cluster] if isinstance(cluster, str) else cluster), use_na_sentinel=False
+    )
+    if len(codes) != len(frame):
+        raise CannotAnswer(f"there are {len(frame)} rows but {len(codes)} marks of their clusters")
     if len(ids) < 2:
         raise CannotAnswer("an interval needs at least two clusters, such as two chargers or two sites")
     order = np.argsort(codes, kind="stable")

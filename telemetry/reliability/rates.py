@@ -185,6 +185,8 @@ def poisson_rate_model(
     if len(frame) == 0 or not (hours > 0).all():
         raise CannotAnswer("every row of a rate needs an exposure above 0")
     model = smf.glm(formula, frame, family=Poisson(), offset=np.log(hours))
+    if len(model.endog) != len(frame):
+        raise CannotAnswer("the count, or a term of the formula, is missing in some rows")
     if not np.asarray(model.endog).sum() > 0:
         raise CannotAnswer("there are no events, so that rates cannot be compared")
     if np.linalg.matrix_rank(model.exog) < model.exog.shape[1]:

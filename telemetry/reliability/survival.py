@@ -87,7 +87,7 @@ def median_interval(curve: Survival, durations, observed, groups, confidence: fl
     where the curve never falls far enough.
     """
     inner = np.flatnonzero((curve.survival > 0) & (curve.survival < 1))
-    if not len(inner):
+    if not len(inner) or int(groups.max()) < 1:
         return float("nan"), float("nan")
     inner = inner[np.unique(np.linspace(0, len(inner) - 1, _GRID).astype(int))]
     weights = (np.arange(len(curve.times))[:, None] <= inner[None, :]).astype("f8")
@@ -133,9 +133,9 @@ def t_quantile(groups: np.ndarray, confidence: float) -> float:
 
 
 def clustered_error(influence: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Standard error of what influences (n,) or (n, k) are of, by clusters (codes); 0 where there is one cluster."""
+    """Standard error of what influences (n,) or (n, k) are of, by clusters (codes); NaN where there is one cluster."""
     count = int(groups.max()) + 1
     columns = influence if influence.ndim == 2 else influence[:, None]
     sums = np.column_stack([np.bincount(groups, column) for column in columns.T])
-    error = np.sqrt((sums**2).sum(0) * count / max(count - 1, 1))
+    error = np.sqrt((sums**2).sum(0) * count / (count - 1)) if count > 1 else np.full(sums.shape[1], np.nan)
     return error if influence.ndim == 2 else float(error[0])

@@ -60,7 +60,7 @@ class Command(BaseCommand):
         return tuple(found)
 
     def show_table(self, report: str, scope: Scope, answer: Answer) -> None:
-        console = Console(file=self.stdout, width=120)
+        console = Console(file=self.stdout, width=120, markup=False)
         console.print(f"{BY_SLUG[report].asks} {scope.start:%Y-%m-%d} to {scope.end:%Y-%m-%d}", markup=False)
         console.print(answer.sentence, markup=False)
         if answer.figures:
