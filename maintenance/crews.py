@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from functools import reduce
 from operator import or_
 
+import numpy as np
 from django.db import connection
 from django.db.models import Q
 
 from telemetry.risk.taxonomy import REPAIR_OF
 
-from .models import OrderPart, Part, Stock, WorkOrder
+from .models import OrderPart, Part, Stock, Technician, WorkOrder
 from .models.parts import part_name
 from .states import Action, HoldReason, State
 
@@ -61,8 +62,11 @@ INSERT INTO maintenance_stockmovement (stock_id, kind, pieces, at, note)
 SELECT id, 'receive', pieces, %(at)s, 'simulated delivery' FROM short
 """
 _FILL_IN = """
-UPDATE maintenance_workorder work_order SET action = done.action, resolution = done.resolution,
-    minutes_work = done.minutes, minutes_travel = coalesce((
+UPDATE maintenance_workorder work_order SET action = coalesce(nullif(work_order.action, ''), done.action),
+    resolution = CASE WHEN length(btrim(work_order.resolution)) < 10 THEN done.resolution
+        ELSE work_order.resolution END,
+    minutes_work = coalesce(work_order.minutes_work, done.minutes),
+    minutes_travel = coalesce(work_order.minutes_travel, (
         SELECT round((1.3 / 45 * 60 * 111.19 * sqrt(power(centre.latitude - site.latitude, 2)
             + power((centre.longitude - site.longitude) * cos(radians(site.latitude)), 2)))::numeric)
         FROM maintenance_technician technician
@@ -70,7 +74,7 @@ UPDATE maintenance_workorder work_order SET action = done.action, resolution = d
         JOIN stations_site site ON site.id = work_order.site_id WHERE technician.id = work_order.technician_id
     ), 0)
 FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::float8[]) AS done (id, action, resolution, minutes)
-WHERE work_order.id = done.id AND work_order.action = ''
+WHERE work_order.id = done.id
 """
 _TICK_OFF = """
 UPDATE maintenance_checklistitem SET done_at = %s, answer = 'simulated'
@@ -92,8 +96,24 @@ def advance(at: datetime) -> None:
     by_state = defaultdict(list)
     for state, pk in _of_crews(at).filter(due).values_list("state", "pk"):
         by_state[state].append(pk)
+    _send_somebody(by_state.get(State.TRIAGED, []), at)
     for state, following, _ in STEPS:
         WorkOrder.objects.move(by_state[state], following, at, NOTE)
+
+
+def _send_somebody(ids: list[int], at: datetime) -> None:
+    """Send the nearest technicians to those of these orders that have nobody: one was declined, or goes on."""
+    orders = list(WorkOrder.objects.filter(pk__in=ids, technician=None).select_related("site").order_by("pk"))
+    places = np.array([(order.site.latitude, order.site.longitude) for order in orders], float).reshape(-1, 2)
+    skills = [REPAIR_OF[order.cause].skill if order.cause in REPAIR_OF else "" for order in orders]
+    operators = [order.site.operator_id for order in orders]
+    theirs = defaultdict(list)
+    for order, technician in zip(
+        orders, Technician.objects.nearest_to(places[:, 0], places[:, 1], skills, at, operators), strict=True
+    ):
+        theirs[technician].append(order.pk)
+    for technician in sorted(theirs.keys() - {None}):
+        WorkOrder.objects.move(theirs[technician], State.ASSIGNED, at, NOTE, technician_id=technician)
 
 
 def working_long_enough(at: datetime) -> list[WorkOrder]:
@@ -137,7 +157,7 @@ def _settle_parts(found: dict[int, str], at: datetime) -> list[int]:
 
 
 def _fill_in(ids: list[int], found: dict[int, str], at: datetime) -> None:
-    """What a technician would write down."""
+    """What a technician would write down, where nobody has."""
     if not ids:
         return
     used = dict(OrderPart.objects.filter(order__in=ids, used__gt=0).values_list("order", "part__name"))

@@ -24,7 +24,7 @@ USUAL_MINUTES = 60.0  # on site, where nobody knows what it takes
 NOTE = "by the dispatch proposal"
 IN_WORDS = {
     Why.NO_PLACE: "its site has no place on the map",
-    Why.NO_SKILL: "nobody has the skill",
+    Why.NO_SKILL: "nobody of its operator has the skill",
     Why.TOO_FAR: "everybody with the skill is more than 150 km away",
     Why.NO_TIME: "everybody near with the skill has a full shift",
 }
@@ -80,7 +80,7 @@ def propose(orders, at: datetime) -> Proposal:
         .select_related("site", "charger", "technician", "incident__diagnosis")
         .order_by(F("due_at").asc(nulls_last=True), "pk")[:MOST_ORDERS]
     )
-    people = list(Technician.objects.select_related("centre").order_by("code"))
+    people = list(Technician.objects.with_memberships().order_by("code"))
     if not planned or not people:
         return Proposal([_unserved(order, Why.NO_SKILL) for order in planned], "estimate")
     taken = list(WorkOrder.objects.filter(state__in=TAKEN, technician__in=people).select_related(
@@ -96,8 +96,8 @@ def propose(orders, at: datetime) -> Proposal:
 def apply(choices: list[tuple[int, int, int | None]], by, at: datetime | None = None) -> list[int]:
     """Send technicians as chosen: (order, technician, stop or None) each; returns the orders for which it was done.
 
-    Orders that somebody has accepted or ended meanwhile, or that `by` may not see, are left alone. Raises Refused if
-    `by` dispatches nobody.
+    Orders that somebody has accepted or ended meanwhile, or that `by` or the technician may not see, are left alone.
+    Raises Refused if `by` dispatches nobody.
     """
     if by is not None and not roles_of(by) & {DISPATCHER, OPS}:
         raise Refused(["Only a dispatcher or ops may send technicians."])
@@ -105,8 +105,14 @@ def apply(choices: list[tuple[int, int, int | None]], by, at: datetime | None = 
     wanted = {order: (technician, stop) for order, technician, stop in choices}
     visible = WorkOrder.objects.visible_to(by) if by is not None else WorkOrder.objects.all()
     with transaction.atomic():
-        open_orders = visible.filter(pk__in=wanted, state__in=TO_PLAN).select_for_update(of=["self"]).order_by("pk")
-        orders = list(open_orders)
+        open_orders = (
+            visible.filter(pk__in=wanted, state__in=TO_PLAN)
+            .select_for_update(of=["self"])
+            .select_related("site")
+            .order_by("pk")
+        )
+        people = Technician.objects.with_memberships().in_bulk({technician for technician, _ in wanted.values()})
+        orders = [each for each in open_orders if people[wanted[each.pk][0]].may_go_to(each.site.operator_id)]
         done = _send(orders, {order: technician for order, (technician, _) in wanted.items()}, at, by)
         with connection.cursor() as cursor:
             rows = [(order, *wanted[order]) for order in done]
@@ -147,11 +153,13 @@ def _unserved(order: WorkOrder, why: Why) -> ProposedStop:
 def _work(orders: list[WorkOrder], people: list[Technician]) -> Work:
     skills = [order.repair.skill if order.repair else "" for order in orders]
     able = {skill: np.array([person.can(skill) for person in people]) for skill in set(skills)}
+    operators = [order.site.operator_id for order in orders]
+    may = {operator: np.array([person.may_go_to(operator) for person in people]) for operator in set(operators)}
     return Work(
         onsite_minutes=np.array([_onsite(order) for order in orders]),
         urgency=np.array([Priority.values.index(order.priority) for order in orders]),
         has_place=np.array([order.site.latitude is not None for order in orders]),
-        able=np.column_stack([able[skill] for skill in skills]),
+        able=np.column_stack([able[skill] & may[operator] for skill, operator in zip(skills, operators, strict=True)]),
         has_part=_has_part(orders, people),
     )
 

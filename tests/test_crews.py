@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from django.contrib.auth.models import User
 
-from maintenance import crews
+from maintenance import crews, dispatch_proposal, service_levels
 from maintenance.models import OrderPart, Part, Refused, ServiceCentre, Stock, Technician, WorkOrder
 from maintenance.models.opening import Wanted
+from maintenance.sending import open_orders
 from sntry_site.dispatch import close_proven
 from stations.models import Operator
 from telemetry.models import ChargingSession, StatusReport
@@ -54,6 +55,12 @@ def test_who_is_on_shift_goes_before_who_is_not_and_a_shift_may_pass_midnight(ce
     assert sent("", NOW - timedelta(hours=9)) == "NIGHT", "one in the morning"
     weekend = [person.is_on_shift(NOW + timedelta(days=3)) for person in Technician.objects.all()]
     assert weekend == [False, False]
+    of_friday, of_sunday = (
+        datetime(2026, 7, 4, 7, tzinfo=UTC),
+        datetime(2026, 7, 6, 7, tzinfo=UTC),
+    )  # two in the morning
+    night = Technician.objects.get(code="NIGHT")
+    assert [night.is_on_shift(at) for at in (of_friday, of_sunday)] == [True, False]
 
 
 @pytest.fixture
@@ -156,3 +163,54 @@ def test_who_could_not_complete_leaves_an_order_that_follows(order):
     assert (following.incident, following.charger, following.state) == (order.incident, order.charger, "triaged")
     assert order.incident.closed_at is None
     assert not order.parts.filter(reserved__gt=0).exists()
+
+
+def test_nobody_is_sent_who_may_not_see_the_orders_of_that_operator(site, centre):
+    user = User.objects.create_user("tess")
+    tess = Technician.objects.create(code="TESS", centre=centre, user=user)
+    wanted = Wanted(site.pk, None, "unknown", "person", None, "odd")
+    [order] = open_orders([wanted], NOW)
+    assert (order.technician, order.state) == (None, "triaged")
+    assert dispatch_proposal.propose(WorkOrder.objects.all(), NOW).choices == []
+    assert dispatch_proposal.apply([(order.pk, tess.pk, 1)], None, NOW) == []
+    user.memberships.create(operator=site.operator)
+    assert dispatch_proposal.apply([(order.pk, tess.pk, 1)], None, NOW) == [order.pk]
+
+
+def test_an_order_that_goes_on_where_another_ended_is_given_to_somebody_and_never_to_nobody(site, centre):
+    [order] = open_orders([Wanted(site.pk, None, "unknown", "person", None, "odd")], NOW)
+    crews.advance(minutes(1))
+    assert order.state == "triaged"
+    assert not order.changes.filter(new_state="assigned").exists()
+    Technician.objects.create(code="T1", centre=centre)
+    crews.advance(minutes(2))
+    order.refresh_from_db()
+    assert (order.state, order.technician.code) == ("assigned", "T1")
+
+
+def test_one_place_gets_one_order_of_one_moment(site):
+    places = {"site_id": site.pk, "charger_id": fleet.charger(site).pk, "risk": None, "title": "odd"}
+    both = [Wanted(cause=cause, source="status", **places) for cause in ("grid_supply", "unknown")]
+    [order] = open_orders([*both, both[0]], NOW)
+    assert (order.changes.count(), order.version) == (2, 2)
+
+
+def test_another_priority_keeps_the_time_that_an_order_has_waited(order):
+    boss = fleet.person("boss", is_superuser=True)
+    order.move("on_hold", by=boss, at=minutes(1), hold_reason="access")
+    order.move("in_progress", by=boss, at=minutes(61))
+    due = {}
+    for priority in ("urgent", order.priority):
+        WorkOrder.objects.change([order.pk], "priority", priority, minutes(62), "")
+        due[priority] = WorkOrder.objects.get(pk=order.pk).due_at
+    assert due[order.priority] == order.due_at
+    assert due["urgent"] - service_levels.deadlines("urgent", NOW, "UTC")[1] == timedelta(hours=1)
+
+
+def test_a_crew_keeps_what_somebody_has_written_and_adds_the_rest(order):
+    Stock.objects.all().delete()
+    WorkOrder.objects.filter(pk=order.pk).update(action="cleaned", minutes_work=7)
+    assert crews.resolve([order], minutes(3)) == [order]
+    order.refresh_from_db()
+    assert (order.action, order.minutes_work, order.minutes_travel) == ("cleaned", 7, 0)
+    assert order.resolution.startswith("Simulated crew")

@@ -126,6 +126,13 @@ def test_nonsense_is_refused(desk, operator, data):
     assert desk.post(reverse("dispatch-send"), data).status_code == 400
 
 
+def test_a_stop_that_no_day_has_is_none(desk, operator, technician):
+    order = opened(operator, 1)
+    desk.post(reverse("dispatch-send"), {"order": [f"{order.pk}-{technician.pk}-99999999999"]})
+    order.refresh_from_db()
+    assert (order.technician, order.stop) == (technician, None)
+
+
 def test_orders_of_others_are_never_sent(desk, technician):
     foreign = opened(Operator.objects.create(name="Copperline"), 3)
     desk.post(reverse("dispatch-send"), {"order": [foreign.pk], "technician": technician.pk})

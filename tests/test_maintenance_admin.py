@@ -6,6 +6,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from maintenance.admin.incidents import IncidentForm
 from maintenance.models import Incident, Part, PlannedWork, ServiceCentre, Stock, Technician, WorkOrder
 from stations.access import sync_roles
 from stations.models import Operator
@@ -112,6 +113,8 @@ def test_work_is_planned_for_chargers_of_its_site_and_called_off(client, site):
     url = reverse("admin:maintenance_plannedwork_add")
     refused = client.post(url, {**values, "chargers": [other.pk]})
     assert "choose chargers of that site" in str(refused.context["adminform"].form.errors)
+    refused = client.post(url, {**values, "first_at_0": "0001-01-01"})
+    assert "between 1990 and 2200" in str(refused.context["adminform"].form.errors)
     assert client.post(url, values).status_code == 302
     work = PlannedWork.objects.get()
     assert work.by.username == "desk"
@@ -127,3 +130,39 @@ def test_an_order_shows_all_that_it_lacks(client, site):
     page = client.get(reverse("admin:maintenance_workorder_change", args=[order.pk])).content.decode()
     for sentence in ("Checklist: Switched off.", "A photo before the work.", "What was done (action code)."):
         assert sentence in page
+
+
+def test_an_incident_that_is_closed_while_its_form_is_saved_stays_closed(client, site, monkeypatch):
+    one, clean = incident(site), IncidentForm.clean
+
+    def closes_meanwhile(form):
+        values = clean(form)
+        Incident.objects.close([one.pk], timezone.now(), "works again")
+        return values
+
+    monkeypatch.setattr(IncidentForm, "clean", closes_meanwhile)
+    values = {"summary": "a dark screen", "site": site.pk, "cause": one.cause, "severity": "minor", **NO_ROWS}
+    values |= {"opened_at_0": "2026-01-01", "opened_at_1": "12:00"}
+    assert client.post(reverse("admin:maintenance_incident_change", args=[one.pk]), values).status_code == 302
+    one.refresh_from_db()
+    assert (one.summary, one.closed_at is None) == ("a dark screen", False)
+
+
+def test_what_has_ended_is_only_looked_at(client, site):
+    order = fleet.work_order(site, state="closed", closed_at=fleet.NOW, **fleet.REPORT)
+    order.checklist.create(text="Switched off")
+    url = reverse("admin:maintenance_workorder_change", args=[order.pk])
+    page = client.get(url).content.decode()
+    assert fleet.REPORT["resolution"] in page
+    assert 'name="resolution"' not in page
+    assert 'name="checklist-0-answer"' not in page
+    assert client.post(url, {"resolution": "changed afterwards"}).status_code == 403
+
+
+def test_a_technician_without_skills_in_the_form_has_an_empty_list(client, site):
+    centre = ServiceCentre.objects.create(name="Depot", latitude=30, longitude=-97)
+    person = Technician.objects.create(code="IT", centre=centre, skills=["it"])
+    values = {"code": "IT", "centre": centre.pk, "skills": ""}
+    assert client.post(reverse("admin:maintenance_technician_change", args=[person.pk]), values).status_code == 302
+    person.refresh_from_db()
+    assert person.skills == []

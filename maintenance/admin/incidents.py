@@ -120,7 +120,11 @@ class IncidentAdmin(BaseAdmin):
         if not change:
             obj.source = Incident.Source.PERSON
             transaction.on_commit(lambda: write_notes([obj.pk], by=request.user), robust=True)
-        super().save_model(request, obj, form, change)
+        if change:  # and nothing else, because the loop may have closed it meanwhile
+            put_off = {"snoozed_until", "snooze_reason"} if is_put_off else set()
+            obj.save(update_fields=sorted(set(form.changed_data) - put_off))
+        else:
+            super().save_model(request, obj, form, change)
         if is_put_off and until:
             obj.snooze(until, reason, request.user, timezone.now())
         elif is_put_off:

@@ -25,11 +25,24 @@ class ChangeInline(ReadOnlyInline):
         return super().get_queryset(request).select_related("by")
 
 
+def _is_open(order) -> bool:
+    return order is None or order.closed_at is None
+
+
 class ChecklistInline(BaseInline):
     model = ChecklistItem
     operator_path = "order__site__operator"
     fields = ["text", "kind", "required", "answer", "done_at"]
     show_change_link = False
+
+    def has_add_permission(self, request, obj=None):
+        return super().has_add_permission(request, obj) and _is_open(obj)
+
+    def has_change_permission(self, request, obj=None):
+        return super().has_change_permission(request, obj) and _is_open(obj)
+
+    def has_delete_permission(self, request, obj=None):
+        return super().has_delete_permission(request, obj) and _is_open(obj)
 
 
 class PartInline(ReadOnlyInline):
@@ -91,6 +104,10 @@ class WorkOrderAdmin(BaseAdmin):
 
     def has_add_permission(self, request):
         return False
+
+    def has_change_permission(self, request, obj=None):
+        """What has ended stays as it is."""
+        return super().has_change_permission(request, obj) and _is_open(obj)
 
     def has_delete_permission(self, request, obj=None):
         return False

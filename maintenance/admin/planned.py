@@ -17,6 +17,9 @@ class PlannedWorkForm(forms.ModelForm):
     def clean(self):
         values = super().clean()
         site = values.get("site")
+        first = values.get("first_at")
+        if first and not 1990 <= first.year <= 2200:
+            self.add_error("first_at", "Choose a year between 1990 and 2200.")
         others = [charger for charger in values.get("chargers") or [] if site and charger.site_id != site.pk]
         if others:
             self.add_error("chargers", f"{others[0]} is not at {site}; choose chargers of that site, or none for all.")

@@ -59,7 +59,7 @@ class WorkOrderQuerySet(ScopedQuerySet):
             return []
         state, roles = State(state), roles_of(by)
         with transaction.atomic(), connection.cursor() as cursor:
-            ids = self._movable(list(ids), state, by, roles)
+            ids = self._movable(list(ids), state, by, roles, technician_id)
             if state in (State.IN_PROGRESS, State.ASSIGNED, State.COULD_NOT_COMPLETE):
                 self._resume_clocks(ids, at)
             parameters = {
@@ -79,10 +79,12 @@ class WorkOrderQuerySet(ScopedQuerySet):
                 Stock.objects.release(moved, at, by)
         return moved
 
-    def _movable(self, ids: list[int], state: State, by, roles: set[str]) -> list[int]:
-        """Those of `ids` that lack nothing, and that a technician who is nothing else has as his or her own."""
+    def _movable(self, ids: list[int], state: State, by, roles: set[str], technician_id) -> list[int]:
+        """Those of `ids` that lack nothing, nor somebody to go, and that are a technician's own who is nothing else."""
         if roles == {transitions.TECHNICIAN}:
             ids = list(self.filter(pk__in=ids, technician__user=by).values_list("pk", flat=True))
+        if state == State.ASSIGNED and not technician_id:
+            ids = list(self.filter(pk__in=ids, technician__isnull=False).values_list("pk", flat=True))
         if state in (State.RESOLVED, State.CLOSED):
             lacking = missing(list(self.filter(pk__in=ids)))
             ids = [pk for pk in ids if pk not in lacking]
@@ -106,6 +108,7 @@ class WorkOrderQuerySet(ScopedQuerySet):
             raise ValueError(f"{column} is not changed this way; priority and technician_id are")
         values = {"ids": list(ids), "value": value, "at": at, "note": note[:300], "by": by and by.pk}
         with transaction.atomic(), connection.cursor() as cursor:
+            before = dict(self.filter(pk__in=ids).values_list("pk", "priority"))
             cursor.execute(statements.CHANGE.format(column=column), values)
             rows = [Moved(*row) for row in cursor.fetchall()]
             changed = [row.order for row in rows]
@@ -113,16 +116,19 @@ class WorkOrderQuerySet(ScopedQuerySet):
                 Stock.objects.reserve(changed, at, by)
                 notices.tell_moved(self, rows, State.ASSIGNED, at, by)
             else:
-                self._renew_deadlines(changed)
+                self._renew_deadlines({pk: before[pk] for pk in changed})
                 notices.tell_priority(self, rows, at, by)
         return changed
 
-    def _renew_deadlines(self, ids: list[int]) -> None:
-        """Deadlines of orders whose priority is another, counted from when they were opened."""
-        rows = self.filter(pk__in=ids).values_list("pk", "priority", "opened_at", "site__time_zone")
+    def _renew_deadlines(self, old: dict[int, str]) -> None:
+        """Deadlines of orders whose priority was the old one, from their opening on; what holds have added stays."""
+        rows = self.filter(pk__in=old).values_list("pk", "priority", "opened_at", "due_at", "site__time_zone")
         orders = []
-        for pk, priority, opened_at, zone in rows:
-            respond_by, due_at = service_levels.deadlines(priority, opened_at, zone or settings.DATA_TIME_ZONE)
+        for pk, priority, opened_at, due_before, zone in rows:
+            zone = zone or settings.DATA_TIME_ZONE
+            respond_by, due_at = service_levels.deadlines(priority, opened_at, zone)
+            if due_before:
+                due_at += due_before - service_levels.deadlines(old[pk], opened_at, zone)[1]
             orders.append(self.model(pk=pk, respond_by=respond_by, due_at=due_at, warned_at=None))
         self.bulk_update(orders, ["respond_by", "due_at", "warned_at"])
 

@@ -52,17 +52,22 @@ class ServiceCentre(models.Model):
 
 
 class TechnicianQuerySet(models.QuerySet):
+    def with_memberships(self):
+        """With all that it takes to say whose orders they may see."""
+        return self.select_related("centre", "user").prefetch_related("user__memberships")
+
     def nearest_to(
-        self, latitudes: np.ndarray, longitudes: np.ndarray, skills: list[str] | None = None, at: datetime | None = None
-    ) -> list[int | None]:
+        self, latitudes: np.ndarray, longitudes: np.ndarray, skills: list[str] | None = None,
+        at: datetime | None = None, operators: list[int] | None = None,
+    ) -> list[int | None]:  # fmt: skip
         """For each place (degrees, nan where unknown) the technician to send.
 
         Of those within a day's drive who has the skill it takes ("": none) comes first, then who is on shift `at`, then
         the nearest centre, then the least busy. Those sent count as busier at once, so that many orders of one moment
-        spread over a centre's people.
+        spread over a centre's people. Nobody goes who may not see the orders of the place's operator (ids).
         """
         people = list(
-            self.select_related("centre")
+            self.with_memberships()
             .annotate(busy=Count("work_orders", filter=Q(work_orders__closed_at__isnull=True)))
             .order_by("code")
         )
@@ -71,16 +76,25 @@ class TechnicianQuerySet(models.QuerySet):
         busy = np.array([person.busy for person in people], float)
         off_shift = np.array([at is not None and not person.is_on_shift(at) for person in people])
         able = {skill: np.array([person.can(skill) for person in people]) for skill in {*(skills or []), ""}}
+        may = _who_may_go(people, operators)
         chosen: list[int | None] = []
-        for latitude, longitude, skill in zip(latitudes, longitudes, skills or [""] * len(latitudes), strict=True):
-            if not np.isfinite(latitude):
+        every = len(latitudes)
+        about = zip(latitudes, longitudes, skills or [""] * every, operators or [None] * every, strict=True)
+        for latitude, longitude, skill, operator in about:
+            if not np.isfinite(latitude) or not may[operator].any():
                 chosen.append(None)
                 continue
             away = _km_away(people, latitude, longitude)
-            place = np.lexsort((busy, away, off_shift, ~able[skill], away > DAYS_DRIVE_KM))[0]
+            place = np.lexsort((busy, away, off_shift, ~able[skill], away > DAYS_DRIVE_KM, ~may[operator]))[0]
             busy[place] += 1
             chosen.append(people[place].pk)
         return chosen
+
+
+def _who_may_go(people: list["Technician"], operators: list[int] | None) -> dict[int | None, np.ndarray]:
+    """Operator -> who may see its orders; None: all, where nobody says of which operator a place is."""
+    may = {operator: np.array([one.may_go_to(operator) for one in people]) for operator in set(operators or [])}
+    return {**may, None: np.ones(len(people), bool)}
 
 
 def _km_away(people: list["Technician"], latitude: float, longitude: float) -> np.ndarray:
@@ -118,20 +132,23 @@ class Technician(models.Model):
     def __str__(self) -> str:
         return self.code
 
+    def clean(self) -> None:
+        self.skills = self.skills or []  # because an empty box is no list
+
+    def may_go_to(self, operator_id: int) -> bool:
+        """Whether he or she may see the orders of an operator; who has no account sees no pages, and is told."""
+        if self.user is None or self.user.is_superuser:
+            return True
+        return self.user.is_active and operator_id in {each.operator_id for each in self.user.memberships.all()}
+
     def can(self, skill: str) -> bool:
         """Whether he or she can do what takes this skill ("": nothing special)."""
         return not skill or not self.skills or skill in self.skills
 
     def is_on_shift(self, at: datetime) -> bool:
-        """Whether this is working time; a shift may pass midnight."""
-        if self.shift_start is None or self.shift_end is None:
-            return True
-        local = at.astimezone(ZoneInfo(self.centre.time_zone))
-        if local.weekday() >= 5 and not self.works_weekends:
-            return False
-        if self.shift_start <= self.shift_end:
-            return self.shift_start <= local.time() < self.shift_end
-        return local.time() >= self.shift_start or local.time() < self.shift_end
+        """Whether this is working time; a shift may pass midnight, and is of the day on which it begins."""
+        begins, ends = self.next_shift(at)
+        return begins <= at < ends
 
     def next_shift(self, at: datetime) -> tuple[datetime, datetime]:
         """From when to when he or she works next, from `at` on; without a shift, the next eight hours."""

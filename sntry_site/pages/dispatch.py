@@ -87,7 +87,7 @@ def _tell(request, done: int, asked: int) -> None:
         messages.success(request, f"{done} order{'s' * (done != 1)} sent.")
     if done < asked:
         left = asked - done
-        words = f"{left} left alone: accepted or ended meanwhile, or not of your operators."
+        words = f"{left} left alone: accepted or ended meanwhile, or not of your operators, or not of the technician's."
         messages.warning(request, words)
 
 
@@ -103,7 +103,9 @@ def _chosen(request) -> list[tuple[int, int, int | None]] | None:
         parts = choice.split("-")
         if len(parts) != 3 or not all(part.isdecimal() and len(part) < 18 for part in parts[:2]):
             return None
-        choices.append((int(parts[0]), int(parts[1]), int(parts[2]) if parts[2].isdecimal() else None))
+        choices.append(
+            (int(parts[0]), int(parts[1]), int(parts[2]) if parts[2].isdecimal() and len(parts[2]) < 5 else None)
+        )
     known = set(Technician.objects.filter(pk__in={one for _, one, _ in choices}).values_list("pk", flat=True))
     return choices if all(one in known for _, one, _ in choices) else None
 

@@ -48,9 +48,10 @@ def page(request):
 def _month(text: str) -> date:
     """The first day of the month that is asked for; of this month where that makes no sense."""
     try:
-        return datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC).date()
+        month = datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC).date()
     except ValueError:
-        return timezone.now().date().replace(day=1)
+        month = date.min
+    return month if 1990 <= month.year <= 2200 else timezone.now().date().replace(day=1)
 
 
 def _by_day(request, begin: date, end: date) -> dict[date, list[PlannedSpell]]:
