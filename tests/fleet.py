@@ -109,7 +109,7 @@ def do_the_work(order: WorkOrder, by: User, at: datetime, **found) -> None:
     """A person goes through an order up to its resolution, and fills in all that it takes."""
     for state in ("accepted", "en_route", "in_progress"):
         if order.state == "triaged":
-            WorkOrder.objects.move([order.pk], "assigned", at, by=by)
+            WorkOrder.objects.move([order.pk], "assigned", at)
         order.move(state, by=by, at=at)
     order.checklist.update(done_at=at)
     for kind in ("before", "after"):

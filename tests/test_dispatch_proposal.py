@@ -132,9 +132,12 @@ def test_orders_without_a_place_and_without_anybody_say_so(operator, centres):
     lost.site.latitude = lost.site.longitude = None
     lost.site.save()
     order(operator, 2, cause="meter_fault")
-    assert {each.why for each in proposal().stops} == {"nobody has the skill"}
+    assert {each.why for each in proposal().stops} == {"nobody of its operator has the skill"}
     technician("N-1", centres[0], "mechanical")
-    assert {each.why for each in proposal().stops} == {"its site has no place on the map", "nobody has the skill"}
+    assert {each.why for each in proposal().stops} == {
+        "its site has no place on the map",
+        "nobody of its operator has the skill",
+    }
 
 
 def test_as_many_queries_for_many_orders_as_for_one(operator, centres):

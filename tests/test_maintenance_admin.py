@@ -166,3 +166,17 @@ def test_a_technician_without_skills_in_the_form_has_an_empty_list(client, site)
     assert client.post(reverse("admin:maintenance_technician_change", args=[person.pk]), values).status_code == 302
     person.refresh_from_db()
     assert person.skills == []
+
+
+def test_duplicates_go_under_the_oldest_order_of_their_site_and_their_charger_is_not_sent_for_again(client, site):
+    charger, now = fleet.charger(site), timezone.now()
+    oldest = fleet.work_order(site, state="triaged", cause="grid_supply")
+    order = fleet.work_order(site, state="triaged", charger=charger)
+    elsewhere = fleet.work_order(fleet.site(site.operator, 2), state="triaged")
+    told = act(client, "workorder", "call_duplicates", oldest, order, elsewhere)
+    assert told.startswith(f"1 orders are duplicates of {oldest} now; 1 were at another site")
+    order.refresh_from_db()
+    assert (order.state, order.duplicate_of, order.incident.closed_at is None) == ("duplicate", oldest, False)
+    assert list(oldest.incident.chargers.all()) == [charger]
+    assert Incident.objects.covered([charger.pk]) == {charger.pk}
+    assert Incident.objects.need_an_order([charger.pk], now) == []

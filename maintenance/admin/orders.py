@@ -75,7 +75,7 @@ class WorkOrderAdmin(BaseAdmin):
     search_help_text = "Title, site or technician"
     autocomplete_fields = ["technician"]
     inlines = [ChangeInline, ChecklistInline, PartInline]
-    actions = ["accept", "close", "cancel"]
+    actions = ["accept", "close", "cancel", "call_duplicates"]
     readonly_fields = [
         "number",
         "incident",
@@ -152,6 +152,17 @@ class WorkOrderAdmin(BaseAdmin):
     @admin.action(description="Cancel, with its incident", permissions=["change"])
     def cancel(self, request, queryset):
         self._move(request, queryset, State.CANCELLED)
+
+    @admin.action(description="Call them duplicates of the oldest of them", permissions=["change"])
+    def call_duplicates(self, request, queryset):
+        oldest, *others = queryset.order_by("pk")
+        here = [order.pk for order in others if order.site_id == oldest.site_id and oldest.closed_at is None]
+        details = {"duplicate_of": oldest.pk}
+        note = f"duplicate of {oldest}"
+        done = WorkOrder.objects.move(here, State.DUPLICATE, timezone.now(), note, request.user, **details)
+        left = len(others) - len(done)
+        rest = f"; {left} were at another site, or too far on, and were left alone" if left else ""
+        self.message_user(request, f"{len(done)} orders are duplicates of {oldest} now{rest}.")
 
     @admin.display(description="what it takes")
     def takes(self, order):

@@ -66,6 +66,7 @@ WITH wanted AS (
 SELECT id FROM work_order ORDER BY id
 """
 # The state, what follows from it, and the row that says so. `version`: of one order, the state that its reader saw.
+# What a duplicate was about is under the incident of the other order, while that is open.
 MOVE = """
 WITH old AS (
     SELECT id, state, technician_id AS whose FROM maintenance_workorder
@@ -85,13 +86,27 @@ WITH old AS (
         closed_at = CASE WHEN %(final)s THEN greatest(%(at)s, opened_at) END
     FROM old WHERE work_order.id = old.id
     RETURNING work_order.id, work_order.incident_id, old.state AS old_state, work_order.version,
-        old.whose AS technician_before, work_order.technician_id AS technician_now
+        old.whose AS technician_before, work_order.technician_id AS technician_now, work_order.site_id,
+        work_order.charger_id
+), other AS (
+    SELECT work_order.incident_id, work_order.site_id, work_order.charger_id FROM maintenance_workorder work_order
+    JOIN maintenance_incident incident ON incident.id = work_order.incident_id AND incident.closed_at IS NULL
+    WHERE work_order.id = %(duplicate_of)s::bigint AND work_order.closed_at IS NULL
+), under AS (
+    INSERT INTO maintenance_incident_chargers (incident_id, charger_id)
+    SELECT other.incident_id, member.charger_id FROM moved JOIN other USING (site_id)
+    JOIN LATERAL (
+        SELECT moved.charger_id UNION
+        SELECT charger_id FROM maintenance_incident_chargers WHERE incident_id = moved.incident_id
+    ) AS member ON member.charger_id IS DISTINCT FROM other.charger_id AND member.charger_id IS NOT NULL
+    ON CONFLICT DO NOTHING
 ), step AS (
     INSERT INTO maintenance_workorderchange (order_id, at, old_state, new_state, note, by_id, key)
     SELECT id, %(at)s, old_state, %(state)s, %(note)s, %(by)s, %(key)s FROM moved ORDER BY id
 ), incident AS (
     UPDATE maintenance_incident SET closed_at = greatest(%(at)s, opened_at)
-    WHERE %(ends_incident)s AND closed_at IS NULL AND id IN (SELECT incident_id FROM moved) RETURNING id
+    WHERE %(ends_incident)s AND closed_at IS NULL AND id IN (SELECT incident_id FROM moved)
+        AND id NOT IN (SELECT incident_id FROM other) RETURNING id
 ), told AS (
     INSERT INTO maintenance_incidentchange (incident_id, at, kind, note, by_id)
     SELECT id, %(at)s, 'closed', %(note)s, %(by)s FROM incident

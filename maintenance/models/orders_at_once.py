@@ -83,7 +83,7 @@ class WorkOrderQuerySet(ScopedQuerySet):
         """Those of `ids` that lack nothing, nor somebody to go, and that are a technician's own who is nothing else."""
         if roles == {transitions.TECHNICIAN}:
             ids = list(self.filter(pk__in=ids, technician__user=by).values_list("pk", flat=True))
-        if state == State.ASSIGNED and not technician_id:
+        if state == State.ASSIGNED and by is not None and not technician_id:  # simulated crews need no name
             ids = list(self.filter(pk__in=ids, technician__isnull=False).values_list("pk", flat=True))
         if state in (State.RESOLVED, State.CLOSED):
             lacking = missing(list(self.filter(pk__in=ids)))
