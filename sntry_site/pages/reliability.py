@@ -131,7 +131,7 @@ def page(request, slug: str):
     found = answered(question, asked.scope, request.user)
     wanted = request.GET.get("format")
     if wanted in ("csv", "xlsx"):
-        return _file(question, asked.scope, found["answer"], wanted)
+        return _file(question, asked.scope, None if found["is_old"] else found["answer"], wanted)
     context = {"question": question, "asked": asked, **_shown(found), **_form(request, asked, question)}
     context["again"] = asked.address(slug, part="answer", **asked.options)
     context["files"] = [(name, asked.address(slug, format=name.lower(), **asked.options)) for name in ("CSV", "XLSX")]
@@ -145,19 +145,19 @@ def answered(question: Question, scope: Scope, user) -> dict:
     version = store.input_version(scope)
     answer, row, is_current = store.kept(question.slug, scope, version)
     if is_current:
-        return {"answer": answer, "row": row, "job": None, "failed": None}
+        return {"answer": answer, "row": row, "job": None, "failed": None, "is_old": False}
     if not question.is_heavy:
         row = store.make(question.slug, scope)
-        return {"answer": Answer.from_json(row.answer), "row": row, "job": None, "failed": None}
+        return {"answer": Answer.from_json(row.answer), "row": row, "job": None, "failed": None, "is_old": False}
     failed = store.last_failure(question.slug, scope)
     job = None if failed else store.job_for(question.slug, scope, user)
-    return {"answer": answer, "row": row, "job": job, "failed": failed}
+    return {"answer": answer, "row": row, "job": job, "failed": failed, "is_old": True}
 
 
 def _shown(found: dict) -> dict:
     """What the template needs of an answer, and how far its job is."""
     answer, job = found["answer"], found["job"]
-    context = {"row": found["row"], "job": job, "failed": found["failed"], "answer": answer}
+    context = {"row": found["row"], "job": job, "failed": found["failed"], "answer": answer, "is_old": found["is_old"]}
     if job:
         context["progress"] = progress_of(job, timezone.now())
     if answer:
@@ -201,7 +201,7 @@ def _form(request, asked: Asked, question: Question | None = None) -> dict:
 
 def _file(question: Question, scope: Scope, answer: Answer | None, wanted: str) -> HttpResponse:
     if answer is None:
-        return HttpResponse("This answer is still being made; open its page to see how far it is.",
+        return HttpResponse("This answer is not made of the newest rows yet; open its page to see how far it is.",
                             status=409, content_type="text/plain; charset=utf-8")  # fmt: skip
     name = f"{question.slug}-{scope.start:%Y-%m-%d}-{scope.days}-days.{wanted}"
     told = [question.asks, answer.sentence, f"{scope.start:%Y-%m-%d} to {scope.end:%Y-%m-%d} (UTC)", question.method,

@@ -2,6 +2,7 @@
 
 import time
 from datetime import datetime, timedelta
+from hashlib import blake2b
 
 from django.contrib.auth import get_user_model
 from django.db import connection
@@ -19,7 +20,27 @@ from .scope import USUAL_DAYS, Scope, last_whole_day
 KIND = "answer_reliability"
 CODE = "1"  # raised when answers are made in another way
 KEPT_DAYS = 40
+TRIED_AGAIN = timedelta(hours=1)
 LOOKS_BACK = timedelta(days=400)  # uptime is of twelve months
+
+# Chargers with their first reports, what is said of them and their sites, and sessions as they are known by now.
+_PLACES = """
+WITH chargers AS (
+    SELECT charger.id, concat_ws('|', charger.id, charger.external_id, charger.power_kw, site.external_id, site.name,
+        site.charger_type, site.location_type, site.city, site.power_kw, operator.name, operator.currency,
+        extract(epoch FROM first.reported_at)) AS told
+    FROM stations_charger charger JOIN stations_site site ON site.id = charger.site_id
+    JOIN stations_operator operator ON operator.id = site.operator_id
+    JOIN LATERAL (
+        SELECT reported_at FROM telemetry_statusreport WHERE charger_id = charger.id ORDER BY reported_at LIMIT 1
+    ) AS first ON true
+    WHERE first.reported_at < %(end)s AND (%(operators)s::bigint[] IS NULL OR site.operator_id = ANY(%(operators)s))
+)
+SELECT (SELECT coalesce(sum(hashtext(told)::bigint), 0) FROM chargers), count(*), count(session.ended_at),
+    coalesce(sum(session.energy_kwh)::numeric(20, 2), 0)
+FROM telemetry_chargingsession session
+WHERE started_at >= %(begun)s AND started_at < %(end)s AND charger_id IN (SELECT id FROM chargers)
+"""
 
 # Outages as they were by the end of the period: what happened to them later does not matter.
 _VERSION = """
@@ -38,10 +59,19 @@ _LOADS = ["import%", "extend_history"]
 def input_version(scope: Scope) -> str:
     """The same as long as nothing changes of what answers about this scope are made of."""
     operators = None if scope.operators is None else list(scope.operators)
-    values = {"start": scope.start - LOOKS_BACK, "end": scope.end, "operators": operators, "loads": _LOADS}
+    values = {
+        "start": scope.start - LOOKS_BACK,
+        "begun": scope.start,
+        "end": scope.end,
+        "operators": operators,
+        "loads": _LOADS,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_VERSION, values)
-        return "-".join([CODE, *(str(one) for one in cursor.fetchone())])[:100]
+        found = cursor.fetchone()
+        cursor.execute(_PLACES, values)
+        told = "-".join(str(one) for one in (*found, *cursor.fetchone()))
+    return f"{CODE}-{blake2b(told.encode(), digest_size=16).hexdigest()}"
 
 
 def kept(slug: str, scope: Scope, version: str) -> tuple[Answer | None, ReliabilityAnswer | None, bool]:
@@ -98,6 +128,8 @@ def job_for(slug: str, scope: Scope, user) -> Job:
 
 
 def last_failure(slug: str, scope: Scope) -> Job | None:
-    """The latest job for this answer, if it failed."""
+    """The latest job for this answer, if it failed within the hour; after that it is worth trying again."""
     job = Job.objects.filter(kind=KIND, parameters__key=scope.key(slug)).order_by("-pk").first()
-    return job if job and job.state == Job.State.FAILED else None
+    if job is None or job.state != Job.State.FAILED:
+        return None
+    return job if (job.finished_at or job.created_at) > timezone.now() - TRIED_AGAIN else None

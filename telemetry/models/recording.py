@@ -69,6 +69,7 @@ WHERE telemetry_outage.charger_id = affected.charger_id AND started_at >= since 
     SELECT FROM unnest(%(out)s::bigint[], %(started)s::timestamptz[]) AS spell (charger_id, started_at)
     WHERE spell.charger_id = telemetry_outage.charger_id AND spell.started_at = telemetry_outage.started_at
 )
+RETURNING telemetry_outage.charger_id, started_at, ended_at, excluded_reason, excluded_evidence
 """  # noqa: S608  (made of constants)
 
 # In the order of time, because the outage that was open is closed before the next one of its charger is opened.
@@ -85,6 +86,15 @@ SET ended_at = excluded.ended_at, left_censored = excluded.left_censored, status
     error_code = excluded.error_code, vendor_code = excluded.vendor_code
 WHERE (known.ended_at, known.left_censored, known.status, known.error_code, known.vendor_code) IS DISTINCT FROM
     (excluded.ended_at, excluded.left_censored, excluded.status, excluded.error_code, excluded.vendor_code)
+"""
+
+# What a person said of an outage stays with what came of it, because a late report often moves its start.
+EVIDENCE = """
+UPDATE telemetry_outage AS known SET excluded_reason = gone.reason, excluded_evidence = gone.evidence
+FROM unnest(%(gone)s::bigint[], %(began)s::timestamptz[], %(over)s::timestamptz[], %(reasons)s::text[],
+    %(evidence)s::text[]) AS gone (charger_id, began, over, reason, evidence)
+WHERE known.charger_id = gone.charger_id AND known.excluded_reason = ''
+    AND known.started_at < coalesce(gone.over, 'infinity') AND coalesce(known.ended_at, 'infinity') > gone.began
 """
 
 # The run of the last status began after the last report of another one. That report is looked for among those that a
@@ -178,9 +188,12 @@ def _derive(cursor, affected: dict) -> int:
     columns = list(zip(*cursor.fetchall(), strict=True)) or [()] * len(names)
     spells = {name: list(column) for name, column in zip(names, columns, strict=True)}
     cursor.execute(VANISHED, affected | spells)
-    changed = cursor.rowcount
+    changed, gone = cursor.rowcount, [row for row in cursor.fetchall() if row[3]]
     cursor.execute(OUTAGES, spells)
     changed += cursor.rowcount
+    if gone:
+        names = ("gone", "began", "over", "reasons", "evidence")
+        cursor.execute(EVIDENCE, dict(zip(names, (list(column) for column in zip(*gone, strict=True)), strict=True)))
     cursor.execute(STATES, affected)
     return changed
 
