@@ -200,6 +200,7 @@ REFUSED = {
     "remote_attempt_once_per_incident_charger_and_rung": lambda w: twice(remote_attempt, w),
     "planned_spell_once_per_work_and_time": lambda w: twice(planned_spell, w),
     "planned_spell_ends_after_start": lambda w: planned_spell(w, ends_at=NOW),
+    "service_centre_is_on_the_globe": lambda w: ServiceCentre.objects.create(name="Far", latitude=1e200, longitude=0),
     "part_cost_not_negative": lambda w: part(unit_cost=-1),
     "stock_once_per_part_and_place": lambda w: twice(stock, w),
     "stock_reserved_within_quantity": lambda w: stock(w, reserved=3),
