@@ -21,6 +21,7 @@ from telemetry.reliability import (
     uptime,
 )
 from telemetry.reliability.answers import CannotAnswer
+from telemetry.reliability.rollout import difference_in_differences
 from telemetry.reliability.spells import outage_spells
 
 DAY = pd.Timestamp("2026-03-01", tz="UTC")
@@ -159,3 +160,14 @@ def test_groups_that_cannot_differ_say_so_without_a_division_by_nothing():
     assert proportions.fisher_exact([[0, 0], [3, 4]]) == 1
     assert rates.logrank([1, 2], [0, 0], [1, 2], [0, 0]).p_value == 1
     assert hotspots.benjamini_hochberg([]).tolist() == []
+
+
+def test_a_rollout_without_noise_says_that_nothing_else_varies():
+    days, sites = pd.date_range("2026-01-01", periods=60), range(30)
+    rows = [(site, day, site / 7 + number / 11 - 0.1 * (site < 12 and number >= 40))
+            for site in sites for number, day in enumerate(days)]  # fmt: skip
+    panel = pd.DataFrame(rows, columns=["site_id", "day", "fault_rate"])
+    found = difference_in_differences(panel, list(range(12)), "2026-02-10")
+    assert found.effect == pytest.approx(-0.1)
+    assert "moved apart" not in found.sentence
+    assert "nothing else varies" in found.sentence

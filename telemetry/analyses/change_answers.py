@@ -56,7 +56,8 @@ def _changed(found: Uplift) -> str:
     direction = "less" if found.rate_ratio < 1 else "more"
     if found.p_value >= 0.05:
         return (
-            f"Chargers failed {percent} {direction} often afterwards, which chance explains (p = {found.p_value:.2f})."
+            f"Chargers failed {percent} {direction} often afterwards, which chance alone could bring about"
+            f" (rate ratio {found.ci_low:.2f} to {found.ci_high:.2f}, p = {found.p_value:.2f})."
         )
     return f"Chargers failed {percent} {direction} often afterwards (p = {found.p_value:.3f})."
 

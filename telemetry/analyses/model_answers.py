@@ -85,10 +85,12 @@ def factors(inputs: Inputs) -> Answer:
     if len(sure):
         first = sure.iloc[0]
         ratio = first["odds ratio"]
-        said = f"Outages go most with {first['term']}: {in_words(max(ratio, 1 / ratio))} times"
-        said += f" {'more' if ratio > 1 else 'less'} likely, all else being equal. This is an association, not a cause."
+        said = f"Of {len(table)} things compared, outages go most with {first['term']}: their odds are"
+        said += f" {in_words(max(ratio, 1 / ratio))} times"
+        said += f" {'higher' if ratio > 1 else 'lower'}, all else being equal. The largest of many may be luck"
+        said += ", and this is an association, not a cause."
     else:
-        said = "Nothing that is known of chargers and hours goes with outages beyond chance."
+        said = "Of nothing known of chargers and hours can it be told from chance that outages go with it."
     figures = [
         Figure("Outages", int(onset.sum()), decimals=0, note="that began at chargers that had been up"),
         Figure("Explained", fit.pseudo_r2, note="McFadden's pseudo R²; 0 = nothing"),

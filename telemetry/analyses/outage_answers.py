@@ -162,7 +162,7 @@ def _daily_plot(daily: pd.Series) -> str:
     if found.first_signal:
         place = found.first_signal - 1
         more = "more" if found.upper[place] > found.lower[place] else "fewer"
-        said = f"Since about {daily.index[place]:%Y-%m-%d} there are {more} than usual."
+        said = f"Since about {daily.index[place]:%Y-%m-%d} there seem to be {more} than usual; the day is rough."
     return plots.chart(
         "Outages by day", f"{said} Usual is the first half of the period, with three sigma.", *axes, lines
     )
@@ -178,7 +178,7 @@ def hot_chargers(inputs: Inputs) -> Answer:
     watched = found[found["exposure_hours"] > 0]
     shape = gamma_shape(watched["onsets"].to_numpy("f8"), watched["expected"].to_numpy("f8"))
     extra = float((flagged["onsets"] - flagged["expected"]).sum())
-    said = f"None of {len(watched):,} chargers fails more often than luck explains."
+    said = f"None of {len(watched):,} chargers can be told from luck in how often it fails."
     if len(flagged):
         said = f"{len(flagged)} of {len(watched):,} chargers fail more often than luck explains"
         said += f"; they had {in_words(extra)} outages more than others of their type."

@@ -181,6 +181,8 @@ def _leads(rows: pd.DataFrame, quantile: float) -> tuple[pd.DataFrame, float]:
     inner, number = covariance[:-1, :-1], len(weeks)
     if min(treated, count - treated) <= number or np.linalg.matrix_rank(inner) < number:
         return table, float("nan")
+    if np.sqrt(np.diag(inner)).max() <= 1e-9 * np.abs(beta).max():  # rounding dust: nothing is left over to judge by
+        return table, float("nan")
     wald = float(estimate @ np.linalg.solve(inner, estimate)) / number
     return table, float(stats.f.sf(wald, number, count - 1))
 
@@ -227,6 +229,8 @@ def _means(rows: pd.DataFrame) -> pd.DataFrame:
 def _sentence(effect, low, high, few: bool, randomised: float, leads_p: float) -> str:
     is_sure = randomised < 0.05 if few else low > 0 or high < 0
     said = "The rate changed" if is_sure else "No change of the rate can be told from chance"
+    if not few and not np.isfinite(low):
+        said = "The change has no error to judge it by, because nothing else varies"
     said += f": {effect:+.4g}"
     if np.isfinite(low):
         said += f" ({low:+.4g} to {high:+.4g})"

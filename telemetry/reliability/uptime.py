@@ -81,9 +81,12 @@ def outage_minutes(outages: pd.DataFrame, start, end, programme: str = "nevi") -
         start=outages["start"].clip(lower=start), end=outages["end"].fillna(end).clip(upper=end), accepted=accepted
     )
     cut = cut[cut["end"] > cut["start"]]
-    return pd.DataFrame(
-        {"outage_minutes": _merged_minutes(cut), "excluded_minutes": _merged_minutes(cut[cut["accepted"]])}
-    ).fillna(0.0).rename_axis("port_id").reset_index()  # fmt: skip
+    sums = pd.DataFrame(
+        {"outage_minutes": _merged_minutes(cut), "counted": _merged_minutes(cut[~cut["accepted"]])}
+    ).fillna(0.0)  # fmt: skip
+    # A minute that a counted outage covers too is not excluded, because the port would not have worked anyway.
+    sums["excluded_minutes"] = sums["outage_minutes"] - sums.pop("counted")
+    return sums.rename_axis("port_id").reset_index()
 
 
 def _merged_minutes(outages: pd.DataFrame) -> pd.Series:
