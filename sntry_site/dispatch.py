@@ -22,13 +22,13 @@ from .incidents import note_failures, rate
 REST, REST_IF_CRITICAL = timedelta(days=1), timedelta(hours=1)  # after a visit before a failure
 
 
-def dispatch(beat: Beat, fleet: LiveFleet) -> None:
+def dispatch(beat: Beat, fleet: LiveFleet, at_work: set[int]) -> None:
     """Move crews on, note what has failed, then open an order for each site above the threshold and each incident.
 
-    A charger that does not work waits first for what is tried from afar.
+    A charger that does not work waits first for what is tried from afar; `at_work`: chargers under planned work.
     """
     finish_orders(beat, fleet)
-    out = note_failures(beat.at, fleet)
+    out = note_failures(beat.at, fleet, at_work)
     wanted = [*wanted_before_failures(beat), *wanted_for_incidents(beat.at, fleet, out)]
     for order in open_orders(wanted, beat.at):
         beat.tell_of("WORK_ORDER_OPENED", order)
@@ -70,10 +70,9 @@ def wanted_before_failures(beat: Beat) -> list[Wanted]:
     """
     places = np.flatnonzero(beat.needs_work)
     sites = beat.network["site"][places].tolist()
-    served = WorkOrder.objects.served_before_failures(sites, beat.at, REST)
-    just_served = WorkOrder.objects.served_before_failures(sites, beat.at, REST_IF_CRITICAL)
-    resting = [site in (just_served if beat.critical[p] else served) for p, site in zip(places, sites, strict=True)]
-    places = places[~np.array(resting, bool)].tolist()
+    rests = {site: REST_IF_CRITICAL if beat.critical[p] else REST for p, site in zip(places, sites, strict=True)}
+    served = WorkOrder.objects.served_before_failures(rests, beat.at)
+    places = [p for p, site in zip(places.tolist(), sites, strict=True) if site not in served]
     riskiest = beat.scores.chargers
     expected = live_causes.foresee(beat.at, beat.scores.now, [riskiest[p] for p in places if p in riskiest])
     by_rules = expected_by_rules(beat.measured.utilization[places], (beat.measured.temperature_f[places] - 32) / 1.8)

@@ -5,7 +5,7 @@ from datetime import datetime
 import numpy as np
 
 from maintenance.grouping import Group, Out, groups
-from maintenance.models import Incident, PlannedSpell, RemoteAttempt
+from maintenance.models import Incident, RemoteAttempt
 from maintenance.models.incidents import Opening
 from maintenance.sending import tell_causes
 from maintenance.severity import named, severities
@@ -19,15 +19,14 @@ from telemetry.simulation import ladder
 NO_ANSWER, NOT_SENT = "no answer", "not sent: a car is charging at the same cabinet"
 
 
-def note_failures(at: datetime, fleet: LiveFleet) -> list[OutCharger]:
+def note_failures(at: datetime, fleet: LiveFleet, at_work: set[int]) -> list[OutCharger]:
     """Open incidents of what has failed for longer than noise lasts, close what is well again, and try from afar.
 
-    Returns the chargers that are out.
+    Returns the chargers that are out, but for those `at_work`: somebody is at them by plan.
     """
     silent = ChargerState.objects.gone_silent(at)
     StatusReport.objects.record(silent, [at] * len(silent), ["OFFLINE"] * len(silent))
     out = ChargerState.objects.out_long_enough(at, Incident.objects.chargers_of_open())
-    at_work = PlannedSpell.objects.under_way_at([charger.charger for charger in out])
     out = [charger for charger in out if charger.charger not in at_work]
     fleet.out = {charger.charger: charger for charger in out}
     new = open_incidents(out, at)

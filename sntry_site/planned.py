@@ -12,13 +12,13 @@ from telemetry.models.status import PLANNED_WORK
 IDLE = ("AVAILABLE", "RESERVED", "UNKNOWN")  # a car that charges is not thrown off; the charger follows when it leaves
 
 
-def keep_planned_work(at: datetime, fleet: LiveFleet) -> None:
-    """Take chargers of planned work out of service, and bring back those whose work is done."""
-    spells = PlannedSpell.objects
-    ended = spells.end_due(at)
-    spells.begin_due(at)
-    running = list(spells.filter(state=PlannedSpell.State.RUNNING).select_related("work__site"))
-    rows = spells.chargers_of(running)
+def keep_planned_work(at: datetime, fleet: LiveFleet) -> set[int]:
+    """Take chargers of planned work out of service, and bring back those whose work is done.
+
+    Returns the chargers at which it is under way: what they report now is no failure.
+    """
+    running, ended = PlannedSpell.objects.carry_on(at)
+    rows = PlannedSpell.objects.chargers_of(running)
     still = {charger for _, charger, *_ in rows}
     # By what chargers say and not by what ended: work may overlap, be deleted, or lose a charger while it is under way.
     back = sorted(ChargerState.objects.out_for_planned_work() - still)
@@ -27,7 +27,8 @@ def keep_planned_work(at: datetime, fleet: LiveFleet) -> None:
     out = [charger for _, charger, status, _ in rows if status in IDLE]
     fleet.take_out(out)
     _report(out, "UNAVAILABLE", at, PLANNED_WORK)
-    _excuse([*rows, *spells.chargers_of(ended)])
+    _excuse([*rows, *PlannedSpell.objects.chargers_of(ended)])
+    return still
 
 
 def _report(chargers: list[int], status: str, at: datetime, vendor_code: str = "") -> None:
@@ -45,7 +46,10 @@ def _excuse(rows: list[tuple]) -> None:
         return
     earliest = min(spell.starts_at for spell, *_ in rows)
     outages = Outage.objects.filter(charger__in=spells_of, started_at__gte=earliest, excluded_reason="")
+    excused = defaultdict(list)
     for outage in outages.filter(ended_at__isnull=False):
         for spell in spells_of[outage.charger_id]:
             if spell.starts_at <= outage.started_at and outage.ended_at <= spell.ends_at:
-                Outage.objects.mark_excluded([outage.pk], Exclusion.SCHEDULED_MAINTENANCE, spell.evidence)
+                excused[spell.evidence].append(outage.pk)
+    for evidence, ids in excused.items():
+        Outage.objects.mark_excluded(ids, Exclusion.SCHEDULED_MAINTENANCE, evidence)

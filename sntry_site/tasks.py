@@ -73,8 +73,8 @@ def advance(at: datetime, seconds: float) -> tuple[Beat, int]:
     beat = Beat(at, network, measured, scores, is_tick=seconds > 0)
     note_surges_and_risks(beat)
     reprice(beat)
-    keep_planned_work(at, fleet)
-    dispatch(beat, fleet)
+    at_work = keep_planned_work(at, fleet)
+    dispatch(beat, fleet, at_work)
     clock.lap("price and work order")
     if seconds > 0:
         use_chargers(beat, fleet, seconds, rng)

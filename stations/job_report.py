@@ -6,11 +6,29 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
+from django.urls import reverse
+from django.utils import timezone
+
+from .admin_display import badge, moment
 from .models import Job
 
 SHOWN_ROWS = 100
 LONGEST_CELL = 200
 TOLD_ELSEWHERE = ("summary", "rejects_path", "bad_cells", "report")  # bad cells: in a table that not everybody may read
+
+
+def running(jobs) -> dict:
+    """What a page shows of the latest of `jobs` (a queryset) while it is not done; nothing where it is."""
+    job = jobs.first()
+    if job is None or job.state == Job.State.DONE:
+        return {}
+    return {
+        "job": job,
+        "asked": moment(job.created_at),
+        "badge": badge(Job.State(job.state)),
+        "progress": progress_of(job, timezone.now()),
+        "progress_url": reverse("admin:stations_job_progress", args=[job.pk]),
+    }
 
 
 def progress_of(job: Job, now: datetime) -> dict:

@@ -225,7 +225,7 @@ def test_a_site_that_was_served_rests_unless_a_person_ended_the_visit(real):
     order = WorkOrder.objects.open_orders([Wanted(site.pk, None, "unknown", "prediction", 0.5, "risk")], at)[0]
 
     def served(after: timedelta, rest=timedelta(hours=1)) -> bool:
-        return site.pk in WorkOrder.objects.served_before_failures([site.pk], at + after, rest)
+        return site.pk in WorkOrder.objects.served_before_failures({site.pk: rest}, at + after)
 
     assert served(timedelta(days=30)), "it is open"
     WorkOrder.objects.filter(pk=order.pk).update(state="closed", closed_at=at)
@@ -236,7 +236,7 @@ def test_a_site_that_was_served_rests_unless_a_person_ended_the_visit(real):
     step.by = User.objects.create_user("boss")
     step.save()
     assert not served(timedelta(minutes=1))
-    assert WorkOrder.objects.served_before_failures([], at, timedelta(hours=1)) == set()
+    assert WorkOrder.objects.served_before_failures({}, at) == set()
 
 
 def test_no_number_that_somebody_may_type_stops_the_loop(real, simulated):

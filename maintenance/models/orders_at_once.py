@@ -145,15 +145,18 @@ class WorkOrderQuerySet(ScopedQuerySet):
             cursor.execute(statements.DEADLINES, {"at": at, "is_over": is_over})
             return cursor.fetchall()
 
-    def served_before_failures(self, site_ids: list[int], at: datetime, rest: timedelta) -> set[int]:
-        """Those of these sites that have an open order as a whole, or where a visit was closed within `rest`.
+    def served_before_failures(self, rests: dict[int, timedelta], at: datetime) -> set[int]:
+        """Those of these sites (id -> rest) that have an open order as a whole, or a visit closed within their rest.
 
         What a person has ended says that somebody knows better.
         """
-        whole = self.filter(site__in=site_ids, charger=None)
+        if not rests:
+            return set()
         by_loop = WorkOrderChange.objects.filter(order=OuterRef("pk"), new_state=State.CLOSED, by=None)
-        rested = Q(closed_at__gt=at - rest, state=State.CLOSED) & Q(Exists(by_loop))
-        return set(whole.filter(Q(closed_at=None) | rested).values_list("site_id", flat=True)) if site_ids else set()
+        closed = Q(closed_at__gt=at - max(rests.values()), state=State.CLOSED) & Q(Exists(by_loop))
+        whole = self.filter(Q(closed_at=None) | closed, site__in=rests, charger=None)
+        rows = whole.values_list("site_id", "closed_at")
+        return {site for site, closed_at in rows if closed_at is None or closed_at > at - rests[site]}
 
     def verifiable(self) -> tuple[list[int], list[int]]:
         """Resolved orders whose charger works and has charged somebody since, and those where it is out again."""

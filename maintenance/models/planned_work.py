@@ -84,24 +84,23 @@ class PlannedWork(models.Model):
 class PlannedSpellQuerySet(ScopedQuerySet):
     operator_path = "work__site__operator"
 
-    def begin_due(self, at: datetime) -> list["PlannedSpell"]:
-        """Spells whose time has come are under way; those that were missed altogether are done."""
-        planned = self.filter(state=PlannedSpell.State.PLANNED)
-        planned.filter(ends_at__lte=at).update(state=PlannedSpell.State.DONE)
-        due = list(planned.filter(starts_at__lte=at).select_related("work__site"))
-        self.filter(pk__in=[spell.pk for spell in due]).update(state=PlannedSpell.State.RUNNING)
-        return due
+    def carry_on(self, at: datetime) -> tuple[list["PlannedSpell"], list["PlannedSpell"]]:
+        """Begin and end what is due; returns the spells that are under way, and those that have ended now.
 
-    def end_due(self, at: datetime) -> list["PlannedSpell"]:
-        """Spells whose time is over are done."""
-        due = list(self.filter(state=PlannedSpell.State.RUNNING, ends_at__lte=at).select_related("work__site"))
-        self.filter(pk__in=[spell.pk for spell in due]).update(state=PlannedSpell.State.DONE)
-        return due
-
-    def under_way_at(self, charger_ids) -> set[int]:
-        """Those of these chargers at which planned work is under way: what they report now is no failure."""
-        running = list(self.filter(state=PlannedSpell.State.RUNNING)) if charger_ids else []
-        return {charger for _, charger, *_ in self.chargers_of(running)} & set(charger_ids)
+        Those that were missed altogether are done, and in neither. One query where nothing is due.
+        """
+        state = PlannedSpell.State
+        due = Q(state=state.PLANNED, starts_at__lte=at) | Q(state=state.RUNNING)
+        spells = list(self.filter(due).select_related("work__site").order_by("pk"))
+        running = [spell for spell in spells if spell.ends_at > at]
+        over = [spell for spell in spells if spell.ends_at <= at]
+        for now, of in (
+            (state.RUNNING, [spell for spell in running if spell.state == state.PLANNED]),
+            (state.DONE, over),
+        ):
+            if of:
+                self.filter(pk__in=[spell.pk for spell in of]).update(state=now)
+        return running, [spell for spell in over if spell.state == state.RUNNING]
 
     def chargers_of(self, spells: list["PlannedSpell"]) -> list[tuple["PlannedSpell", int, str, datetime | None]]:
         """Each spell's chargers (id), with what they say and since when; one statement for all."""

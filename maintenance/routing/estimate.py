@@ -51,12 +51,6 @@ def regions(minutes: np.ndarray, reach: float) -> list[np.ndarray]:
     return [np.flatnonzero(region == number) for number in range(count)]
 
 
-def path_minutes(minutes: np.ndarray, order) -> float:
-    """Minutes of driving the places of a matrix (n, n) in this order, without coming back."""
-    order = np.asarray(order, "i8")
-    return float(minutes[order[:-1], order[1:]].sum())
-
-
 def best_order(minutes: np.ndarray, start: int = 0) -> np.ndarray:
     """A short way through all n places of a matrix (n, n) of minutes, from `start`, ending anywhere; shape (n,).
 

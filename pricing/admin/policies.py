@@ -6,9 +6,9 @@ from django.utils import timezone
 
 from stations.admin_display import moment_column, quantity_column
 from stations.admin_filters import open_filter
-from stations.admin_site import BaseAdmin
 
 from ..models import SurgePolicy
+from .own_operator import OwnOperatorAdmin
 
 
 class SurgePolicyForm(forms.ModelForm):
@@ -24,7 +24,7 @@ class SurgePolicyForm(forms.ModelForm):
 
 
 @admin.register(SurgePolicy)
-class SurgePolicyAdmin(BaseAdmin):
+class SurgePolicyAdmin(OwnOperatorAdmin):
     """Editing makes a new version; versions that are not the latest are for the record."""
 
     form = SurgePolicyForm
@@ -66,15 +66,6 @@ class SurgePolicyAdmin(BaseAdmin):
         if obj is not None and obj.operator_id is None and not request.user.is_superuser:
             return False
         return super().has_change_permission(request, obj)
-
-    def has_delete_permission(self, request, obj=None):
-        return False
-
-    def get_form(self, request, obj=None, **kwargs):
-        form = super().get_form(request, obj, **kwargs)
-        if not request.user.is_superuser and "operator" in form.base_fields:
-            form.base_fields["operator"].required = True
-        return form
 
     def save_model(self, request, obj, form, change):
         if change or SurgePolicy.objects.filter(name=obj.name, operator=obj.operator).exists():

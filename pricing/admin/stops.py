@@ -5,14 +5,14 @@ from django.utils import timezone
 
 from stations.admin_display import badge_column, moment_column
 from stations.admin_filters import open_filter
-from stations.admin_site import BaseAdmin
 
 from ..decisions import end_stop, stop_prices
 from ..models import PricingStop
+from .own_operator import OwnOperatorAdmin
 
 
 @admin.register(PricingStop)
-class PricingStopAdmin(BaseAdmin):
+class PricingStopAdmin(OwnOperatorAdmin):
     """The kill switch: a new row puts all prices of an operator, or of all, back to base at once."""
 
     list_display = ["what", "why_badge", "note", "since", "until", "by"]
@@ -28,15 +28,6 @@ class PricingStopAdmin(BaseAdmin):
     def has_change_permission(self, request, obj=None):
         """Nobody edits a stop; whoever may change stops may end one of an operator, and superusers any."""
         return obj is None and super().has_change_permission(request)
-
-    def has_delete_permission(self, request, obj=None):
-        return False
-
-    def get_form(self, request, obj=None, **kwargs):
-        form = super().get_form(request, obj, **kwargs)
-        if not request.user.is_superuser and "operator" in form.base_fields:
-            form.base_fields["operator"].required = True
-        return form
 
     def save_model(self, request, obj, form, change):
         obj.by = request.user

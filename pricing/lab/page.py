@@ -5,13 +5,11 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
-from django.utils import timezone
 from django.utils.safestring import mark_safe
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
-from stations.admin_display import badge, moment
-from stations.job_report import progress_of
+from stations.admin_display import moment
+from stations.job_report import running
 from stations.jobs import enqueue
 from stations.models import Job
 from telemetry.plots import rows
@@ -71,21 +69,8 @@ def policy_lab_page(request):
     jobs = Job.objects.filter(kind=KIND)
     context = {**admin.site.each_context(request), "title": "Policy lab", "form": form, "may_ask": may_ask}
     return TemplateResponse(
-        request, "admin/policy_lab.html", {**context, **_running(jobs.visible_to(request.user)), **_report(jobs)}
+        request, "admin/policy_lab.html", {**context, **running(jobs.visible_to(request.user)), **_report(jobs)}
     )
-
-
-def _running(jobs) -> dict:
-    job = jobs.first()
-    if job is None or job.state == Job.State.DONE:
-        return {}
-    return {
-        "job": job,
-        "asked": moment(job.created_at),
-        "badge": badge(Job.State(job.state)),
-        "progress": progress_of(job, timezone.now()),
-        "progress_url": reverse("admin:stations_job_progress", args=[job.pk]),
-    }
 
 
 def _report(jobs) -> dict:

@@ -6,12 +6,11 @@ from django.core.exceptions import PermissionDenied
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.safestring import mark_safe
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from stations.admin_display import badge, moment
-from stations.job_report import progress_of
+from stations.admin_display import moment
+from stations.job_report import running
 from stations.jobs import enqueue
 from stations.models import Job
 from telemetry.simulation.check_plots import figures
@@ -49,22 +48,8 @@ def world_check_page(request):
         jobs = jobs.filter(parameters__scenario=chosen)
     context = {**admin.site.each_context(request), "title": "World check", "form": form}
     return TemplateResponse(
-        request, "admin/world_check.html", {**context, **_running(jobs.visible_to(request.user)), **_report(jobs)}
+        request, "admin/world_check.html", {**context, **running(jobs.visible_to(request.user)), **_report(jobs)}
     )
-
-
-def _running(jobs) -> dict:
-    """How far the latest check is, unless it is done."""
-    job = jobs.first()
-    if job is None or job.state == Job.State.DONE:
-        return {}
-    return {
-        "job": job,
-        "asked": moment(job.created_at),
-        "badge": badge(Job.State(job.state)),
-        "progress": progress_of(job, timezone.now()),
-        "progress_url": reverse("admin:stations_job_progress", args=[job.pk]),
-    }
 
 
 def _report(jobs) -> dict:
