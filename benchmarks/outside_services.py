@@ -134,8 +134,9 @@ def work_beside(pipe, database: str) -> None:
     import django
 
     django.setup()
+    from maintenance import gemini
     from maintenance.models import Incident
-    from maintenance.notes import gemini, writing
+    from maintenance.notes import writing
     from maintenance.outside import Breaker
     from maintenance.routing import osrm
     from maintenance.routing.route import route_for

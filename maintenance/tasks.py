@@ -3,7 +3,8 @@
 from celery import shared_task
 from django.utils import timezone
 
-from .notes import gemini, writing
+from . import gemini
+from .notes import writing
 
 TRIES = 3  # of a note that Gemini asks to come back for
 

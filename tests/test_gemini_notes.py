@@ -5,9 +5,9 @@ import time
 import pytest
 from django.utils import timezone
 
-from maintenance import outside, tasks
+from maintenance import gemini, outside, tasks
 from maintenance.models import Incident, RootCauseNote
-from maintenance.notes import gemini, writing
+from maintenance.notes import writing
 from maintenance.notes.advice import ADVICE
 from stations.models import Operator
 
@@ -100,8 +100,8 @@ def test_why_a_note_is_missing_is_said_in_words(server, incident, monkeypatch):
         server.behaviour = behaviour
         said[behaviour] = writing.write_gemini_note(incident.pk).failure
     assert said == {
-        "blocked": "Gemini's answer is no note (blocked: SAFETY)",
-        "cut_off": "Gemini's answer is no note (MAX_TOKENS)",
+        "blocked": "Gemini's answer does not fill in the form (blocked: SAFETY)",
+        "cut_off": "Gemini's answer does not fill in the form (MAX_TOKENS)",
         "wrong_fact": "Gemini's note is not shown: it cites facts that were not given",
         "new_number": "Gemini's note is not shown: it says 84.5, which no fact says",
     }

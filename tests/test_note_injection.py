@@ -14,9 +14,9 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maintenance import outside
+from maintenance import gemini, outside
 from maintenance.models import Incident, RootCauseNote, ServiceCentre, Technician
-from maintenance.notes import gemini, writing
+from maintenance.notes import writing
 from maintenance.notes.cases import cases_of
 from maintenance.notes.prompt import SYSTEM, prompt
 from maintenance.plain_text import plain

@@ -6,10 +6,10 @@ import pytest
 from django.core.cache import cache
 from django.utils import timezone
 
-from maintenance import outside
+from maintenance import gemini, outside
 from maintenance.models import ChecklistItem, RootCauseNote, WorkOrder
 from maintenance.models.opening import Wanted
-from maintenance.notes import gemini, writing
+from maintenance.notes import writing
 from maintenance.routing import osrm
 from sntry_site import dispatch
 from stations.models import Operator

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils import timezone
 
+from maintenance import gemini
 from maintenance.models import Incident, RootCauseNote
 from stations.broker import tell
 
-from . import gemini
+from . import gemini_note
 from .cases import cases_of
 from .note import Case, Note
 from .rule_note import rule_note
@@ -76,10 +77,10 @@ def _asked_for(case: Case, asked_by_id: int | None) -> RootCauseNote:
     if RootCauseNote.objects.tokens_since(day) >= settings.GEMINI_TOKENS_PER_DAY:
         return note_failure(case.incident_id, "the day's tokens (GEMINI_TOKENS_PER_DAY) are used up", None, asked_by_id)
     try:
-        note, asked = gemini.write(case)
+        note, asked = gemini_note.write(case)
     except gemini.AskLater:
         raise
-    except gemini.NoNote as reason:
+    except gemini.NoAnswer as reason:
         return note_failure(case.incident_id, str(reason), reason.asked, asked_by_id)
     return _save(case, note, "gemini", asked, asked_by_id=asked_by_id)
 
