@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import unicodedata
 
 import pandas as pd
 from openpyxl import Workbook
@@ -43,10 +44,10 @@ def as_xlsx(table: pd.DataFrame, title: str, told: list[str]) -> bytes:
 
 
 def safe(value):
-    """A value for a spreadsheet: words that begin like a formula get an apostrophe; missing ones are empty."""
+    """A value for a spreadsheet: words that begin like a formula, in full width too, get an apostrophe."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
-    if isinstance(value, str) and value.lstrip().startswith(_RISKY):
+    if isinstance(value, str) and unicodedata.normalize("NFKC", value).lstrip().startswith(_RISKY):
         return f"'{value}"
     return value
 

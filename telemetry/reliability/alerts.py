@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from .answers import CannotAnswer, with_columns
+from .answers import CannotAnswer, in_utc, moment, with_columns, with_times
 
 HOUR = pd.Timedelta(hours=1)
 
@@ -52,10 +52,11 @@ def alert_value(
     outage is found when an alert lies so before it. Alerts whose horizon reaches beyond the last moment of asking are
     judged by what is known, so let `onsets` reach further. Raises CannotAnswer without scores.
     """
-    with_columns(scores, "charger_id", "time", "score", what="table of scores")
-    with_columns(onsets, "charger_id", "start", what="table of onsets")
+    with_columns(scores, "charger_id", "score", what="table of scores")
+    with_columns(onsets, "charger_id", what="table of onsets")
     if scores.empty:
         raise CannotAnswer("nothing was scored in this period")
+    scores, onsets = with_times(scores, "time", what="table of scores"), with_times(onsets, "start", what="onsets")
     onsets = onsets.assign(start=onsets["start"].astype(scores["time"].dtype))  # merging needs one unit of time
     days = max((scores["time"].max() - scores["time"].min()) / pd.Timedelta(days=1), 1.0)
     chargers = scores["charger_id"].nunique()
@@ -133,7 +134,8 @@ def choose_threshold(
     choice. Candidates: `thresholds`, or 20 quantiles of the scores before the split. curve: period, threshold,
     precision, recall, alerts_per_day_per_100, cost. Raises CannotAnswer where either period has no scores.
     """
-    split = pd.Timestamp(split)
+    split = moment(split)
+    scores, onsets = with_times(scores, "time", what="table of scores"), with_times(onsets, "start", what="onsets")
     periods = {
         "first": scores[scores["time"] <= split - horizon_hours * HOUR],
         "second": scores[scores["time"] >= split],
@@ -172,10 +174,10 @@ def recent_outages_score(
     """
     ids, sites = pd.Index(chargers["charger_id"]), pd.factorize(chargers["site_id"])[0]
     place = ids.get_indexer(spells["charger_id"])
-    known = spells[place >= 0].assign(place=place[place >= 0])
+    known = with_times(spells, "start", "end", what="table of spells")[place >= 0].assign(place=place[place >= 0])
     start, end = known["start"], known["end"]
     pieces = []
-    for time in pd.DatetimeIndex(times):
+    for time in in_utc(times, "the moment of asking"):
         age = ((time - start) / HOUR).to_numpy()
         weight = np.where(age >= 0, 0.5 ** (np.maximum(age, 0) / half_life_hours), 0.0)
         own = np.bincount(known["place"], weight, minlength=len(ids))

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
-from .answers import CannotAnswer, confident
+from .answers import CannotAnswer, clusters_of, confident
 
 FEWEST_ONSETS = 10  # of a level, below which it is pooled with others
 _STEPS = 200
@@ -37,7 +37,8 @@ def fit_logit(y, X, cluster=None, confidence: float = 0.95) -> Logit:
     X: a DataFrame (terms are its columns) or an array. Maximum likelihood; where the data are separated, so that its
     odds ratio would be infinite, Firth's penalised likelihood instead (Firth 1993; Heinze and Schemper 2002: log
     likelihood + half of log det of the information), and `separated` says so. cluster (n,): sandwich standard errors,
-    clustered, with the correction G/(G-1) and t on G - 1 degrees of freedom. log_likelihood is without the penalty.
+    clustered, with the correction G/(G-1) and t on G - 1 degrees of freedom; where separated the larger of these and
+    the likelihood's own. log_likelihood is without the penalty.
     average_effects: mean change of the probability for one more of a term.
     Raises CannotAnswer where y has one value only or is not 0 and 1, for values that are missing, and for columns that
     cannot be told apart.
@@ -54,12 +55,13 @@ def fit_logit(y, X, cluster=None, confidence: float = 0.95) -> Logit:
             raise CannotAnswer("the regression did not settle: there are too few outcomes for so many terms")
     p = _probability(design @ beta)
     covariance = np.linalg.inv(_information(design, p))
-    groups = None if cluster is None else np.asarray(cluster)
-    spread, n_clusters = stats.norm, None
-    if groups is not None:
-        covariance, n_clusters = _sandwich(covariance, design * (outcome - p)[:, None], groups)
-        spread = stats.t(n_clusters - 1)
-    errors = np.sqrt(np.diag(covariance))
+    spread, n_clusters, errors = stats.norm, None, np.sqrt(np.diag(covariance))
+    if cluster is not None:
+        groups = clusters_of(cluster, len(outcome))
+        sandwich, n_clusters = _sandwich(covariance, design * (outcome - p)[:, None], groups)
+        own, spread = errors, stats.t(n_clusters - 1)
+        errors = np.sqrt(np.clip(np.diag(sandwich), 0, None))
+        errors = np.maximum(own, errors) if separated else errors  # it sees no scatter where there is one outcome only
     likelihood, mean = _likelihood(outcome, design @ beta), outcome.mean()
     beta, errors = beta / scale, errors / scale
     half = spread.ppf(1 - confident(confidence) / 2) * errors
@@ -148,8 +150,7 @@ def _information(X: np.ndarray, p: np.ndarray) -> np.ndarray:
     return X.T @ (X * (p * (1 - p))[:, None])
 
 
-def _sandwich(bread: np.ndarray, scores: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, int]:
-    codes = pd.factorize(groups)[0]
+def _sandwich(bread: np.ndarray, scores: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, int]:
     count = int(codes.max()) + 1
     if count < 2:
         raise CannotAnswer("a clustered standard error needs at least two clusters")

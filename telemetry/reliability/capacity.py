@@ -12,6 +12,7 @@ from scipy import special
 
 from .answers import CannotAnswer, counted, with_columns
 
+_LARGE_LOAD = 100.0  # erlangs
 ELASTICITIES = (0.0, 0.25, 0.5, 1.0)  # demand that follows a charger: none, to in step with the chargers
 
 
@@ -62,9 +63,13 @@ def erlang_c(arrival_rate: float, service_rate: float, servers: int) -> Queue:
 
 
 def _empty(load: float, servers: int) -> float:
-    """Share of time with nobody there: 1 / (sum a^k / k! + a^c / c! c / (c - a)), summed without large factorials."""
-    terms = np.concatenate([[1.0], np.cumprod(load / np.arange(1, servers + 1))])
-    return float(1 / (terms[:-1].sum() + terms[-1] * servers / (servers - load)))
+    """Share of time with nobody there: 1 / (sum a^k / k! + a^c / c! c / (c - a)), summed by logarithms."""
+    if load == 0:
+        return 1.0
+    busy = np.arange(servers + 1)
+    logs = busy * np.log(load) - special.gammaln(busy + 1)
+    logs[-1] += np.log(servers / (servers - load))
+    return float(np.exp(-special.logsumexp(logs)))
 
 
 def _servers(servers) -> int:
@@ -84,8 +89,10 @@ def one_more_charger(sites: pd.DataFrame, elasticities=ELASTICITIES) -> pd.DataF
     Returns a row for each site and elasticity: p_wait, wait_minutes, p_wait_after, wait_minutes_after, minutes_saved
     (NaN where the queue has no end before and after). Assumes random arrivals and nobody who gives up: what it says of
     a site at its limit is an upper bound. It says nothing of faults: fewer faults through a lower load are not in it.
+    Raises CannotAnswer for a site without chargers, or one of whose numbers is missing or negative.
     """
     with_columns(sites, "site_id", "arrivals_per_hour", "session_hours", "chargers", "availability")
+    _check(sites)
     rows = []
     for site in sites.itertuples():
         before = _wait(site.arrivals_per_hour, site.session_hours, site.chargers * site.availability)
@@ -98,9 +105,19 @@ def one_more_charger(sites: pd.DataFrame, elasticities=ELASTICITIES) -> pd.DataF
     return pd.DataFrame(rows, columns=["site_id", "elasticity", *names])
 
 
+def _check(sites: pd.DataFrame) -> None:
+    numbers = sites[["arrivals_per_hour", "session_hours", "chargers", "availability"]].to_numpy("f8")
+    wrong = ~(np.isfinite(numbers) & (numbers >= 0)).all(1) | ~(numbers[:, 2] > 0) | ~(numbers[:, 3] <= 1)
+    if wrong.any():
+        raise CannotAnswer(
+            f"site {str(sites['site_id'].iloc[int(wrong.argmax())])!r} needs at least one charger, an availability from"
+            " 0 to 1, and cars per hour and session hours from 0 on"
+        )
+
+
 def _wait(arrivals_per_hour: float, session_hours: float, working: float) -> tuple[float, float]:
     """Share that waits and minutes of waiting with `working` chargers, which need not be a whole number."""
-    if arrivals_per_hour <= 0:
+    if arrivals_per_hour * session_hours <= 0:
         return 0.0, 0.0
     if working <= 0 or arrivals_per_hour * session_hours >= working:
         return 1.0, float("inf")
@@ -116,8 +133,12 @@ def _blocked(load: float, servers: float) -> float:
     1 / B(x) = e^a a^-x Gamma(x + 1, a) for what is left over of the whole ones, and his recursion from there.
     """
     part = servers - np.floor(servers)
-    upper = special.gammaincc(part + 1, load) * special.gamma(part + 1)
-    blocked = float(np.exp(part * np.log(load) - load - np.log(upper)))
+    if load > _LARGE_LOAD:  # Gamma(x + 1, a) underflows: its series a^x e^-a (1 + x / a + x (x - 1) / a^2 + ...)
+        terms = np.cumprod((part - np.arange(12)) / load)
+        blocked = float(1 / (1 + terms.sum()))
+    else:
+        upper = special.gammaincc(part + 1, load) * special.gamma(part + 1)
+        blocked = float(np.exp(part * np.log(load) - load - np.log(upper)))
     for busy in part + np.arange(1, int(np.floor(servers)) + 1):
         blocked = load * blocked / (busy + load * blocked)
     return blocked

@@ -38,7 +38,10 @@ def p_chart(counts, n) -> Chart:
     that is not above 0, or a count outside of 0 to n.
     """
     counts = _samples(counts)
-    sizes = np.broadcast_to(np.asarray(n, "f8"), counts.shape)
+    sizes = np.asarray(n, "f8")
+    if sizes.ndim and sizes.shape != counts.shape:
+        raise CannotAnswer(f"there are {len(counts)} samples but {sizes.size} sizes of them")
+    sizes = np.broadcast_to(sizes, counts.shape)
     if not (sizes > 0).all() or (counts > sizes).any():
         raise CannotAnswer("every sample needs a size above 0 and a count of at most its size")
     center = float(counts.sum() / sizes.sum())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from .answers import CannotAnswer, confident, with_columns
+from .answers import CannotAnswer, clusters_of, confident, with_columns
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,9 @@ def cluster_bootstrap(
     """
     if len(frame) == 0:
         raise CannotAnswer("there are no rows to measure")
-    codes, ids = pd.factorize(
-        np.asarray(frame[cluster] if isinstance(cluster, str) else cluster), use_na_sentinel=False
-    )
-    if len(codes) != len(frame):
-        raise CannotAnswer(f"there are {len(frame)} rows but {len(codes)} marks of their clusters")
-    if len(ids) < 2:
+    codes = clusters_of(frame[cluster] if isinstance(cluster, str) else cluster, len(frame))
+    count = int(codes.max()) + 1
+    if count < 2:
         raise CannotAnswer("an interval needs at least two clusters, such as two chargers or two sites")
     order = np.argsort(codes, kind="stable")
     frame, sizes = frame.iloc[order], np.bincount(codes)
@@ -63,13 +60,13 @@ def cluster_bootstrap(
     random = np.random.default_rng(seed)
     found = np.empty(draws)
     for draw in range(draws):
-        chosen = random.integers(0, len(ids), len(ids))
+        chosen = random.integers(0, count, count)
         found[draw] = statistic(frame.take(_rows(begins[chosen], sizes[chosen])))
     found = found[np.isfinite(found)]
     if len(found) < 2:
         raise CannotAnswer("the statistic is not a number in resampled data")
     low, high = np.quantile(found, [confident(confidence) / 2, 1 - confident(confidence) / 2])
-    return Bootstrapped(float(statistic(frame)), float(low), float(high), float(found.std(ddof=1)), len(ids))
+    return Bootstrapped(float(statistic(frame)), float(low), float(high), float(found.std(ddof=1)), count)
 
 
 def _rows(begins: np.ndarray, sizes: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from .answers import CannotAnswer, confident, with_columns
+from .answers import CannotAnswer, clusters_of, confident, moment, with_columns, with_times
 
 CONTROLS_PER_ONSET = 20  # hours without onset that are kept for each with one; more hardly narrows an interval
 HOUR = pd.Timedelta(hours=1)
@@ -43,8 +43,11 @@ def hourly_panel(
     ended, or since it was first heard of; at most 30 days). Arrays of chargers x hours; nothing of an hour from t on
     is in a term.
     """
-    with_columns(watched, "charger_id", "since", what="table of chargers")
-    start, end = pd.Timestamp(start).ceil("h"), pd.Timestamp(end).floor("h")
+    with_columns(watched, "charger_id", what="table of chargers")
+    watched = with_times(watched, "since", what="table of chargers")
+    spells = with_times(spells, "start", "end", what="table of spells")
+    use = with_times(use, "start", "end", what="table of use")
+    start, end = moment(start).ceil("h"), moment(end).floor("h")
     shape = (len(watched), max(int((end - start) / HOUR), 0))
     ids = pd.Index(watched["charger_id"])
     place, begins, ends = _in_hours(spells, ids, start)
@@ -56,14 +59,14 @@ def hourly_panel(
     before = np.maximum(np.arange(shape[1]) - lag_hours, 0)
     charger, hour = np.nonzero(_is_at_risk(down, onset, first, lag_hours))
     was_busy = _running(busy)
-    moment = start + pd.to_timedelta(np.arange(shape[1]), unit="h")
+    begins_at = start + pd.to_timedelta(np.arange(shape[1]), unit="h")
     rows = watched.drop(columns="since").take(charger).reset_index(drop=True)
     return rows.assign(
-        hour=moment[hour],
+        hour=begins_at[hour],
         load=np.clip((was_busy[charger, hour] - was_busy[charger, before[hour]]) / lag_hours, 0, 1),
         onset=onset[charger, hour],
-        hour_of_day=moment.hour.to_numpy()[hour],
-        is_weekend=(moment.day_of_week >= 5)[hour].astype("f8"),
+        hour_of_day=begins_at.hour.to_numpy()[hour],
+        is_weekend=(begins_at.day_of_week >= 5)[hour].astype("f8"),
         hours_up=_hours_up(down, first)[charger, hour],
     )
 
@@ -143,7 +146,7 @@ def load_hazard(
     design = _design(sample, terms, categories)
     if "load" not in design:
         raise CannotAnswer("the load never varies, so that nothing can go with it")
-    codes = pd.factorize(sample[cluster])[0]
+    codes = clusters_of(sample[cluster], len(sample))
     count = int(codes.max()) + 1
     if count < 2:
         raise CannotAnswer("one charger alone cannot say how much chargers differ: there must be at least two")

@@ -12,7 +12,7 @@ import statsmodels.formula.api as smf
 from scipy import optimize, special, stats
 from statsmodels.genmod.families import Poisson
 
-from .answers import CannotAnswer, confident, counted, durations_of, with_columns
+from .answers import CannotAnswer, clusters_of, confident, counted, durations_of, with_columns
 from .survival import clustered_error, kaplan_meier, logrank, median_interval, restricted_mean, t_quantile
 
 __all__ = ["failures_at_once", "fit_weibull", "kaplan_meier", "logrank", "mtbf", "mttr", "poisson_rate_model"]
@@ -68,6 +68,7 @@ class RateModel:
     log_likelihood: float
     dispersion: float
     n_clusters: int | None
+    separated: bool = False
 
 
 def mtbf(exposure_hours, failures, confidence: float = 0.9) -> Mtbf:
@@ -104,7 +105,7 @@ def mttr(spells: pd.DataFrame, confidence: float = 0.95, cluster=None, restricte
         raise CannotAnswer("no outage began in this period, so that there is no time to repair")
     hours, ended = spells["hours"].to_numpy("f8")[known], ~spells["right_censored"].to_numpy(bool)[known]
     groups = np.arange(len(spells)) if cluster is None else spells[cluster] if isinstance(cluster, str) else cluster
-    groups = pd.factorize(np.asarray(groups)[known])[0]
+    groups = pd.factorize(clusters_of(groups, len(spells))[known])[0]
     if groups.max() == 0:  # of one cluster alone nothing is known of how clusters differ
         groups = np.arange(len(groups))
     curve = kaplan_meier(hours, ended)
@@ -178,7 +179,9 @@ def poisson_rate_model(
     formula: a statsmodels formula such as "onsets ~ C(charger_type) + age". exposure: a column of `frame`, or an array
     (n,), above 0. cluster: a column or array; standard errors are then the sandwich's, clustered (Liang and Zeger
     1986), with t on clusters - 1 degrees of freedom. Without it they are Poisson's own, scaled by the square root of
-    the dispersion (Pearson chi-square / degrees of freedom) where that is above 1.
+    the dispersion (Pearson chi-square / degrees of freedom) where that is above 1. Where a term separates, such as a
+    group without any event, so that a rate ratio would be 0 or infinite, `separated` says so and the estimate is
+    Firth's: finite, with the larger of the model's own errors and the clustered ones.
     Raises CannotAnswer without events, without exposure, or with terms that cannot be told apart.
     """
     hours = np.asarray(frame[exposure] if isinstance(exposure, str) else exposure, "f8")
@@ -191,22 +194,75 @@ def poisson_rate_model(
         raise CannotAnswer("there are no events, so that rates cannot be compared")
     if np.linalg.matrix_rank(model.exog) < model.exog.shape[1]:
         raise CannotAnswer("some terms of the formula say the same, so that their effects cannot be told apart")
-    groups = None if cluster is None else np.asarray(frame[cluster] if isinstance(cluster, str) else cluster)
-    fit = _clustered(model, groups)
-    dispersion = float(fit.pearson_chi2 / max(fit.df_resid, 1))
-    errors = fit.bse * (np.sqrt(max(dispersion, 1.0)) if groups is None else 1.0)
-    n_clusters = None if groups is None else len(pd.unique(groups))
+    groups = _groups(frame, cluster)
+    separated = _is_separated(np.asarray(model.endog), np.asarray(model.exog))
+    params, errors, mean = (_penalised if separated else _fitted)(model, groups)
+    scatter = ((np.asarray(model.endog) - mean) ** 2 / mean).sum()
+    dispersion = float(scatter / max(len(mean) - len(params), 1))
+    errors = errors * (np.sqrt(max(dispersion, 1.0)) if groups is None else 1.0)
+    n_clusters = None if groups is None else int(groups.max()) + 1
     spread = stats.norm if n_clusters is None else stats.t(n_clusters - 1)
     half = spread.ppf(1 - confident(confidence) / 2) * errors
-    ci = pd.DataFrame({"low": fit.params - half, "high": fit.params + half})
-    p_values = pd.Series(2 * spread.sf(np.abs(fit.params / errors)), fit.params.index)
-    return RateModel(fit.params, errors, ci, np.exp(fit.params), p_values, float(fit.llf), dispersion, n_clusters)
+    ci = pd.DataFrame({"low": params - half, "high": params + half})
+    p_values = pd.Series(2 * spread.sf(np.abs(params / errors)), params.index)
+    likelihood = float(stats.poisson.logpmf(model.endog, mean).sum())
+    return RateModel(params, errors, ci, np.exp(params), p_values, likelihood, dispersion, n_clusters, separated)
 
 
-def _clustered(model, groups):
-    if groups is None:
-        return model.fit()
-    codes = pd.factorize(groups)[0]
-    if len(codes) and codes.max() < 1:
+def _groups(frame: pd.DataFrame, cluster) -> np.ndarray | None:
+    if cluster is None:
+        return None
+    codes = clusters_of(frame[cluster] if isinstance(cluster, str) else cluster, len(frame))
+    if codes.max() < 1:
         raise CannotAnswer("a clustered standard error needs at least two clusters")
-    return model.fit(cov_type="cluster", cov_kwds={"groups": codes})
+    return codes
+
+
+def _fitted(model, groups) -> tuple[pd.Series, pd.Series, np.ndarray]:
+    fit = model.fit() if groups is None else model.fit(cov_type="cluster", cov_kwds={"groups": groups})
+    return fit.params, fit.bse, np.asarray(fit.fittedvalues)
+
+
+def _is_separated(counts: np.ndarray, design: np.ndarray) -> bool:
+    """Whether some combination of the terms is 0 wherever something happened and below 0 at some other row.
+
+    The likelihood then rises for ever along it (Correia, Guimaraes and Zylkin 2019); by linear programming.
+    """
+    is_zero = counts == 0
+    if not is_zero.any():
+        return False
+    scaled = design / np.maximum(np.abs(design).max(0), 1e-300)
+    idle, busy = np.unique(scaled[is_zero], axis=0), np.unique(scaled[~is_zero], axis=0)
+    best = optimize.linprog(
+        idle.sum(0), A_ub=idle, b_ub=np.zeros(len(idle)), A_eq=busy, b_eq=np.zeros(len(busy)), bounds=(-1, 1),
+        method="highs",
+    )  # fmt: skip
+    return bool(best.status == 0 and best.fun < -1e-7)
+
+
+def _penalised(model, groups) -> tuple[pd.Series, pd.Series, np.ndarray]:
+    """Firth's estimate: Poisson's score with half of each row's leverage added to its count (Firth 1993).
+
+    Errors are the larger of the sandwich's and the model's own, because the sandwich sees no scatter where nothing
+    happened.
+    """
+    y, x, offset = (np.asarray(one, "f8") for one in (model.endog, model.exog, model.offset))
+    beta = np.linalg.lstsq(x, np.log(y + 0.5) - offset, rcond=None)[0]
+    for _ in range(200):
+        mean = np.exp(np.clip(x @ beta + offset, -50, 50))
+        covariance = np.linalg.inv(x.T @ (x * mean[:, None]))
+        leverage = mean * np.einsum("ij,jk,ik->i", x, covariance, x)
+        score = x * (y + leverage / 2 - mean)[:, None]
+        step = covariance @ score.sum(0)
+        beta += step.clip(-2, 2)
+        if np.abs(step).max() < 1e-9:
+            break
+    else:
+        raise CannotAnswer("the model of rates did not settle: there are too few events for so many terms")
+    errors = np.sqrt(np.diag(covariance))
+    if groups is not None:
+        sums = np.column_stack([np.bincount(groups, column) for column in score.T])
+        sandwich = covariance @ (sums.T @ sums) @ covariance * len(sums) / (len(sums) - 1)
+        errors = np.sqrt(np.maximum(errors**2, np.diag(sandwich)))
+    names = model.exog_names
+    return pd.Series(beta, names), pd.Series(errors, names), mean

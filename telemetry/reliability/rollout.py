@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from .answers import CannotAnswer, confident, with_columns
+from .answers import CannotAnswer, clusters_of, confident, in_utc, moment, with_columns
 
 FEW_TREATED = 10
 _WEEK_DAYS, _MOST_LEADS = 7, 6
@@ -101,18 +101,16 @@ def difference_in_differences(
 
 def _checked(panel: pd.DataFrame, treated: Collection, intervention, cluster: str) -> pd.DataFrame:
     with_columns(panel, "site_id", "day", "fault_rate", cluster, what="panel")
+    day = in_utc(panel["day"], "the day of the panel")
     rows = pd.DataFrame(
         {
-            "site_id": panel["site_id"].to_numpy(), "day": pd.to_datetime(panel["day"]).to_numpy(),
-            "rate": panel["fault_rate"].to_numpy("f8"), "cluster": panel[cluster].to_numpy(),
+            "site_id": panel["site_id"].to_numpy(), "day": day.dt.tz_localize(None).to_numpy(),
+            "rate": panel["fault_rate"].to_numpy("f8"), "cluster": clusters_of(panel[cluster], len(panel)),
             "weight": panel["weight"].to_numpy("f8") if "weight" in panel else 1.0,
         }
     )  # fmt: skip
     rows = rows[np.isfinite(rows["rate"]) & (rows["weight"] > 0)].reset_index(drop=True)
-    change = pd.Timestamp(intervention)
-    change = change.tz_convert("UTC").tz_localize(None) if change.tz else change
-    if isinstance(rows["day"].dtype, pd.DatetimeTZDtype):
-        rows["day"] = rows["day"].dt.tz_convert("UTC").dt.tz_localize(None)
+    change = moment(intervention).tz_localize(None)
     rows["is_treated"] = rows["site_id"].isin(list(treated))
     rows["days_after"] = ((rows["day"] - change) / pd.Timedelta(days=1)).apply(np.floor).astype(int)
     rows["is_after"] = rows["days_after"] >= 0

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from .answers import CannotAnswer, in_utc, moment
+
 US = "datetime64[us]"
 NEVER = np.datetime64(np.iinfo("i8").max, "us")  # later than everything
 
@@ -18,9 +20,9 @@ def outage_spells(
 ) -> pd.DataFrame:
     """Outages of each charger within the half-open window [window_start, window_end).
 
-    status: one row per report with charger_id, time (naive times are UTC) and status, in any order. Of several
-        reports of a charger for the same instant the last in input order counts. Reports before the window tell the
-        state at its start; a missing status counts as no fault.
+    status: one row per report with charger_id, time (naive times are UTC; words are ISO 8601) and status, in any
+        order. Of several reports of a charger for the same instant the last in input order counts. Reports before the
+        window tell the state at its start; a missing status counts as no fault.
     silence: a Timedelta; a charger with no report for longer counts as out from its last report + silence until its
         next report. None: a state lasts until the next report, however long that takes.
 
@@ -30,13 +32,13 @@ def outage_spells(
     right_censored: it had not ended at window_end; its end is then window_end. Times are in UTC, aware if those of
     `status` are.
 
-    Raises ValueError for a missing column, a missing or unreadable time, a window that does not end after it starts,
-    and a silence that is not positive.
+    Raises CannotAnswer (a ValueError) for a missing column, a missing or unreadable time, a window that does not end
+    after it starts, and a silence that is not positive.
     """
     codes, chargers, times, is_out, is_aware = _columns(status, fault_states)
     start, end = _instant(window_start), _instant(window_end)
     if not start < end:
-        raise ValueError("the window must end after it starts")
+        raise CannotAnswer("the window must end after it starts")
     if silence is not None:
         codes, times, is_out = _with_silences(codes, times, is_out, pd.Timedelta(silence))
     begins, ends, left = _runs(codes, times, is_out)
@@ -63,21 +65,32 @@ def _columns(status: pd.DataFrame, fault_states: Sequence[str]):
     """Reports by charger and time, one per instant: charger codes, the chargers, times, whether out; and if aware."""
     missing = [name for name in ("charger_id", "time", "status") if name not in status.columns]
     if missing:
-        raise ValueError(f"the status frame has no column {missing[0]!r}")
-    stamps = pd.to_datetime(status["time"])
-    is_aware = stamps.dt.tz is not None
-    times = (stamps.dt.tz_convert("UTC").dt.tz_localize(None) if is_aware else stamps).to_numpy(US)
+        raise CannotAnswer(f"the status frame has no column {missing[0]!r}")
+    is_aware = _has_zones(status["time"])
+    times = in_utc(status["time"], "the time of the status frame").dt.tz_localize(None).to_numpy(US)
     if np.isnat(times).any():
-        raise ValueError(f"row {int(np.isnat(times).argmax())} of the status frame has no time")
+        raise CannotAnswer(f"row {int(np.isnat(times).argmax())} of the status frame has no time")
     codes, chargers = pd.factorize(status["charger_id"], sort=True)
     if (codes < 0).any():
-        raise ValueError(f"row {int((codes < 0).argmax())} of the status frame has no charger_id")
+        raise CannotAnswer(f"row {int((codes < 0).argmax())} of the status frame has no charger_id")
     is_out = status["status"].isin(list(fault_states)).to_numpy(bool)
     if not _is_sorted(codes, times):
         order = _stable_order(codes, times)
         codes, times, is_out = codes[order], times[order], is_out[order]
     is_last = np.append((codes[1:] != codes[:-1]) | (times[1:] != times[:-1]), True)[: len(codes)]
     return codes[is_last], chargers, times[is_last], is_out[is_last], is_aware
+
+
+def _has_zones(times: pd.Series) -> bool:
+    """Whether times say their zone: all, or some of those that are words or of several kinds."""
+    if isinstance(times.dtype, pd.DatetimeTZDtype) or pd.api.types.is_datetime64_dtype(times.dtype):
+        return isinstance(times.dtype, pd.DatetimeTZDtype)
+    known = times.dropna()
+    words = known[known.map(lambda value: isinstance(value, str))].astype(str)
+    others = known.drop(words.index)
+    return bool(words.str.contains(r"(?:Z|[+-]\d\d:?(?:\d\d)?)$", regex=True).any()) or any(
+        getattr(value, "tzinfo", None) is not None for value in others
+    )
 
 
 def _stable_order(codes: np.ndarray, times: np.ndarray) -> np.ndarray:
@@ -108,7 +121,7 @@ def _is_sorted(codes: np.ndarray, times: np.ndarray) -> bool:
 def _with_silences(codes: np.ndarray, times: np.ndarray, is_out: np.ndarray, silence: pd.Timedelta):
     """The same reports and, where the next one is overdue, one more that says the charger is out."""
     if not silence > pd.Timedelta(0):
-        raise ValueError("the silence must be a positive time")
+        raise CannotAnswer("the silence must be a positive time")
     overdue = times + silence.to_timedelta64().astype("timedelta64[us]")
     is_silent = overdue < _next_times(codes, times)
     order = np.argsort(np.concatenate([np.arange(len(codes)), np.flatnonzero(is_silent)]), kind="stable")
@@ -140,8 +153,7 @@ def _runs(codes: np.ndarray, times: np.ndarray, is_out: np.ndarray):
 
 
 def _instant(value) -> np.datetime64:
-    stamp = pd.Timestamp(value)
-    return (stamp.tz_convert("UTC").tz_localize(None) if stamp.tz else stamp).to_datetime64().astype(US)
+    return moment(value).tz_localize(None).to_datetime64().astype(US)
 
 
 def _stamps(times: np.ndarray, is_aware: bool) -> pd.Series:

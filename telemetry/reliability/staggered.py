@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from .answers import CannotAnswer, confident, with_columns
+from .answers import CannotAnswer, confident, in_utc, moment, with_columns
 
 _NEVER = np.iinfo("i4").max
 
@@ -69,7 +69,7 @@ def _laid_out(panel: pd.DataFrame):
     """Sites, days, and rates and weights (sites, days); weight 0 where nothing is known."""
     weight = panel["weight"] if "weight" in panel else pd.Series(1.0, panel.index)
     known = panel["fault_rate"].notna() & (weight > 0)
-    day = pd.to_datetime(panel["day"], utc=True)[known]
+    day = in_utc(panel["day"], "the day of the panel")[known]
     site, sites = pd.factorize(panel["site_id"][known], sort=True)
     place, days = pd.factorize(day, sort=True)
     rate, amount = np.zeros((len(sites), len(days))), np.zeros((len(sites), len(days)))
@@ -82,9 +82,7 @@ def _adoption(sites: np.ndarray, days: pd.DatetimeIndex, adopted: Mapping) -> np
     at = np.full(len(sites), _NEVER)
     for place, site in enumerate(sites):
         if site in adopted:
-            moment = pd.Timestamp(adopted[site])
-            moment = moment.tz_localize("UTC") if moment.tz is None else moment.tz_convert("UTC")
-            at[place] = days.searchsorted(moment)
+            at[place] = days.searchsorted(moment(adopted[site]))
     return at
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from .answers import CannotAnswer, confident, with_columns
+from .answers import CannotAnswer, clusters_of, confident, moment, with_columns, with_times
 
 FEW_CLUSTERS = 20  # below which the sandwich is too sure of itself
 _FLIPS = 4000
@@ -80,8 +80,10 @@ def onsets_and_exposure(spells: pd.DataFrame, watched: pd.DataFrame, start, end)
 
     An outage that had begun before (left_censored) is no onset, but its hours are no exposure either.
     """
-    with_columns(spells, "charger_id", "start", "end", "left_censored", what="table of spells")
-    with_columns(watched, "charger_id", "since", what="table of chargers")
+    with_columns(spells, "charger_id", "left_censored", what="table of spells")
+    with_columns(watched, "charger_id", what="table of chargers")
+    spells = with_times(spells, "start", "end", what="table of spells")
+    watched, start, end = with_times(watched, "since", what="table of chargers"), moment(start), moment(end)
     begins, ends = spells["start"].clip(lower=start, upper=end), spells["end"].clip(lower=start, upper=end)
     is_onset = (spells["start"] >= start) & (spells["start"] < end) & ~spells["left_censored"].astype(bool)
     down = ((ends - begins) / pd.Timedelta(hours=1)).groupby(spells["charger_id"]).sum()
@@ -108,7 +110,7 @@ def rate_ratio(onsets, up_hours, is_second, cluster, confidence: float = 0.95) -
     """
     o, t = np.asarray(onsets, "f8"), np.asarray(up_hours, "f8")
     second = np.asarray(is_second).astype(bool)
-    codes = pd.factorize(np.asarray(cluster))[0]
+    codes = clusters_of(cluster, len(o))
     o, t, second, codes = (column[t > 0] for column in (o, t, second, codes))
     if not second.any() or second.all():
         raise CannotAnswer("on one side no charger was up for any time, so that there is nothing to compare")
@@ -174,7 +176,7 @@ def _result(sums, ratio, low, high, p_value, n_clusters: int, method: str) -> Up
 
 
 def _window(window: tuple) -> tuple[pd.Timestamp, pd.Timestamp]:
-    start, end = (pd.Timestamp(moment) for moment in window)
+    start, end = (moment(edge) for edge in window)
     if not start < end:
         raise CannotAnswer("a window must end after it starts")
     return start, end

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from .answers import CannotAnswer, with_columns
+from .answers import CannotAnswer, moment, with_columns, with_times
 
 YEAR_MINUTES = 525_600  # of 365 days, in leap years too: the rule's own number
 REQUIRED_PERCENT = 97
@@ -72,8 +72,9 @@ def outage_minutes(outages: pd.DataFrame, start, end, programme: str = "nevi") -
     """
     if programme not in EXCLUSIONS:
         raise CannotAnswer(f"the programme must be one of {', '.join(EXCLUSIONS)}, not {programme!r}")
-    with_columns(outages, "port_id", "start", "end", "reason", "evidence", what="table of outages")
-    start, end = pd.Timestamp(start), pd.Timestamp(end)
+    with_columns(outages, "port_id", "reason", "evidence", what="table of outages")
+    outages = with_times(outages, "start", "end", what="table of outages")
+    start, end = moment(start), moment(end)
     if not start < end:
         raise CannotAnswer("a period must end after it starts")
     accepted = outages["reason"].isin(EXCLUSIONS[programme]) & outages["evidence"].astype("string").fillna("").ne("")
@@ -110,7 +111,8 @@ def period_uptime(outages: pd.DataFrame, ports: pd.DataFrame, start, end, progra
     with a 29 February; the rule divides by 365 days all the same) of a port in service since before is the federal
     figure; every other one says "not the federal figure". Ports that were not in service yet are left out.
     """
-    start, end = pd.Timestamp(start), pd.Timestamp(end)
+    start, end = moment(start), moment(end)
+    ports = with_times(ports, "since", what="table of ports")
     since = ports["since"].clip(lower=start)
     known = ports.assign(minutes=(end - since) / pd.Timedelta(minutes=1))[since < end]
     found = known[["port_id", "minutes"]].merge(outage_minutes(outages, start, end, programme), "left", "port_id")
@@ -135,7 +137,7 @@ def monthly_uptime(outages: pd.DataFrame, ports: pd.DataFrame, month, programme:
 
     The period is "year" for the figure of the rule (b)(2), and "2026-03" and so on for its months.
     """
-    end = pd.Timestamp(month).normalize().replace(day=1)
+    end = moment(month).normalize().replace(day=1)
     edges = [end - pd.DateOffset(months=back) for back in range(12, -1, -1)]
     pieces = [period_uptime(outages, ports, edges[0], end, programme).assign(period="year")]
     pieces += [
