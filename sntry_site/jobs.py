@@ -4,9 +4,12 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from django.apps import apps
+from django.contrib import admin
 from django.utils import timezone
 
 from maintenance.models import WorkOrder
+from stations.export_rows import export_by_job
 from stations.jobs import JobRefused, enqueue, job_kind
 from stations.models import Site
 from telemetry.cause_training import Found, train_causes
@@ -85,3 +88,14 @@ def check_world(job, progress) -> dict:
 
 def _steps(start: np.datetime64, end: np.datetime64) -> int:
     return int((end - start) / np.timedelta64(30, "m"))
+
+
+@job_kind("export_rows")
+def export_rows(job, progress) -> dict:
+    """Write the file of a list of the admin that is too long to be waited for."""
+    return export_by_job(admin_of(job.parameters["list"]), job, progress)
+
+
+def admin_of(label: str):
+    """The admin's pages of a model ("stations.site")."""
+    return admin.site.get_model_admin(apps.get_model(label))

@@ -10,6 +10,7 @@ APPS = ("stations", "telemetry", "maintenance", "pricing")
 MACHINE = {
     "stations.membership": [],
     "stations.outbox": [],
+    "stations.savedview": [],  # everybody keeps his or her own, on the list itself
     "telemetry.worldstate": [],
     "telemetry.pastofchargers": [],
     "telemetry.reliabilityanswer": [],

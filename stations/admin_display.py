@@ -68,7 +68,12 @@ def badge_column(path: str, title: str, choices=None, ordering: str | None = Non
             return EMPTY
         return badge(choices(value) if choices else value)
 
+    column.plain = lambda instance: _word(lookup(instance, path), choices)
     return column
+
+
+def _word(value, choices):
+    return None if value in (None, "") else (choices(value) if choices else value).label
 
 
 def quantity_column(path: str, title: str, unit: str = "", decimals: int = 0, scale: float = 1):
@@ -79,7 +84,12 @@ def quantity_column(path: str, title: str, unit: str = "", decimals: int = 0, sc
         value = lookup(instance, path)
         return quantity(value if value is None or scale == 1 else value * scale, unit, decimals)
 
+    column.plain = path if scale == 1 else lambda instance: _scaled(lookup(instance, path), scale)
     return column
+
+
+def _scaled(value, scale: float):
+    return None if value is None else round(value * scale, 6)
 
 
 def moment_column(path: str, title: str):
@@ -89,6 +99,7 @@ def moment_column(path: str, title: str):
     def column(instance):
         return moment(lookup(instance, path))
 
+    column.plain = path
     return column
 
 
@@ -99,4 +110,5 @@ def clipped_column(path: str, title: str):
     def column(instance):
         return format_html('<span class="clip">{}</span>', lookup(instance, path) or EMPTY)
 
+    column.plain = path
     return column

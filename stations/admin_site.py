@@ -1,13 +1,17 @@
 """The one class between the admin's theme and every page of ours: scope, paging of big tables, read-only history."""
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import connections
 from django.db.models import Subquery
 from django.db.models.functions import Coalesce
+from django.shortcuts import redirect
+from django.urls import path
 from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin, TabularInline
 
+from . import export_rows, saved_views
 from .access import visible_rows
 
 EXACT_UP_TO = 10_000
@@ -74,6 +78,38 @@ class BaseAdmin(Scope, ModelAdmin):
     list_fullwidth = True
     actions_on_top = True
     list_before_template = "admin/ends_early.html"
+
+    def get_urls(self):
+        """The pages that each list has beside it: its saved views and its file."""
+        name = f"{self.opts.app_label}_{self.opts.model_name}"
+
+        def page(work, permission):
+            def view(request, **values):
+                if not permission(request):
+                    raise PermissionDenied(f"Your role may not do this with {self.opts.verbose_name_plural}.")
+                return work(self, request, **values)
+
+            return self.admin_site.admin_view(view)
+
+        see = self.has_view_permission
+        return [
+            path("views/", page(saved_views.save_view, see), name=f"{name}_save_view"),
+            path("views/<int:pk>/", page(saved_views.change_view, see), name=f"{name}_change_view"),
+            path("export/", page(export_rows.export_page, see), name=f"{name}_export"),
+            *super().get_urls(),
+        ]
+
+    def changelist_view(self, request, extra_context=None):
+        """The list, opened with its reader's default view where nothing else is asked."""
+        if not self.has_view_permission(request) or saved_views.POPUP in request.GET:
+            return super().changelist_view(request, extra_context)
+        views = saved_views.views_of(self, request.user)
+        if not request.GET and request.method == "GET" and (query := saved_views.opening(request.user, views)):
+            return redirect(f"{request.path}?{query}")
+        if "view" in request.GET:
+            request.GET = request.GET.copy()
+            del request.GET["view"]
+        return super().changelist_view(request, {**saved_views.tabs(self, request, views), **(extra_context or {})})
 
 
 class HistoryAdmin(BaseAdmin):

@@ -25,7 +25,7 @@ from maintenance.models import (
     WorkOrderChange,
 )
 from pricing.models import PriceChange, PriceProposal, PricingStop, SurgePolicy
-from stations.models import Charger, FleetEvent, Job, Membership, Operator, Outbox, Site
+from stations.models import Charger, FleetEvent, Job, Membership, Operator, Outbox, SavedView, Site
 from telemetry.models import (
     CauseGroup,
     ChargerRisk,
@@ -204,6 +204,7 @@ def _fill_one(operator: Operator, number: int, centre: ServiceCentre, model: Mod
     PricingStop.objects.create(operator=operator, starts_at=at, ends_at=NOW, by=someone)
     FleetEvent.objects.create(at=at, kind="SURGE_OPENED", operator=operator, site=here, message="m", actor=someone)
     Job.objects.create(kind="train_risk", created_by=someone)
+    SavedView.objects.create(user=someone, changelist="stations.site", querystring="q=1", name="Mine", shared=True)
     Outbox.objects.create(kind="email", idempotency_key=f"{operator.pk}-{number}", due_at=at)
     Tick.objects.create(slot=operator.pk * 1000 + number, started_at=at, finished_at=at)
     WorldState.objects.create(shard=operator.pk * 1000 + number, slot=1, blob=b"")

@@ -12,6 +12,7 @@ from ..admin_display import badge_column, moment_column, quantity
 from ..admin_site import HistoryAdmin
 from ..job_report import first_rows, in_pairs, progress_of, summary_of
 from ..models import Job
+from ..spreadsheets import CONTENT_TYPES
 
 
 @admin.register(Job)
@@ -83,7 +84,8 @@ class JobAdmin(HistoryAdmin):
         except (ValueError, FileNotFoundError) as error:
             raise Http404("This job has no file, or it was cleared away.") from error
         kind = "".join(Path(job.result_file.name).suffixes[-2:])
-        response = FileResponse(content, as_attachment=True, filename=f"job-{job.pk}{kind}", content_type="text/csv")
+        content_type = CONTENT_TYPES["xlsx" if kind.endswith(".xlsx") else "csv"]
+        response = FileResponse(content, as_attachment=True, filename=f"job-{job.pk}{kind}", content_type=content_type)
         response["X-Content-Type-Options"] = "nosniff"
         return response
 

@@ -3,5 +3,17 @@ from .events import FleetEvent
 from .jobs import Job
 from .outbox import Outbox
 from .places import Charger, LocationType, Operator, PricingType, Site
+from .saved_views import SavedView
 
-__all__ = ["Charger", "FleetEvent", "Job", "LocationType", "Membership", "Operator", "Outbox", "PricingType", "Site"]
+__all__ = [
+    "Charger",
+    "FleetEvent",
+    "Job",
+    "LocationType",
+    "Membership",
+    "Operator",
+    "Outbox",
+    "PricingType",
+    "SavedView",
+    "Site",
+]

@@ -1,0 +1,90 @@
+"""A list is a file: as filtered, of what its reader may see, and harmless in a spreadsheet."""
+
+import csv
+import io
+
+import openpyxl
+import pytest
+
+from stations import export_rows
+from stations.access import sync_roles
+from stations.jobs import run
+from stations.models import Job, Operator, Site
+
+from . import fleet
+
+pytestmark = pytest.mark.django_db
+EXPORT = "/admin/stations/site/export/"
+
+
+@pytest.fixture
+def ann():
+    sync_roles()
+    north, south = Operator.objects.create(name="Northline"), Operator.objects.create(name="Southline")
+    fleet.site(north, 1, name='=HYPERLINK("http://x")', city="Austin")
+    fleet.site(north, 2, name="Second", city="Boston")
+    fleet.site(south, 3, name="Foreign")
+    return fleet.person("ann", "ops", north)
+
+
+def lines(content: bytes) -> list[dict]:
+    return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
+
+
+def test_the_file_has_the_filtered_rows_of_ones_own_operators_and_no_formula(client, ann):
+    client.force_login(ann)
+    response = client.get(EXPORT, {"format": "csv", "columns": "all"})
+    assert response["Content-Disposition"].startswith('attachment; filename="sites-20')
+    rows = lines(response.content)
+    assert [row["name"] for row in rows] == ['\'=HYPERLINK("http://x")', "Second"]
+    assert {row["operator"] for row in rows} == {"Northline"}
+    shown = lines(client.get(EXPORT, {"format": "csv", "city": "Boston"}).content)
+    assert [row["site"].split(" · ")[0] for row in shown] == [f"Second {Site.objects.get(city='Boston').external_id}"]
+    assert "<" not in client.get(EXPORT, {"format": "csv"}).content.decode().replace("x", "")
+
+
+def test_an_xlsx_has_typed_cells_a_frozen_head_and_no_formula(client, ann):
+    client.force_login(ann)
+    body = client.get(EXPORT, {"format": "xlsx", "columns": "all"}).content
+    sheet = openpyxl.load_workbook(io.BytesIO(body)).worksheets[0]
+    head = [cell.value for cell in sheet[1]]
+    assert sheet.freeze_panes == "A2"
+    name, latitude = sheet.cell(2, head.index("name") + 1), sheet.cell(2, head.index("latitude") + 1)
+    assert (name.data_type, latitude.data_type) == ("s", "n")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_rows_are_written_by_a_job_that_sees_no_more_than_its_person(client, ann, monkeypatch):
+    monkeypatch.setattr(export_rows, "AT_ONCE", 1)
+    client.force_login(ann)
+    response = client.get(EXPORT, {"format": "csv", "columns": "all"})
+    job = Job.objects.get(kind="export_rows")
+    assert response.url == f"/admin/stations/job/{job.pk}/change/"
+    assert run(job.pk)
+    job.refresh_from_db()
+    assert (job.state, job.result["rows"]) == ("done", 2), job.message
+    with job.result_file.open("rb") as file:
+        assert [row["external_id"] for row in lines(file.read())] == [
+            site.external_id for site in Site.objects.filter(operator__name="Northline")
+        ]
+    assert "Download it (CSV)" in client.get(response.url).content.decode()
+
+
+@pytest.mark.parametrize("query", [{"format": "exe"}, {"format": "csv", "columns": "secret"}])
+def test_what_no_file_can_be_is_not_found(client, ann, query):
+    client.force_login(ann)
+    assert client.get(EXPORT, query).status_code == 404
+
+
+def test_every_list_can_be_exported(client, ann):
+    from django.contrib import admin
+
+    from stations.saved_views import list_url
+
+    fleet.fill(Operator.objects.create(name="Westline"), 2)
+    client.force_login(fleet.person("chief", is_superuser=True))
+    for pages in admin.site._registry.values():
+        for columns in ("shown", "all"):
+            response = client.get(f"{list_url(pages)}export/", {"format": "csv", "columns": columns})
+            assert response.status_code == 200, pages
+            assert len(lines(response.content)) >= 1, pages
