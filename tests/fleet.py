@@ -33,6 +33,7 @@ from telemetry.models import (
     ChargingSession,
     Climatology,
     Diagnosis,
+    LateChange,
     ModelVersion,
     Outage,
     Reading,
@@ -176,6 +177,7 @@ def _fill_one(operator: Operator, number: int, centre: ServiceCentre, model: Mod
     StatusReport.objects.create(charger=port, reported_at=at, status="FAULTED", error_code="E1")
     ChargingSession.objects.create(charger=port, started_at=at, price="0.4")
     SoftEvents.objects.create(charger=port, at=at, retries=1)
+    LateChange.objects.create(kind="reports", operator=operator, day=at.date(), changes=1)
     about = {"cause": "cooling_thermal", "confidence": 0.9, "others": [["cooling_thermal", 0.9]], "evidence": "hot"}
     Diagnosis.objects.create(charger=port, kind="happened", at=at, model=model, **about)
     CauseGroup.objects.create(model=model, number=CauseGroup.objects.count(), size=9, name="code CX003")

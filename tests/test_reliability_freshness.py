@@ -9,7 +9,7 @@ from stations.access import sync_roles
 from stations.models import Job, Operator
 from telemetry.analyses.scope import Scope
 from telemetry.analyses.store import input_version
-from telemetry.models import ChargingSession, Outage, StatusReport
+from telemetry.models import ChargingSession, LateChange, Outage, StatusReport
 
 from . import fleet
 from .reliability_network import END, START, live_through
@@ -74,3 +74,52 @@ def test_a_failed_answer_is_tried_again_after_an_hour(client, volta, boss):
     Job.objects.update(finished_at=datetime.now(UTC) - timedelta(hours=2))
     assert "Given up." not in page(client, "load").content.decode()
     assert Job.objects.count() == 2
+
+
+def test_changed_success_temperatures_and_deleted_rows_make_old_what_was_made_of_them(volta):
+    one = Outage.objects.first().charger
+    begun = ChargingSession.objects.create(charger=one, started_at=START + timedelta(days=9), success=True)
+    reading = fleet.reading(one.site, at=START + timedelta(days=9))
+    versions = [input_version(WHOLE)]
+    ChargingSession.objects.filter(pk=begun.pk).update(success=False)
+    versions.append(input_version(WHOLE))
+    type(reading).objects.filter(pk=reading.pk).update(temperature_f=99)
+    versions.append(input_version(WHOLE))
+    begun.delete()
+    versions.append(input_version(WHOLE))
+    assert len(set(versions)) == len(versions)
+    light = input_version(WHOLE, ["reports"])
+    type(reading).objects.filter(pk=reading.pk).update(temperature_f=98)
+    assert input_version(WHOLE, ["reports"]) == light  # who reads no temperatures need not care
+
+
+def test_what_is_written_about_the_day_that_goes_on_is_not_noted(volta):
+    LateChange.objects.all().delete()
+    one, now = Outage.objects.first().charger_id, datetime.now(UTC)
+    StatusReport.objects.record([one], [now], ["FAULTED"])
+    ChargingSession.objects.create(charger_id=one, started_at=now)
+    assert not LateChange.objects.exists()
+    yesterday = now - timedelta(days=1)
+    StatusReport.objects.record([one, one], [yesterday, yesterday], ["AVAILABLE", "FAULTED"])
+    assert list(LateChange.objects.values_list("kind", "operator", "day", "changes")) == [
+        ("reports", volta.pk, yesterday.date(), 1)
+    ]
+
+
+def test_gathering_the_notes_changes_no_version(volta):
+    one = Outage.objects.first().charger_id
+    for minute in range(3):
+        StatusReport.objects.record([one], [START + timedelta(days=3, minutes=minute)], ["AVAILABLE"])
+    before, rows = input_version(WHOLE), LateChange.objects.count()
+    LateChange.objects.gather()
+    assert LateChange.objects.count() < rows
+    assert input_version(WHOLE) == before
+
+
+def test_another_operators_late_rows_make_nothing_old(volta):
+    other = Operator.objects.create(name="Other")
+    mine = Scope(START, END, (volta.pk,))
+    before, whole = input_version(mine), input_version(WHOLE)
+    live_through(other, 1, seed=2)
+    assert input_version(mine) == before
+    assert input_version(WHOLE) != whole

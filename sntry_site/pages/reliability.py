@@ -142,7 +142,7 @@ def page(request, slug: str):
 
 def answered(question: Question, scope: Scope, user) -> dict:
     """The answer as it is kept or made now, its row, and the job that is making a newer one."""
-    version = store.input_version(scope)
+    version = store.input_version(scope, question.reads)
     answer, row, is_current = store.kept(question.slug, scope, version)
     if is_current:
         return {"answer": answer, "row": row, "job": None, "failed": None, "is_old": False}

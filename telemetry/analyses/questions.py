@@ -34,8 +34,10 @@ class Question:
     assumes: tuple[str, ...]
     is_heavy: bool = False
     options: tuple[Option, ...] = ()
+    reads: tuple[str, ...] = ("reports",)  # besides outages and places: kinds of `LateChange`
 
 
+_USE = ("reports", "sessions")
 _DAY = Option("at", "Day of the change", "date", "in the period; default its middle")
 
 QUESTIONS = (
@@ -88,7 +90,7 @@ QUESTIONS = (
         " drivers at one port"
         " less than 2 minutes apart. Interval by site.",
         ("Drivers are not known, so that somebody who moves to another port counts as two visits.",), True,
-        (Option("least_kwh", "Energy of a success (kWh), more than", "number", "default 0.1"),),
+        (Option("least_kwh", "Energy of a success (kWh), more than", "number", "default 0.1"),), _USE,
     ),
     Question(
         "load", "Load", "Do busy chargers fail more?", use_answers.load,
@@ -98,6 +100,7 @@ QUESTIONS = (
         " clustered.",
         ("Says what goes with load, not what a change of load would do.",
          "A charger that is broken and has not said so yet looks idle, which makes load look better than it is."), True,
+        reads=_USE,
     ),
     Question(
         "capacity", "One more charger", "Where would one more charger save most waiting?", use_answers.capacity,
@@ -105,7 +108,7 @@ QUESTIONS = (
         " chargers times availability; with one more, and with demand that follows it by 0 to 100 %.",
         ("Cars come at random and wait as long as it takes: at a site at its limit this is an upper bound.",
          "Cars that saw the queue and left are not in the counts.", "Fewer faults through less load are not in it."),
-        True,
+        True, reads=_USE,
     ),
     Question(
         "cost", "What outages cost", "What do outages and failed sessions cost?", use_answers.cost,
@@ -115,7 +118,7 @@ QUESTIONS = (
         ("The margin per kWh, and the share that is sold anyway elsewhere or later, are assumptions: try others.",),
         True,
         (Option("margin", "Margin per kWh", "number", "default 0.15"),
-         Option("recapture", "Share sold anyway (0 to 1)", "number", "default 0.3")),
+         Option("recapture", "Share sold anyway (0 to 1)", "number", "default 0.3")), _USE,
     ),
     Question(
         "forecast", "Outages ahead", "How many outages will begin in the next two weeks?", model_answers.forecast,
@@ -130,6 +133,7 @@ QUESTIONS = (
         " missing marked,"
         " clustered by charger; Firth's penalty where a term separates.",
         ("Associations, not causes: causes are in the work orders and among the diagnoses.",), True,
+        reads=(*_USE, "readings"),
     ),
     Question(
         "alerts", "What alerts are worth", "What would alerts on recent failures be worth?", model_answers.alerts,

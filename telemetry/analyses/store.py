@@ -1,6 +1,7 @@
 """Answers are kept, and made anew when the rows that they were made of have changed."""
 
 import time
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from hashlib import blake2b
 
@@ -11,67 +12,57 @@ from django.utils import timezone
 from stations.access import operator_ids
 from stations.jobs import enqueue
 from stations.models import Job
-from telemetry.models import ReliabilityAnswer
+from telemetry.models import LateChange, ReliabilityAnswer
 
 from .answer import Answer
 from .questions import BY_SLUG, ask
 from .scope import USUAL_DAYS, Scope, last_whole_day
 
 KIND = "answer_reliability"
-CODE = "1"  # raised when answers are made in another way
+CODE = "2"  # raised when answers are made in another way
 KEPT_DAYS = 40
 TRIED_AGAIN = timedelta(hours=1)
 LOOKS_BACK = timedelta(days=400)  # uptime is of twelve months
 
-# Chargers with their first reports, what is said of them and their sites, and sessions as they are known by now.
+# What is said of chargers and their sites.
 _PLACES = """
-WITH chargers AS (
-    SELECT charger.id, concat_ws('|', charger.id, charger.external_id, charger.power_kw, site.external_id, site.name,
-        site.charger_type, site.location_type, site.city, site.power_kw, operator.name, operator.currency,
-        extract(epoch FROM first.reported_at)) AS told
-    FROM stations_charger charger JOIN stations_site site ON site.id = charger.site_id
-    JOIN stations_operator operator ON operator.id = site.operator_id
-    JOIN LATERAL (
-        SELECT reported_at FROM telemetry_statusreport WHERE charger_id = charger.id ORDER BY reported_at LIMIT 1
-    ) AS first ON true
-    WHERE first.reported_at < %(end)s AND (%(operators)s::bigint[] IS NULL OR site.operator_id = ANY(%(operators)s))
-)
-SELECT (SELECT coalesce(sum(hashtext(told)::bigint), 0) FROM chargers), count(*), count(session.ended_at),
-    coalesce(sum(session.energy_kwh)::numeric(20, 2), 0)
-FROM telemetry_chargingsession session
-WHERE started_at >= %(begun)s AND started_at < %(end)s AND charger_id IN (SELECT id FROM chargers)
+SELECT count(*), coalesce(sum(hashtext(concat_ws('|', charger.id, charger.external_id, charger.power_kw,
+    site.external_id, site.name, site.charger_type, site.location_type, site.city, site.power_kw, operator.name,
+    operator.currency))::bigint), 0)
+FROM stations_charger charger JOIN stations_site site ON site.id = charger.site_id
+JOIN stations_operator operator ON operator.id = site.operator_id
+WHERE %(operators)s::bigint[] IS NULL OR site.operator_id = ANY(%(operators)s)
 """
 
 # Outages as they were by the end of the period: what happened to them later does not matter.
-_VERSION = """
+_OUTAGES = """
 SELECT count(*), coalesce(sum(hashint8extended(outage.id,
         extract(epoch FROM least(coalesce(ended_at, %(end)s), %(end)s))::bigint + left_censored::int)::numeric), 0),
-    coalesce(sum(hashtext(excluded_reason || '|' || excluded_evidence)::bigint), 0),
-    (SELECT coalesce(max(id), 0) FROM stations_job WHERE state = 'done' AND kind LIKE ANY(%(loads)s))
+    coalesce(sum(hashtext(excluded_reason || '|' || excluded_evidence)::bigint), 0)
 FROM telemetry_outage outage
 WHERE started_at < %(end)s AND started_at > %(start)s AND (%(operators)s::bigint[] IS NULL OR charger_id IN (
     SELECT charger.id FROM stations_charger charger JOIN stations_site site ON site.id = charger.site_id
     WHERE site.operator_id = ANY(%(operators)s)))
 """
-_LOADS = ["import%", "extend_history"]
 
 
-def input_version(scope: Scope) -> str:
-    """The same as long as nothing changes of what answers about this scope are made of."""
-    operators = None if scope.operators is None else list(scope.operators)
-    values = {
-        "start": scope.start - LOOKS_BACK,
-        "begun": scope.start,
-        "end": scope.end,
-        "operators": operators,
-        "loads": _LOADS,
-    }
+def input_version(scope: Scope, reads: Iterable[str] = LateChange.Kind.values) -> str:
+    """The same as long as nothing changes of what answers about this scope are made of.
+
+    reads: which tables besides outages and places, of which millions of rows need not be looked at: what is written
+    about a day that is over is noted (`LateChange`). Of a period that is not over it changes with each hour.
+    """
+    operators, now = None if scope.operators is None else list(scope.operators), timezone.now()
+    values = {"start": scope.start - LOOKS_BACK, "end": scope.end, "operators": operators}
     with connection.cursor() as cursor:
-        cursor.execute(_VERSION, values)
-        found = cursor.fetchone()
+        cursor.execute(_OUTAGES, values)
+        found = [cursor.fetchone()]
         cursor.execute(_PLACES, values)
-        told = "-".join(str(one) for one in (*found, *cursor.fetchone()))
-    return f"{CODE}-{blake2b(told.encode(), digest_size=16).hexdigest()}"
+        found.append(cursor.fetchone())
+    found.append(LateChange.objects.count_of(reads, values["start"].date(), scope.end.date(), operators))
+    if scope.end > now:
+        found.append(f"{now:%Y-%m-%d %H}")
+    return f"{CODE}-{blake2b(str(found).encode(), digest_size=16).hexdigest()}"
 
 
 def kept(slug: str, scope: Scope, version: str) -> tuple[Answer | None, ReliabilityAnswer | None, bool]:
@@ -84,7 +75,8 @@ def kept(slug: str, scope: Scope, version: str) -> tuple[Answer | None, Reliabil
 
 def make(slug: str, scope: Scope, progress=lambda done, total=None, message="": None) -> ReliabilityAnswer:
     """Answer a question and keep the answer."""
-    version, begun = input_version(scope), time.perf_counter()  # before reading: what changes meanwhile is made anew
+    # The version first, so that what changes while it is read is made anew.
+    version, begun = input_version(scope, BY_SLUG[slug].reads), time.perf_counter()
     answer = ask(slug, scope, progress)
     now = timezone.now()
     ReliabilityAnswer.objects.filter(computed_at__lt=now - timedelta(days=KEPT_DAYS)).delete()
@@ -109,11 +101,12 @@ def usual_scopes(now: datetime) -> list[Scope]:
 
 def prepare(now: datetime, progress=lambda done, total=None, message="": None) -> int:
     """Answer all questions that can be asked without more, of `usual_scopes`; return how many were answered anew."""
+    LateChange.objects.gather()
     wanted = [(scope, slug) for scope in usual_scopes(now) for slug in BY_SLUG if slug != "rollout"]
     made = 0
     for place, (scope, slug) in enumerate(wanted):
         progress(place, len(wanted), BY_SLUG[slug].title)
-        if not kept(slug, scope, input_version(scope))[2]:
+        if not kept(slug, scope, input_version(scope, BY_SLUG[slug].reads))[2]:
             make(slug, scope)
             made += 1
     return made

@@ -1,4 +1,4 @@
-from .answers import ReliabilityAnswer
+from .answers import LateChange, ReliabilityAnswer
 from .causes import Cause
 from .diagnoses import CauseGroup, Diagnosis
 from .model_versions import ModelVersion
@@ -20,6 +20,7 @@ __all__ = [
     "ChargingSession",
     "Climatology",
     "Diagnosis",
+    "LateChange",
     "LiveReading",
     "LocalEvent",
     "ModelVersion",

@@ -1,4 +1,14 @@
-from django.db import models
+from collections.abc import Iterable
+from datetime import date
+
+from django.db import connection, models
+from django.db.models import Sum
+
+_GATHER = """
+WITH gone AS (DELETE FROM telemetry_latechange RETURNING kind, operator_id, day, changes)
+INSERT INTO telemetry_latechange (kind, operator_id, day, changes)
+SELECT kind, operator_id, day, sum(changes) FROM gone GROUP BY kind, operator_id, day
+"""
 
 
 class ReliabilityAnswer(models.Model):
@@ -17,3 +27,39 @@ class ReliabilityAnswer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.question} of {self.computed_at:%Y-%m-%d %H:%M}"
+
+
+class LateChangeQuerySet(models.QuerySet):
+    def count_of(self, kinds: Iterable[str], first: date, end: date, operators: Iterable[int] | None) -> list[tuple]:
+        """(kind, how often rows of days in [first, end) were changed after their day), of operators (None: all)."""
+        rows = self.filter(kind__in=list(kinds), day__gte=first, day__lt=end)
+        if operators is not None:
+            rows = rows.filter(operator__in=list(operators))
+        return list(rows.order_by("kind").values_list("kind").annotate(Sum("changes")))
+
+    def gather(self) -> None:
+        """One row for each kind, operator and day: the counts stay what they are."""
+        with connection.cursor() as cursor:
+            cursor.execute(_GATHER)
+
+
+class LateChange(models.Model):
+    """Rows of a day that was over were written, changed or deleted. Only triggers of the database write it (0012)."""
+
+    class Kind(models.TextChoices):
+        REPORTS = "reports"
+        SESSIONS = "sessions"
+        READINGS = "readings"
+
+    kind = models.CharField(max_length=10)
+    operator = models.ForeignKey("stations.Operator", models.CASCADE, related_name="+", db_index=False)
+    day = models.DateField(help_text="Of the rows (UTC).")
+    changes = models.BigIntegerField()
+
+    objects = LateChangeQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["day"], name="late_change_by_day")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.day}"
