@@ -100,6 +100,8 @@ NAVIGATION = [
         },
         _link("Ticks", "timer", "telemetry_tick_changelist"),
         _link("Outbox", "outbox", "stations_outbox_changelist"),
+        _link("Partners", "handshake", "stations_partner_changelist"),
+        _link("Partners' keys", "key", "stations_partnerkey_changelist"),
         _link("Users", "person", "auth_user_changelist"),
         _link("Roles", "group", "auth_group_changelist"),
     ),

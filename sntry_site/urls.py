@@ -32,6 +32,7 @@ urlpatterns = [
     path("logout/", LogoutView.as_view(), name="logout"),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
+    path("api/v1/", include("sntry_site.api.urls")),
     path("admin/import/", admin.site.admin_view(import_page), name="import"),
     path("admin/world-check/", admin.site.admin_view(world_check_page), name="world-check"),
     path("admin/healed/", admin.site.admin_view(healed_page), name="healed"),

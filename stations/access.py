@@ -42,6 +42,7 @@ ROLES: dict[str, dict[str, list[str]]] = {
     "viewer": {**dict.fromkeys(APPS, SEE), **MACHINE},
     "ops": {
         "stations": KEEP,
+        "stations.partnerkey": ["view", "add", "change"],  # to make one, and to revoke it
         "stations.job": ["view", "add"],
         "telemetry": SEE,
         "telemetry.outage": ["view", "change"],
@@ -96,20 +97,27 @@ def sync_roles() -> None:
 
 
 def operator_ids(user) -> set[int] | None:
-    """Ids of the operators that `user` may see; None means all (superusers only)."""
+    """Ids of the operators that `user`, a person or a partner's key, may see; None means all (superusers only)."""
     if not user.is_active:
         return set()
     if user.is_superuser:
         return None
+    if hasattr(user, "partner_id"):
+        return {user.operator_id}
     return set(user.memberships.values_list("operator_id", flat=True))
 
 
 def visible_rows(queryset, user, operator_path: str):
-    """The rows of `queryset` whose operator is one of which `user` is a member; memberships are read by the query."""
+    """The rows of `queryset` whose operator is one of which `user` is a member; memberships are read by the query.
+
+    The one place where rows are scoped, for people and for partners' keys alike.
+    """
     if not user.is_active:
         return queryset.none()
     if user.is_superuser:
         return queryset
+    if hasattr(user, "partner_id"):
+        return queryset.filter(**{operator_path: user.operator_id})
     return queryset.filter(**{f"{operator_path}__in": user.memberships.values("operator_id")})
 
 

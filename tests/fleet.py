@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from django.contrib.auth.models import Group, User
+from django.utils import timezone
 
 from maintenance.models import (
     ChecklistItem,
@@ -25,7 +26,19 @@ from maintenance.models import (
     WorkOrderChange,
 )
 from pricing.models import PriceChange, PriceProposal, PricingStop, SurgePolicy
-from stations.models import Charger, FleetEvent, Job, Membership, Operator, Outbox, SavedView, Site
+from stations.models import (
+    Charger,
+    FleetEvent,
+    Job,
+    Membership,
+    Operator,
+    Outbox,
+    Partner,
+    PartnerKey,
+    SavedView,
+    Scope,
+    Site,
+)
 from telemetry.models import (
     CauseGroup,
     ChargerRisk,
@@ -154,6 +167,12 @@ def price_proposal(at: Site, **fields) -> PriceProposal:
     return PriceProposal.objects.create(site=at, **values)
 
 
+def partner(operator: Operator, name: str = "Fleetly", scopes: list[str] | None = None) -> tuple[PartnerKey, str]:
+    """A partner of `operator` with a key for these scopes (default all), and the key's text."""
+    who, _ = Partner.objects.get_or_create(operator=operator, name=name)
+    return who.issue_key(scopes or Scope.values, timezone.now() + timedelta(days=30))
+
+
 def fill(operator: Operator, count: int = 60) -> None:
     """`count` rows in every table, all of one operator; every one of them points at rows of its own."""
     centre = ServiceCentre.objects.create(name=f"Depot {operator}", latitude=30, longitude=-97)
@@ -204,6 +223,7 @@ def _fill_one(operator: Operator, number: int, centre: ServiceCentre, model: Mod
     price_proposal(here)
     surge_policy(f"own-{number}", operator=operator)
     PricingStop.objects.create(operator=operator, starts_at=at, ends_at=NOW, by=someone)
+    partner(operator, f"partner {number}")
     FleetEvent.objects.create(at=at, kind="SURGE_OPENED", operator=operator, site=here, message="m", actor=someone)
     Job.objects.create(kind="train_risk", created_by=someone)
     SavedView.objects.create(user=someone, changelist="stations.site", querystring="q=1", name="Mine", shared=True)

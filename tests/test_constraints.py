@@ -24,7 +24,7 @@ from maintenance.models import (
 )
 from stations.access import APPS
 from stations.characters import CONTROLS
-from stations.models import Charger, Membership, Operator, Site
+from stations.models import Charger, Membership, Operator, Partner, PartnerKey, Site
 from telemetry.models import (
     CauseGroup,
     ChargerRisk,
@@ -106,6 +106,11 @@ def membership(world):
         Membership.objects.create(user=user, operator=world.operator)
 
 
+def partner_key(world, **fields):
+    fleet.partner(world.operator)
+    PartnerKey.objects.update(**fields)
+
+
 def cabinet_port(world):
     for number in (2, 3):
         fleet.charger(world.site, number, cabinet_id="CAB-1", cabinet_port=1)
@@ -155,6 +160,9 @@ def merged_into_itself(world):
 # The name of each constraint, and the row that it refuses.
 REFUSED = {
     "membership_once_per_operator": membership,
+    "partner_once_per_operator": lambda w: twice(Partner.objects.create, operator=w.operator, name="Fleetly"),
+    "partner_key_has_scopes": lambda w: partner_key(w, scopes=[]),
+    "partner_key_hash_is_sha512": lambda w: partner_key(w, secret_hash="plain"),
     "site_latitude_and_longitude_both_or_neither": lambda w: fleet.site(w.operator, 2, longitude=None),
     "site_price_not_negative": lambda w: fleet.site(w.operator, 2, base_price=-1),
     "site_free_means_price_zero": lambda w: fleet.site(w.operator, 2, pricing_type="free", base_price=1),

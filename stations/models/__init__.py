@@ -1,4 +1,4 @@
-from .access import Membership
+from .access import Membership, Partner, PartnerKey, Scope
 from .events import FleetEvent
 from .jobs import Job
 from .outbox import Outbox
@@ -13,7 +13,10 @@ __all__ = [
     "Membership",
     "Operator",
     "Outbox",
+    "Partner",
+    "PartnerKey",
     "PricingType",
     "SavedView",
+    "Scope",
     "Site",
 ]

@@ -1,0 +1,178 @@
+"""What holds at every address of the API: problems, who may, how often, and which bodies are taken."""
+
+import gzip
+import threading
+from types import SimpleNamespace
+
+import pytest
+import redis
+from django.contrib.auth.models import User
+from django.db import OperationalError
+from django.http import Http404
+from rest_framework.exceptions import ValidationError
+
+from sntry_site.api import bodies, limits, problems
+from sntry_site.api.access import Allowed
+from sntry_site.api.problems import Problem
+from stations.models import Operator
+
+from . import fleet
+
+
+@pytest.fixture
+def mine(db):
+    return Operator.objects.create(name="Northline")
+
+
+def test_an_address_that_is_none_is_a_problem_for_callers_and_a_401_for_strangers(mine, client):
+    _, text = fleet.partner(mine)
+    for method in ("get", "post", "put", "patch", "delete"):
+        assert getattr(client, method)("/api/v1/nowhere").status_code == 401
+        answer = getattr(client, method)("/api/v1/nowhere", headers={"Authorization": f"Bearer {text}"})
+        assert answer.status_code == 404
+        assert answer["Content-Type"] == "application/problem+json"
+        assert answer.json() == {
+            "type": "/api/docs/#problem-404",
+            "title": "Not found",
+            "status": 404,
+            "detail": "There is no such address; the contract is at /api/docs/.",
+        }
+
+
+def test_people_who_are_not_staff_are_refused(mine, client):
+    client.force_login(fleet.person("driver", None, mine))
+    assert client.get("/api/v1/nowhere").status_code == 404
+    User.objects.update(is_staff=False)
+    assert client.get("/api/v1/nowhere").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (Http404("gone"), 404),
+        (ValidationError({"rows": [{}, {"status": ["no such status"]}]}), 422),
+        (OperationalError("the server closed the connection"), 503),
+        (RuntimeError("a secret path"), 500),
+        (Problem(409, "in flight"), 409),
+    ],
+)
+def test_whatever_is_raised_becomes_a_problem(error, status, db):
+    answer = problems.handle(error, {})
+    assert answer.status_code == status
+    assert answer["Content-Type"] == "application/problem+json"
+    assert b"secret path" not in answer.content
+    if status == 422:
+        assert b'"path":"/rows/1/status","message":"no such status"' in answer.content
+    if status == 503:
+        assert answer["Retry-After"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"{", 400),
+        (b'{"a": NaN}', 400),
+        (b'{"a": 1e999}', 400),
+        (b'{"a": -Infinity}', 400),
+        (b'"\\ud800"', 400),
+        (b'{"a": "\xff"}', 400),
+        (b"[" * 100_000 + b"]" * 100_000, 400),
+        (b'{"a": [{"b": "x\\u0000"}]}', 422),
+        (b'{"a\\u0000": 1}', 422),
+    ],
+)
+def test_a_body_that_databases_or_readers_choke_on_is_refused(body, status):
+    with pytest.raises(Problem) as refusal:
+        bodies.loads(body)
+    assert refusal.value.status_code == status
+
+
+def test_an_escaped_backslash_before_u0000_is_text():
+    assert bodies.loads(rb'"\\u0000"') == "\\u0000"
+
+
+def test_a_packed_body_is_unpacked_and_never_beyond_the_limit():
+    assert bodies.unpacked(gzip.compress(b'{"a": 1}'), "gzip") == b'{"a": 1}'
+    bomb = gzip.compress(bytes(bodies.LARGEST + 1))
+    assert len(bomb) < 20_000
+    for body, encoding, status in (
+        (bomb, "gzip", 413),
+        (bytes(bodies.LARGEST + 1), "identity", 413),
+        (gzip.compress(b"1")[:-3], "gzip", 400),
+        (gzip.compress(b"1") + b"x", "gzip", 400),
+        (b"plain", "gzip", 400),
+        (b"1", "br", 415),
+    ):
+        with pytest.raises(Problem) as refusal:
+            bodies.unpacked(body, encoding)
+        assert refusal.value.status_code == status
+
+
+@pytest.mark.parametrize("make", [limits.Buckets, limits.LocalBuckets])
+def test_of_calls_at_the_same_moment_exactly_the_limit_passes(make):
+    bucket, name, passed = make(), f"together-{make.__name__}-{threading.get_ident()}", []
+    every, whole = 60_000, 600_000
+
+    def take():
+        if make is limits.Buckets:
+            return bucket.take(name, 10, 600)
+        return bucket.take(name, every, whole, 1_000_000.0)
+
+    def call():
+        passed.append(take()[0])
+
+    threads = [threading.Thread(target=call) for _ in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(passed) == 10
+    refused, wait, _ = take()
+    assert refused == 0
+    assert 0 < wait <= every
+
+
+def test_a_bucket_drains_evenly():
+    local = limits.LocalBuckets()
+    answers = [local.take("a", 1000, 3000, now) for now in (0, 0, 0, 0, 999, 1000, 1000)]
+    assert [allowed for allowed, _, _ in answers] == [1, 1, 1, 0, 0, 1, 0]
+    assert [left for _, left, _ in answers[:3]] == [2, 1, 0]
+
+
+def test_limits_live_on_without_redis_and_do_not_wait_for_it_each_time():
+    asked = []
+
+    def away(keys, arguments):
+        asked.append(keys)
+        raise redis.ConnectionError("refused")
+
+    buckets = limits.Buckets()
+    buckets.script = away
+    assert [buckets.take("a", 2, 60)[0] for _ in range(3)] == [1, 1, 0]
+    assert len(asked) == 1
+
+
+def test_too_many_calls_are_told_when_to_come_back_and_every_answer_says_what_is_left(mine, client, settings):
+    settings.API_LIMITS = {**settings.API_LIMITS, "read": (2, 60)}
+    (_, text), (_, second) = fleet.partner(mine), fleet.partner(mine)
+    answers = [client.get("/api/v1/x", headers={"Authorization": f"Bearer {text}"}) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [404, 404, 429]
+    assert [answer["RateLimit-Remaining"] for answer in answers] == ["1", "0", "0"]
+    assert answers[0]["RateLimit-Limit"] == "2"
+    assert 1 <= int(answers[2]["Retry-After"]) <= 30
+    assert client.get("/api/v1/x", headers={"Authorization": f"Bearer {second}"}).status_code == 404
+
+
+def test_a_method_that_a_view_does_not_open_is_closed():
+    key = SimpleNamespace(is_authenticated=True, scopes=["sites:read"])
+    view = SimpleNamespace(scopes={"GET": "sites:read", "POST": "sites:write"}, staff={})
+    for method, opened in (("GET", True), ("HEAD", True), ("POST", False), ("DELETE", False)):
+        request = SimpleNamespace(user=key, auth=key, method=method)
+        if opened:
+            assert Allowed().has_permission(request, view)
+        else:
+            with pytest.raises(problems.exceptions.PermissionDenied):
+                Allowed().has_permission(request, view)
+    person = SimpleNamespace(is_authenticated=True)
+    with pytest.raises(problems.exceptions.PermissionDenied, match="takes a partner's key"):
+        Allowed().has_permission(SimpleNamespace(user=person, auth=None, method="GET"), view)
