@@ -123,7 +123,10 @@ def test_a_session_without_reports_is_an_attempt_and_one_that_goes_on_is_none_ye
     known = sessions(("B", 5, 30, 8.0, None, None, "S"), ("A", 50, None, 1.0, None, None, "S"))
     found = charge_attempts(told, known)
     assert found["charger_id"].tolist() == ["B"]
-    assert found["success"].all()  # no reason is known, and nothing says that it failed
+    assert found["is_unknown"].all()  # no reason is known, and nothing says that it succeeded or failed
+    assert not found["success"].any()
+    with pytest.raises(CannotAnswer, match="not known whether they succeeded"):
+        session_success(found)
 
 
 def test_without_reports_or_sessions_there_are_no_attempts():

@@ -206,8 +206,7 @@ def _file(question: Question, scope: Scope, answer: Answer | None, wanted: str) 
     name = f"{question.slug}-{scope.start:%Y-%m-%d}-{scope.days}-days.{wanted}"
     told = [question.asks, answer.sentence, f"{scope.start:%Y-%m-%d} to {scope.end:%Y-%m-%d} (UTC)", question.method,
             *question.assumes, *answer.notes,
-            *(f"{one.label}: {one.said} {f'({one.interval})' if one.interval else ''} {one.note}".strip()
-              for one in answer.figures)]  # fmt: skip
+            *(f"{one.label}: {one.said}; {one.sure}; {one.note}".strip("; ") for one in answer.figures)]  # fmt: skip
     body = as_csv(answer.table) if wanted == "csv" else as_xlsx(answer.table, question.title, told)
     response = HttpResponse(body, content_type="text/csv; charset=utf-8" if wanted == "csv" else XLSX)
     response["Content-Disposition"] = f'attachment; filename="{name}"'

@@ -9,9 +9,12 @@ import pandas as pd
 UNKNOWN = "–"
 
 
+COUNTED = "counted, not estimated"
+
+
 @dataclass
 class Figure:
-    """A number with its 95 % interval, as numbers and, by `said`, in words."""
+    """A number with its 95 % interval, as numbers and, by `said`, in words; `no_interval` says why there is none."""
 
     label: str
     value: float | None
@@ -20,6 +23,7 @@ class Figure:
     unit: str = ""
     note: str = ""
     decimals: int | None = None  # None: three digits that count
+    no_interval: str = ""
 
     def __post_init__(self) -> None:
         for name in ("value", "low", "high"):
@@ -35,6 +39,13 @@ class Figure:
         if self.low is None or self.high is None:
             return ""
         return f"{in_words(self.low, self.decimals)} to {in_words(self.high, self.decimals)}"
+
+    @property
+    def sure(self) -> str:
+        """The interval in words, or why there is none."""
+        if self.interval:
+            return f"{self.interval} (95 %)"
+        return self.no_interval or "no interval: too little is known for one"
 
 
 @dataclass
@@ -74,6 +85,11 @@ def in_words(value: float | None, decimals: int | None = None) -> str:
     if decimals is None:
         decimals = 0 if abs(value) >= 100 or value == 0 else max(0, 2 - math.floor(math.log10(abs(value))))
     return f"{value:,.{min(decimals, 6)}f}"
+
+
+def p_in_words(p: float) -> str:
+    """A p-value for people: "p = 0.032", never 0."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
 def _finite(values: dict) -> dict:

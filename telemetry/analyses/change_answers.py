@@ -7,13 +7,14 @@ import pandas as pd
 
 from telemetry import plots
 from telemetry.reliability.answers import CannotAnswer
+from telemetry.reliability.hotspots import adjusted_p_values
 from telemetry.reliability.rollout import difference_in_differences
 from telemetry.reliability.staggered import staggered_differences
 from telemetry.reliability.uplift import Uplift, before_after
 
-from .answer import Answer, Figure
+from .answer import COUNTED, Answer, Figure, p_in_words
 from .inputs import Inputs
-from .outage_answers import or_none
+from .outage_answers import few_note, or_none
 
 DAY = pd.Timedelta(days=1)
 
@@ -34,18 +35,22 @@ def changes(inputs: Inputs) -> Answer:
         if one and np.isfinite(one.rate_ratio) and np.isfinite(one.ci_high):
             types[name] = one
     figures = [
-        Figure("Rate after / before", found.rate_ratio, found.ci_low, found.ci_high, "", f"p = {found.p_value:.3f}"),
-        Figure("Before", found.rate_first, unit="a year", note=f"per charger; {found.onsets_first:,} outages"),
-        Figure("After", found.rate_second, unit="a year", note=f"per charger; {found.onsets_second:,} outages"),
+        Figure("Rate after / before", found.rate_ratio, found.ci_low, found.ci_high, "", p_in_words(found.p_value)),
+        Figure("Before", found.rate_first, *found.first_ci, "a year", f"per charger; {found.onsets_first:,} outages"),
+        Figure("After", found.rate_second, *found.second_ci, "a year", f"per charger; {found.onsets_second:,} outages"),
     ]  # fmt: skip
     rows = [("all", found), *types.items()]
     table = pd.DataFrame([_uplift_row(name, one) for name, one in rows])
+    table["p, corrected"] = [np.nan, *adjusted_p_values(table["p"].to_numpy()[1:])]  # "all" is the question itself
     drawn = [(name, one.rate_ratio, one.ci_low, one.ci_high) for name, one in rows if np.isfinite(one.rate_ratio)]
     said = _changed(found)
     figure = [plots.rows("Rate after / rate before", said, "ratio", drawn, mark=1.0)] if drawn else []
     notes = [f"{length.days} days on each side of {at:%Y-%m-%d}, with {gap / DAY:g} days of wash-out; {found.method}.",
              "What all chargers have in common on some days (weather, a firmware in trouble, a season) is in the ratio"
-             " and not in the interval; a roll-out at some sites is compared with the others instead."]  # fmt: skip
+             " and not in the interval; a roll-out at some sites is compared with the others instead.",
+             *few_note(found.n_clusters, "chargers")]  # fmt: skip
+    if len(types) > 1:
+        notes.append("The p-values of types are corrected for being several (Benjamini and Hochberg).")
     return Answer(said, figures, figure, table, notes)
 
 
@@ -57,9 +62,9 @@ def _changed(found: Uplift) -> str:
     if found.p_value >= 0.05:
         return (
             f"Chargers failed {percent} {direction} often afterwards, which chance alone could bring about"
-            f" (rate ratio {found.ci_low:.2f} to {found.ci_high:.2f}, p = {found.p_value:.2f})."
+            f" (rate ratio {found.ci_low:.2f} to {found.ci_high:.2f}, {p_in_words(found.p_value)})."
         )
-    return f"Chargers failed {percent} {direction} often afterwards (p = {found.p_value:.3f})."
+    return f"Chargers failed {percent} {direction} often afterwards ({p_in_words(found.p_value)})."
 
 
 def _uplift_row(name: str, one: Uplift) -> dict:
@@ -86,13 +91,19 @@ def rollouts(inputs: Inputs) -> Answer:
     found = difference_in_differences(panel, wanted, pd.Timestamp(at))
     points = (100 * one for one in (found.effect, found.ci_low, found.ci_high))
     figures = [
-        Figure("Effect on the share of time out", *points, "points", f"percent; by site, p = {found.p_value:.3f}"),
-        Figure("Treated sites", found.treated_sites, note=f"of {found.n_clusters}", decimals=0),
-        Figure("Leads differ from 0", found.leads_p_value, note="p of the joint test; below .05 speaks against it"),
+        Figure("Effect on the share of time out", *points, "points", f"percent; by site, {p_in_words(found.p_value)}"),
+        Figure("Treated sites", found.treated_sites, note=f"of {found.n_clusters}", decimals=0, no_interval=COUNTED),
+        Figure("Leads differ from 0", found.leads_p_value, note="of the joint test; below .05 speaks against it",
+               no_interval="a p-value"),
     ]  # fmt: skip
     if np.isfinite(found.randomisation_p_value):
         figures.append(
-            Figure("Randomisation p-value", found.randomisation_p_value, note="counts with fewer than 10 sites")
+            Figure(
+                "Randomisation p-value",
+                found.randomisation_p_value,
+                note="it decides with fewer than 10 sites",
+                no_interval="a p-value",
+            )
         )
     said = _rollout_sentence(found)
     leads = [(f"{-row.week} weeks before", 100 * row.estimate, 100 * row.ci_low, 100 * row.ci_high)
@@ -107,6 +118,9 @@ def rollouts(inputs: Inputs) -> Answer:
     )[["sites", "time", "rate", "site_days"]].rename(columns={"rate": "share of time out", "site_days": "site-days"})
     placebo = [f"{row.days_before} days before: {100 * row.effect:+.2f}" for row in found.placebos.itertuples()]
     notes = ["Placebo dates (percentage points): " + "; ".join(placebo) + "."] if placebo else []
+    notes += few_note(found.n_clusters, "sites")
+    notes.append("One effect is tested; leads are tested together, and placebo dates are there to be looked at, so that"
+                 " nothing is corrected for being several.")  # fmt: skip
     return Answer(said, figures, drawn, table, notes)
 
 
@@ -129,13 +143,14 @@ def _one_by_one(panel: pd.DataFrame, wanted: dict[str, str]) -> Answer:
     said += f": {points[0]:+.2f} percentage points ({points[1]:+.2f} to {points[2]:+.2f})."
     figures = [
         Figure("Effect on the share of time out", *points, "points", "percent; by drawing sites again"),
-        Figure("Treated sites", found.treated_sites, note=f"of {found.n_clusters}", decimals=0),
+        Figure("Treated sites", found.treated_sites, note=f"of {found.n_clusters}", decimals=0, no_interval=COUNTED),
     ]
     table = found.cohorts.assign(day=found.cohorts["day"].dt.strftime("%Y-%m-%d"), effect=100 * found.cohorts["effect"])
     drawn = [(f"{row.day} ({row.sites})", row.effect, None, None) for row in table.itertuples()]
     plot = plots.rows("Effect by day of the change", "With the number of sites.", "percentage points", drawn)
     return Answer(said, figures, [plot], table.rename(columns={"effect": "effect (points)"}),
-                  ["Each day's sites are compared with those that were not reached yet."])  # fmt: skip
+                  ["Each day's sites are compared with those that were not reached yet.",
+                   *few_note(found.n_clusters, "sites", "drawing sites again")])  # fmt: skip
 
 
 def _rollout_sentence(found) -> str:

@@ -44,7 +44,7 @@ ORDER BY charger_id, started_at
 _SPELL_COLUMNS = ["charger_id", "start", "end", "left_censored", "status", "error_code", "reason", "evidence"]
 _SESSIONS = """
 SELECT charger_id, extract(epoch FROM started_at)::float8, coalesce(extract(epoch FROM ended_at)::float8, 'nan'),
-    energy_kwh, coalesce(success, true), success IS NOT NULL
+    energy_kwh, coalesce(success, false), success IS NOT NULL
 FROM telemetry_chargingsession
 WHERE charger_id = ANY(%(chargers)s) AND started_at >= %(start)s AND started_at < %(end)s
 """
@@ -87,14 +87,14 @@ class Inputs:
         """Outages as they are kept, those that only touch the period too: their whole start and end (NaT: goes on)."""
         return self.outages_from(self.scope.start)
 
-    def outages_from(self, start) -> pd.DataFrame:
-        """The same of a period that begins at another time."""
+    def outages_from(self, start, shortest_minutes: float = SHORTEST_MINUTES) -> pd.DataFrame:
+        """The same of a period that begins at another time, and with those of at least so many minutes."""
         ids = self.chargers["charger_id"].tolist()
         frame = pd.DataFrame(self._rows(_SPELLS, {"chargers": ids, "start": start}), columns=_SPELL_COLUMNS)
         for name in ("start", "end"):
             frame[name] = pd.to_datetime(frame[name], utc=True)
         frame = frame.astype({"charger_id": "i8", "left_censored": bool})
-        return frame[~((frame["end"] - frame["start"]) < pd.Timedelta(minutes=SHORTEST_MINUTES))].reset_index(drop=True)
+        return frame[~((frame["end"] - frame["start"]) < pd.Timedelta(minutes=shortest_minutes))].reset_index(drop=True)
 
     @cached_property
     def spells(self) -> pd.DataFrame:
@@ -121,9 +121,13 @@ class Inputs:
 
     @cached_property
     def sessions(self) -> pd.DataFrame:
-        """Sessions that began in the period; start and end in seconds since 1970, end NaN while it goes on."""
+        """Sessions that began in the period; start and end in seconds since 1970, end NaN while it goes on.
+
+        success is True, False, or None where nobody said.
+        """
         self.progress(0, message="reading sessions")
-        return self._arrays(_SESSIONS, _SESSION_COLUMNS, {"chargers": self.chargers["charger_id"].tolist()})
+        found = self._arrays(_SESSIONS, _SESSION_COLUMNS, {"chargers": self.chargers["charger_id"].tolist()})
+        return found.assign(success=found["success"].astype(object).where(found.pop("is_told"), None))
 
     def status_of(self, charger_ids) -> pd.DataFrame:
         """Status reports of some chargers in the period: charger_id, second, status (place in STATUS_WORDS)."""

@@ -5,19 +5,22 @@ import pandas as pd
 
 from telemetry import plots
 from telemetry.plots import Axis, Line
-from telemetry.reliability.alerts import alert_value, choose_threshold, recent_outages_score
+from telemetry.reliability.alerts import alert_counts, alert_value, choose_threshold, recent_outages_score
 from telemetry.reliability.answers import CannotAnswer
 from telemetry.reliability.associations import design, fit_logit
+from telemetry.reliability.hotspots import adjusted_p_values
+from telemetry.reliability.impact import cluster_bootstrap
 from telemetry.reliability.seasonality import forecast_daily
 from telemetry.reliability.uptime import EXCLUSIONS, LABELS, monthly_uptime, period_uptime
 
-from .answer import Answer, Figure, in_words
+from .answer import COUNTED, Answer, Figure, in_words
 from .inputs import Inputs
-from .outage_answers import daily_onsets
+from .outage_answers import daily_onsets, few_note, or_none, share_of
 from .use_answers import load_panel, named
 
 CONTROLS = 10
 MISSED_COST, HORIZON_HOURS = 10.0, 24.0
+EVERY = "every minute is counted, none estimated"
 
 
 def forecast(inputs: Inputs) -> Answer:
@@ -26,18 +29,23 @@ def forecast(inputs: Inputs) -> Answer:
     inputs.progress(1, 2, "fitting, and judging at days that are known")
     found = forecast_daily(daily)
     total = found.forecast.sum()
-    said = f"About {in_words(total['mean'])} outages will begin in the next 14 days. {found.sentence}"
+    low, high = (in_words(one) for one in found.total_ci)
+    said = f"About {in_words(total['mean'])} outages ({low} to {high}) will begin in the next 14 days. {found.sentence}"
+    few = f"no interval: {len(found.errors)} origins, whose days overlap, are too few for one"
     figures = [
-        Figure("Outages in 14 days", total["mean"], note="estimate"),
-        Figure("Error of the model", found.error, note=f"{found.model}; 1 = as repeating weeks was off in the data"),
-        Figure("Error of repeating the week before", found.naive_error, note="at the same days"),
+        Figure("Outages in 14 days", total["mean"], *found.total_ci, note=found.model if found.usable else ""),
+        Figure("Error of the model", found.error, note=f"{found.model}; 1 = as repeating weeks was off in the data",
+               no_interval=few),
+        Figure("Error of repeating the week before", found.naive_error, note="at the same days", no_interval=few),
     ]  # fmt: skip
     if np.isfinite(found.ljung_box_p):
-        figures.append(Figure("Ljung-Box p", found.ljung_box_p, note="below .05: a pattern is left over"))
+        told = "below .05: a pattern is left over"
+        figures.append(Figure("Ljung-Box", found.ljung_box_p, note=told, no_interval="a p-value"))
     table = found.forecast.reset_index().rename(columns={"mean": "outages", "low": "from", "high": "to"})
     table["day"] = table["day"].dt.strftime("%Y-%m-%d")
     return Answer(said, figures, [_forecast_plot(daily, found.forecast)], table,
-                  ["The interval holds for single days and adds nothing for what no model knows."])  # fmt: skip
+                  ["Intervals are the model's own: they add nothing for what no model knows, such as a storm.",
+                   "One forecast is compared with one other; nothing is corrected for being several."])  # fmt: skip
 
 
 def _forecast_plot(daily: pd.Series, ahead: pd.DataFrame) -> str:
@@ -79,8 +87,9 @@ def factors(inputs: Inputs) -> Answer:
         "from": np.exp(fit.ci.loc[names, "low"]).to_numpy(), "to": np.exp(fit.ci.loc[names, "high"]).to_numpy(),
         "p": fit.p_values[names].to_numpy(),
     })  # fmt: skip
+    table["p, corrected"] = adjusted_p_values(table["p"].to_numpy())
     table["strength"] = np.abs(np.log(table["odds ratio"]))
-    sure = table[table["p"] < 0.05].sort_values("strength", ascending=False)
+    sure = table[table["p, corrected"] < 0.05].sort_values("strength", ascending=False)
     table = table.sort_values("strength", ascending=False).drop(columns="strength")
     if len(sure):
         first = sure.iloc[0]
@@ -92,14 +101,18 @@ def factors(inputs: Inputs) -> Answer:
     else:
         said = "Of nothing known of chargers and hours can it be told from chance that outages go with it."
     figures = [
-        Figure("Outages", int(onset.sum()), decimals=0, note="that began at chargers that had been up"),
-        Figure("Explained", fit.pseudo_r2, note="McFadden's pseudo R²; 0 = nothing"),
-        Figure("Chargers", fit.n_clusters, decimals=0, note="intervals are clustered by them"),
+        Figure("Outages", int(onset.sum()), decimals=0, note="that began at chargers that had been up",
+               no_interval=COUNTED),
+        Figure("Explained", fit.pseudo_r2, note="McFadden's pseudo R²; 0 = nothing",
+               no_interval="no interval: it describes this fit, and rises with every term"),
+        Figure("Chargers", fit.n_clusters, decimals=0, note="intervals are clustered by them", no_interval=COUNTED),
     ]  # fmt: skip
-    notes = [
+    notes = ["P-values are corrected for being several (Benjamini and Hochberg); the sentence goes by those.",
+             *few_note(fit.n_clusters, "chargers")]  # fmt: skip
+    notes += [
         "Some term has outages at one of its values only; Firth's penalty keeps its odds ratio finite."
     ] * fit.separated
-    drawn = [tuple(row) for row in table.drop(columns="p").head(12).itertuples(index=False)]
+    drawn = [tuple(row) for row in table.drop(columns=["p", "p, corrected"]).head(12).itertuples(index=False)]
     return Answer(said, figures, [plots.rows("Odds ratios", said, "times as likely", drawn, mark=1.0)], table, notes)
 
 
@@ -137,18 +150,21 @@ def alerts(inputs: Inputs) -> Answer:
     told = found.reported_on
     if not told.outages:
         raise CannotAnswer("no outage began in the second half of this period, so that alerts cannot be judged")
-    base = _share_followed(scores[scores["time"] >= days[len(days) // 2]], fresh)
+    second = scores[scores["time"] >= days[len(days) // 2]]
+    base = _share_followed(second, fresh)
+    sites = inputs.chargers.set_index("charger_id")[["site", "charger"]]
+    counts = alert_counts(second, fresh, found.threshold, HORIZON_HOURS).join(sites, on="charger_id")
+    everybody = alert_counts(second, fresh, -np.inf, HORIZON_HOURS).join(sites, on="charger_id")
     said = (
         f"Alerting once a day on what failed lately finds {told.recall:.0%} of the outages of the next 24 h;"
         f" {told.precision:.0%} of its alerts are right, where {base:.0%} would be by chance."
     )
     figures = [
-        Figure("Outages found", 100 * told.recall, unit="%", note=f"{told.found_outages:,} of {told.outages:,}"),
-        Figure("Alerts that are right", 100 * told.precision, unit="%",
-               note=f"{told.right_alerts:,} of {told.alerts:,}"),
-        Figure("By chance", 100 * base, unit="%", note="alerts that anybody would get right"),
-        Figure("Median lead time", told.median_lead_hours, unit="h"),
-        Figure("Alerts", told.alerts_per_day_per_100, unit="a day per 100 chargers"),
+        _percent("Outages found", told.recall, counts, ("found_outages", "outages")),
+        _percent("Alerts that are right", told.precision, counts, ("right_alerts", "alerts")),
+        _percent("By chance", base, everybody, ("right_alerts", "alerts"), "alerts that anybody would get right"),
+        Figure("Median lead time", told.median_lead_hours, *_median_lead(counts), unit="h", note="of what was found"),
+        Figure("Alerts", told.alerts_per_day_per_100, unit="a day per 100 chargers", no_interval=COUNTED),
     ]  # fmt: skip
     columns = ["period", "threshold", "precision", "recall", "median_lead_hours", "alerts_per_day_per_100", "cost"]
     table = found.curve[columns].rename(columns=lambda name: name.replace("_", " "))
@@ -159,8 +175,25 @@ def alerts(inputs: Inputs) -> Answer:
     axes = Axis("alerts a day per 100 chargers", 0, max(float(x.max()), 1e-9)), Axis("share")
     drawn = plots.chart("What more alerts buy", "In the second half, on which no threshold was chosen.", *axes, lines)
     notes = [f"The threshold was cheapest in the first half, where an outage missed costs as much as {cost:g} alerts.",
-             "The forecast that scores the live network is judged on its own page among the models."]  # fmt: skip
+             "The forecast that scores the live network is judged on its own page among the models.",
+             "Intervals are by site; the threshold was chosen before, so that nothing is corrected for the others of"
+             " the table, which have none.", *few_note(counts["site"].nunique(), "sites")]  # fmt: skip
     return Answer(said, figures, [drawn], table, notes)
+
+
+def _percent(label: str, value: float, counts: pd.DataFrame, names: tuple[str, str], note: str = "") -> Figure:
+    """A share in percent with an interval by site or charger."""
+    part, whole = (int(counts[name].sum()) for name in names)
+    found = share_of(counts, *names)
+    interval = (100 * found.ci_low, 100 * found.ci_high) if found else (None, None)
+    return Figure(label, 100 * value, *interval, "%", note or f"{part:,} of {whole:,}")
+
+
+def _median_lead(counts: pd.DataFrame) -> tuple[float, float]:
+    """Interval of the median lead time by drawing sites again; NaN where that cannot be."""
+    leads = counts.explode("leads")[["site", "leads"]].dropna()
+    found = or_none(lambda: cluster_bootstrap(leads, "site", lambda part: float(part["leads"].median()), draws=500))
+    return (found.ci_low, found.ci_high) if found else (float("nan"), float("nan"))
 
 
 def _share_followed(scores: pd.DataFrame, fresh: pd.DataFrame) -> float:
@@ -177,7 +210,7 @@ def uptime(inputs: Inputs) -> Answer:
         raise CannotAnswer("no charger had reported by the end of this period")
     ports = inputs.chargers[["charger_id", "since"]].rename(columns={"charger_id": "port_id"})
     month = pd.Timestamp(inputs.end).normalize().replace(day=1)
-    outages = inputs.outages_from((month - pd.DateOffset(years=1)).to_pydatetime())
+    outages = inputs.outages_from((month - pd.DateOffset(years=1)).to_pydatetime(), shortest_minutes=0)
     outages = outages.rename(columns={"charger_id": "port_id"})
     known = ports[ports["since"] < month]
     found = monthly_uptime(outages, known, month, programme) if len(known) else None
@@ -192,10 +225,13 @@ def uptime(inputs: Inputs) -> Answer:
     if federal < len(year):
         said += f" For {len(year) - federal:,} of them less than a year is known: not the federal figure."
     figures = [
-        Figure("Ports above 97 %", 100 * passing / len(year), unit="%", note=f"{passing:,} of {len(year):,}"),
-        Figure("Uptime of all ports together", overall, unit="%", decimals=3, note="weighted by time"),
-        Figure("Median port", float(year["percent"].median()), unit="%", decimals=3),
-        Figure("Excluded", minutes["excluded_minutes"] / 60, unit="h", note="with a reason and evidence"),
+        Figure("Ports above 97 %", 100 * passing / len(year), unit="%", note=f"{passing:,} of {len(year):,}",
+               no_interval=EVERY),
+        Figure("Uptime of all ports together", overall, unit="%", decimals=3, note="weighted by time",
+               no_interval=EVERY),
+        Figure("Median port", float(year["percent"].median()), unit="%", decimals=3, no_interval=EVERY),
+        Figure("Excluded", minutes["excluded_minutes"] / 60, unit="h", note="with a reason and evidence",
+               no_interval=EVERY),
     ]  # fmt: skip
     notes = [f"Programme {programme}: " + (", ".join(LABELS[one] for one in sorted(EXCLUSIONS[programme])) or "nothing")
              + " may be excluded, each with evidence."]  # fmt: skip

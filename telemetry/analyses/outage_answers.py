@@ -7,11 +7,12 @@ from telemetry import plots
 from telemetry.plots import Axis, Line
 from telemetry.reliability.answers import CannotAnswer
 from telemetry.reliability.control_charts import cusum
-from telemetry.reliability.hotspots import funnel, gamma_shape, hotspots
+from telemetry.reliability.hotspots import funnel, hotspots, spread_of_rates
 from telemetry.reliability.proportions import ClusteredShare, clustered_share
 from telemetry.reliability.rates import failures_at_once, kaplan_meier, mtbf, mttr
+from telemetry.reliability.uplift import FEW_CLUSTERS
 
-from .answer import Answer, Figure, in_words
+from .answer import COUNTED, Answer, Figure, in_words
 from .inputs import Inputs
 
 LONGEST_REPAIR_HOURS = 168.0
@@ -49,7 +50,9 @@ def failures(inputs: Inputs) -> Answer:
             ", and fewer than half of the outages had ended in what was seen of them"
         )  # fmt: skip
     said += "."
-    return Answer(said, figures, _failure_plots(inputs), _failures_by(inputs), [_burst_note(burst)])
+    sites = inputs.chargers["site"].nunique()
+    notes = [_burst_note(burst), *few_note(sites if sites > 1 else len(inputs.chargers), "sites or chargers")]
+    return Answer(said, figures, _failure_plots(inputs), _failures_by(inputs), notes)
 
 
 def _burst(inputs: Inputs) -> float:
@@ -62,6 +65,16 @@ def _burst_note(burst: float) -> str:
         f"Outages of one site that begin in the same minute have one cause: {burst:.2f} of them come at once, weighted,"
         " and intervals are as wide as that many fewer failures make them."
     )
+
+
+def few_note(count: int, of: str, how: str = "Student's t") -> list[str]:
+    """What is to be said where intervals rest on few clusters; nothing where there are enough."""
+    if count >= FEW_CLUSTERS:
+        return []
+    said = f"Intervals rest on {count} {of}: with fewer than {FEW_CLUSTERS} they are rough, and may be too narrow."
+    if how == "Student's t":
+        return [f"{said} They use Student's t on {max(count - 1, 1)} degrees of freedom for that."]
+    return [f"{said} They are made by {how}."]
 
 
 def share_of(frame: pd.DataFrame, part: str, whole: str) -> ClusteredShare | None:
@@ -176,17 +189,21 @@ def hot_chargers(inputs: Inputs) -> Answer:
     found = hotspots(frame).sort_values(["flagged", "mid_p"], ascending=[False, True])
     flagged = found[found["flagged"]]
     watched = found[found["exposure_hours"] > 0]
-    shape = gamma_shape(watched["onsets"].to_numpy("f8"), watched["expected"].to_numpy("f8"))
+    differ = or_none(lambda: spread_of_rates(watched["onsets"], watched["expected"]))
     extra = float((flagged["onsets"] - flagged["expected"]).sum())
     said = f"None of {len(watched):,} chargers can be told from luck in how often it fails."
     if len(flagged):
         said = f"{len(flagged)} of {len(watched):,} chargers fail more often than luck explains"
         said += f"; they had {in_words(extra)} outages more than others of their type."
     figures = [
-        Figure("Chargers flagged", len(flagged), note="at most 5 % of them by chance", decimals=0),
-        Figure("Outages beyond what is usual", extra, note="of the flagged chargers"),
-        Figure("How much chargers differ", 1 / np.sqrt(shape), note="spread of their rates / mean rate, without luck"),
+        Figure("Chargers flagged", len(flagged), note="at most 5 % of them are expected to be so by chance", decimals=0,
+               no_interval=COUNTED),
+        Figure("Outages beyond what is usual", extra, note="of the flagged chargers",
+               no_interval="no interval: they were picked for being high, so that it is rather too large"),
     ]  # fmt: skip
+    if differ:
+        figures.append(Figure("How much chargers differ", differ.estimate, differ.ci_low, differ.ci_high,
+                              note="spread of their rates / mean rate, without luck"))  # fmt: skip
     table = pd.DataFrame({
         "charger": found["charger"], "site": found["site"], "type": found["stratum"], "outages": found["onsets"],
         "expected": found["expected"], "up hours": found["exposure_hours"].round(1), "ratio": found["ratio"],

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from telemetry.reliability.answers import CannotAnswer
 
-from . import change_answers, model_answers, outage_answers, use_answers
+from . import capacity_answers, change_answers, model_answers, outage_answers, use_answers
 from .answer import Answer
 from .inputs import Inputs
 from .scope import Scope
@@ -79,6 +79,8 @@ QUESTIONS = (
         "23 CFR 680.116(b): (525,600 − (outage − excluded)) / 525,600 of each port over the previous twelve months."
         " Outages are cut to the period and merged; excluded are those with a reason of the programme and evidence.",
         ("Faulted and offline count as outage; planned service does not.",
+         "Every minute counts, of outages below a minute too, because the rule knows no shortest outage.",
+         "A minute that an outage without a reason covers too is not excluded.",
          "A port of which less than a year is known has no federal figure yet."),
         options=(Option("programme", "Programme", "select", choices=("nevi", "california", "none")),),
     ),
@@ -103,7 +105,7 @@ QUESTIONS = (
         reads=_USE,
     ),
     Question(
-        "capacity", "One more charger", "Where would one more charger save most waiting?", use_answers.capacity,
+        "capacity", "One more charger", "Where would one more charger save most waiting?", capacity_answers.capacity,
         "Queue M/M/c in each site's busiest hours of the day: cars per hour and session length as measured,"
         " chargers times availability; with one more, and with demand that follows it by 0 to 100 %.",
         ("Cars come at random and wait as long as it takes: at a site at its limit this is an upper bound.",

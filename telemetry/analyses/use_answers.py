@@ -1,18 +1,18 @@
-"""Questions that need sessions: does load harm, is one more charger worth it, what outages cost, do drivers succeed."""
+"""Questions that need sessions: does load harm, what outages cost, do drivers succeed."""
 
 import numpy as np
 import pandas as pd
 
 from telemetry import plots
 from telemetry.reliability.answers import CannotAnswer
-from telemetry.reliability.capacity import one_more_charger
 from telemetry.reliability.charge_attempts import Thresholds, charge_attempts, session_success
-from telemetry.reliability.impact import lost_energy
+from telemetry.reliability.impact import Bootstrapped, bootstrap_total, lost_energy
 from telemetry.reliability.load import hourly_panel, load_hazard
+from telemetry.reliability.proportions import proportion_interval
 
-from .answer import Answer, Figure, in_words
+from .answer import COUNTED, Answer, Figure, in_words
 from .inputs import STATUS_WORDS, Inputs
-from .outage_answers import share_of
+from .outage_answers import few_note, share_of
 
 MARGIN_PER_KWH, RECAPTURE = 0.15, 0.3  # what is assumed unless the person who asks says otherwise
 CHARGERS_AT_ONCE = 200
@@ -39,8 +39,9 @@ def load(inputs: Inputs) -> Answer:
     figures = [
         Figure("Hazard ratio, full hour against none", found.hazard_ratio, found.ci_low, found.ci_high, "",
                f"clustered by {found.n_clusters:,} chargers"),
-        Figure("Outages at chargers that were up", found.onsets, decimals=0, note="one each, however long it lasted"),
-        Figure("Charger-hours at risk", found.hours_at_risk, decimals=0),
+        Figure("Outages at chargers that were up", found.onsets, decimals=0, note="one each, however long it lasted",
+               no_interval=COUNTED),
+        Figure("Charger-hours at risk", found.hours_at_risk, decimals=0, no_interval=COUNTED),
     ]  # fmt: skip
     terms = [name for name in found.coefficients.index if name != "constant"]
     table = pd.DataFrame({
@@ -48,7 +49,9 @@ def load(inputs: Inputs) -> Answer:
         "from": np.exp(found.ci.loc[terms, "low"]).to_numpy(), "to": np.exp(found.ci.loc[terms, "high"]).to_numpy(),
     })  # fmt: skip
     rows = [tuple(row) for row in table.itertuples(index=False)]
-    return Answer(said, figures, [plots.rows("Hazard ratios", said, "times as often", rows, mark=1.0)], table)
+    notes = ["Load alone is tested; the other terms are there to be held constant, so that nothing is corrected for"
+             " being several.", *few_note(found.n_clusters, "chargers")]  # fmt: skip
+    return Answer(said, figures, [plots.rows("Hazard ratios", said, "times as often", rows, mark=1.0)], table, notes)
 
 
 _WORDS = {
@@ -74,76 +77,6 @@ def load_panel(inputs: Inputs) -> pd.DataFrame:
     return hourly_panel(inputs.spells, use, inputs.chargers[columns], inputs.start, inputs.end)
 
 
-def capacity(inputs: Inputs) -> Answer:
-    """N5: what one more charger would do to waiting in each site's busiest hour of the week."""
-    sessions = inputs.sessions
-    if sessions.empty:
-        raise CannotAnswer("no sessions are known in this period, so that nothing is known of demand")
-    sites = _busiest_hours(inputs)
-    if sites.empty:
-        raise CannotAnswer("no session that ended is known in this period, so that nothing is known of demand")
-    found = one_more_charger(sites.rename(columns={"site": "site_id"}))
-    table = found.merge(sites.rename(columns={"site": "site_id"}), on="site_id")
-    table["minutes_saved"] = table["minutes_saved"].where(np.isfinite(table["wait_minutes"]))
-    none = table[table["elasticity"] == 0].sort_values("minutes_saved", ascending=False, na_position="last")
-    best = none.iloc[0]
-    followed = table[(table["site_id"] == best["site_id"]) & (table["elasticity"] == 1)].iloc[0]
-    full = int((~np.isfinite(none["wait_minutes"])).sum())
-    said = (
-        f"One more charger saves most at {best['site_id']}: the wait in its busiest hours falls from"
-        f" {in_words(best['wait_minutes'])} to {in_words(best['wait_minutes_after'])} minutes if demand stays as it is,"
-        f" and to {in_words(followed['wait_minutes_after'])} if demand follows in full."
-    )
-    figures = [
-        Figure("Minutes saved at the best site", best["minutes_saved"], unit="min", note="if demand stays"),
-        Figure("If demand follows in full", followed["minutes_saved"], unit="min", note="below 0: the wait grows"),
-        Figure("Sites whose queue has no end", full, decimals=0, note="more cars come at those hours than can charge"),
-        Figure("Sites", len(none), decimals=0),
-    ]  # fmt: skip
-    rows = [(row.site_id, row.minutes_saved, None, None) for row in none.head(10).itertuples()
-            if np.isfinite(row.minutes_saved)]  # fmt: skip
-    drawn = (
-        [plots.rows("Minutes of waiting saved", "In the busiest hours, if demand stays.", "minutes", rows)]
-        if rows
-        else []
-    )
-    names = {"site_id": "site", "p_wait": "share that waits", "wait_minutes": "wait (min)",
-             "p_wait_after": "share after", "wait_minutes_after": "wait after (min)", "session_hours": "session (h)",
-             "minutes_saved": "saved (min)", "arrivals_per_hour": "cars per hour"}  # fmt: skip
-    order = table["site_id"].map({site: place for place, site in enumerate(none["site_id"])})
-    table = table.assign(order=order).sort_values(["order", "elasticity"]).drop(columns="order")
-    return Answer(said, figures, drawn, table.rename(columns=names))
-
-
-def _busiest_hours(inputs: Inputs) -> pd.DataFrame:
-    """Cars per hour in the busiest hours of the day, mean session, chargers and availability of each site.
-
-    Twice as many hours together as a session lasts, because a queue needs that long to come near its balance.
-    """
-    sessions, chargers = inputs.sessions, inputs.chargers
-    site, names = pd.factorize(chargers["site"])
-    of = site[pd.Index(chargers["charger_id"]).get_indexer(sessions["charger_id"])]
-    hour = (sessions["start"] // 3600).to_numpy("i8") % 24
-    counts = np.bincount(of * 24 + hour, minlength=len(names) * 24).reshape(-1, 24) / (inputs.hours / 24)
-    length = (sessions["end"] - sessions["start"]) / 3600
-    known = np.isfinite(length) & (length > 0) & (length < 24)
-    total, count = (np.bincount(of[known], values, minlength=len(names)) for values in (length[known], None))
-    lasts = total / np.maximum(count, 1)
-    sums = inputs.exposure.groupby("site")[["up_hours", "known_hours"]].sum().reindex(names)
-    frame = pd.DataFrame({
-        "site": names, "arrivals_per_hour": _busiest(counts, 2 * lasts), "session_hours": lasts,
-        "chargers": np.bincount(site), "availability": (sums["up_hours"] / sums["known_hours"]).to_numpy(),
-    })  # fmt: skip
-    return frame[(count > 0) & (frame["arrivals_per_hour"] > 0) & frame["availability"].notna()].reset_index(drop=True)
-
-
-def _busiest(counts: np.ndarray, hours: np.ndarray) -> np.ndarray:
-    """Highest mean of so many hours in a row, around the clock, of counts (n, 24)."""
-    sums = np.concatenate([np.zeros((len(counts), 1)), np.cumsum(np.concatenate([counts, counts], 1), 1)], 1)
-    width = np.clip(np.ceil(hours), 1, 24).astype(int)
-    return np.array([((row[w : w + 24] - row[:24]) / w).max() for row, w in zip(sums, width, strict=True)])
-
-
 def cost(inputs: Inputs) -> Answer:
     """N6: energy and margin lost to failed sessions and outages, against what would have been sold."""
     options = inputs.scope.options
@@ -159,29 +92,48 @@ def cost(inputs: Inputs) -> Answer:
     out = _outage_hours(inputs, told)
     inputs.progress(2, 3, "drawing chargers again")
     found = lost_energy(told, out, margin, recapture)
-    currency = inputs.chargers["currency"].iloc[0] if len(inputs.chargers) else "USD"
-    said = (
-        f"Outages and failed sessions cost {in_words(found.energy_kwh.estimate)} kWh,"
-        f" {in_words(found.margin.estimate)} {currency} of margin, in {inputs.scope.days} days."
-    )
-    energy, money = found.energy_kwh, found.margin
-    figures = [
-        Figure("Energy not sold", energy.estimate, energy.ci_low, energy.ci_high, "kWh", "by drawing chargers again"),
-        Figure("Margin lost", money.estimate, money.ci_low, money.ci_high, currency,
-               f"at {margin:g} {currency} per kWh, {recapture:.0%} sold anyway"),
-        Figure("Of it by failed sessions", found.failed_kwh, unit="kWh",
-               note=_share(found.failed_kwh, energy.estimate)),
-        Figure("Of it by outages", found.outage_kwh, unit="kWh", note=_share(found.outage_kwh, energy.estimate)),
-    ]  # fmt: skip
+    energy = found.energy_kwh
+    money = margins(inputs, found.by_charger, margin)
+    said = f"Outages and failed sessions cost {in_words(energy.estimate)} kWh"
+    if len(money) == 1:
+        (currency, lost), *_ = money.items()
+        said += f", {in_words(lost.estimate)} {currency} of margin, in {inputs.scope.days} days."
+    else:
+        said += (
+            f" in {inputs.scope.days} days. Their operators sell in {len(money)} currencies, which are not added up."
+        )
+    figures = [_in_kwh("Energy not sold", energy, "by drawing chargers again")]
+    figures += [Figure("Margin lost", lost.estimate, lost.ci_low, lost.ci_high, currency,
+                       f"at {margin:g} {currency} per kWh, {recapture:.0%} sold anyway")
+                for currency, lost in money.items()]  # fmt: skip
+    figures += [_in_kwh("Of it by failed sessions", found.failed, _share(found.failed_kwh, energy.estimate)),
+                _in_kwh("Of it by outages", found.outages, _share(found.outage_kwh, energy.estimate))]  # fmt: skip
+    notes = few_note(energy.n_clusters, "chargers", "drawing chargers again")
+    unknown = int(told["success"].isna().sum())
+    if unknown:
+        notes.append(f"Of {unknown:,} of {len(told):,} sessions it is not known whether they succeeded: what they"
+                     " delivered is counted as sold, and they count neither as failed nor as successful.")  # fmt: skip
     names = inputs.chargers.set_index("charger_id")[["charger", "site"]]
     table = found.by_charger.join(names, on="charger_id").sort_values("lost_kwh", ascending=False)
     table = table[["charger", "site", "lost_kwh", "failed_kwh", "outage_kwh"]]
     by_site = table.groupby("site")["lost_kwh"].sum().nlargest(10)
     drawn = [plots.rows("Energy not sold, by site", "The ten sites that lose most.", "kWh",
                         [(site, kwh, None, None) for site, kwh in by_site.items()], write="{:,.0f}")]  # fmt: skip
-    return Answer(
-        said, figures, drawn if len(by_site) else [], table.rename(columns=lambda name: name.replace("_", " "))
-    )
+    table = table.rename(columns=lambda name: name.replace("_", " "))
+    return Answer(said, figures, drawn if len(by_site) else [], table, notes)
+
+
+def margins(inputs: Inputs, by_charger: pd.DataFrame, margin: float) -> dict[str, Bootstrapped]:
+    """Margin lost by currency, because amounts in different ones cannot be added up; drawn by charger."""
+    currency = by_charger["charger_id"].map(inputs.chargers.set_index("charger_id")["currency"]).astype(str)
+    return {
+        name: bootstrap_total(margin * by_charger.loc[(currency == name).to_numpy(), "lost_kwh"].to_numpy())
+        for name in sorted(currency.unique())
+    }
+
+
+def _in_kwh(label: str, found: Bootstrapped, note: str) -> Figure:
+    return Figure(label, found.estimate, found.ci_low, found.ci_high, "kWh", note)
 
 
 def _share(part: float, whole: float) -> str:
@@ -221,28 +173,54 @@ def attempts(inputs: Inputs) -> Answer:
     result = session_success(found, thresholds)
     by_charger = result.by_charger.merge(inputs.chargers[["charger_id", "charger", "site", "charger_type"]], "left")
     share = share_of(by_charger, "successes", "attempts")
-    interval = (share.ci_low, share.ci_high) if share else result.success_ci
+    known = result.attempts - result.unknown_attempts
     said = (
-        f"{100 * result.success_share:.1f} % of {result.attempts:,} attempts to charge succeeded;"
+        f"{100 * result.success_share:.1f} % of {known:,} attempts to charge succeeded;"
         f" {100 * result.visit_success_share:.1f} % of visits ended with a charge."
     )
+    if result.unknown_attempts:
+        said += f" Of {result.unknown_attempts:,} more it is not known whether they did."
+    by = f"by {share.n_clusters} sites or chargers" if share else "one charger: attempts counted as independent"
     figures = [
-        Figure("Charging success rate", *(100 * one for one in (result.success_share, *interval)), "%",
-               f"by {share.n_clusters} sites or chargers" if share else "attempts counted as independent", 2),
-        Figure("Attempts that started", 100 * result.started_share, unit="%", decimals=2),
-        Figure("Visits that succeeded", 100 * result.visit_success_share, unit="%", decimals=2,
-               note=f"{result.visits:,} visits; judged by their last attempt"),
-        Figure("At the first attempt", 100 * result.first_attempt_share, unit="%", decimals=2),
-        Figure("After two or more", 100 * result.troubled_share, unit="%", decimals=2),
-        Figure("Attempts per visit", result.attempts_per_visit, decimals=2, note="1.1 to 1.3 is healthy"),
+        _percent("Charging success rate", by_charger, "successes", "attempts", by),
+        _percent("Attempts that started", by_charger, "started", "all_attempts"),
+        _percent("Visits that succeeded", by_charger, "good_visits", "visits",
+                 f"{result.visits:,} visits; judged by their last attempt"),
+        _percent("At the first attempt", by_charger, "first_visits", "visits"),
+        _percent("After two or more", by_charger, "troubled_visits", "visits"),
+        _per_visit(by_charger),
+        Figure("Attempts of unknown outcome", result.unknown_attempts, decimals=0, no_interval=COUNTED,
+               note="a session delivered, and nobody said how it ended; in no share but of those that started"),
     ]  # fmt: skip
-    table = by_charger.sort_values("share")[["charger", "site", "charger_type", "attempts", "successes", "share"]]
+    count = by_charger["site"].nunique()
+    notes = few_note(count if count > 1 else len(by_charger), "sites or chargers")
+    by_charger["unknown"] = by_charger["all_attempts"] - by_charger["attempts"]
+    names = ["charger", "site", "charger_type", "attempts", "successes", "share", "unknown"]
+    table = by_charger.sort_values("share")[names]
     rows = []
     for kind, group in by_charger.groupby("charger_type"):
         if one := share_of(group, "successes", "attempts"):
             rows.append((kind, 100 * one.estimate, 100 * one.ci_low, 100 * one.ci_high))
     drawn = [plots.rows("Charging success by type", said, "%", rows, write="{:.0f}")] if rows else []
-    return Answer(said, figures, drawn, table.rename(columns={"charger_type": "type"}))
+    return Answer(said, figures, drawn, table.rename(columns={"charger_type": "type"}), notes)
+
+
+def _percent(label: str, counts: pd.DataFrame, part: str, whole: str, note: str = "") -> Figure:
+    """A share in percent by site or, at one site, by charger; of one charger alone by Wilson."""
+    found, (parts, wholes) = share_of(counts, part, whole), counts[[part, whole]].sum()
+    low, high = (found.ci_low, found.ci_high) if found else proportion_interval(parts, wholes)
+    return Figure(label, 100 * parts / wholes, 100 * low, 100 * high, "%", note, 2)
+
+
+def _per_visit(counts: pd.DataFrame) -> Figure:
+    """Attempts per visit: one over the share of attempts that begin a visit."""
+    found, (visits, attempts) = (
+        share_of(counts, "all_visits", "all_attempts"),
+        counts[["all_visits", "all_attempts"]].sum(),
+    )
+    low, high = (found.ci_low, found.ci_high) if found else proportion_interval(visits, attempts)
+    label, note = "Attempts per visit", "1.1 to 1.3 is healthy"
+    return Figure(label, attempts / visits, 1 / high, 1 / low if low > 0 else None, "", note, 2)
 
 
 def _in_parts(inputs: Inputs):

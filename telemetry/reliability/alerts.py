@@ -52,30 +52,57 @@ def alert_value(
     outage is found when an alert lies so before it. Alerts whose horizon reaches beyond the last moment of asking are
     judged by what is known, so let `onsets` reach further. Raises CannotAnswer without scores.
     """
+    counts = alert_counts(scores, onsets, threshold, horizon_hours, gap_hours, cooldown_hours)
+    times = in_utc(scores["time"])
+    days = max((times.max() - times.min()) / pd.Timedelta(days=1), 1.0)
+    alerts, right, outages, found = (int(counts[name].sum()) for name in _COUNTS)
+    leads = np.concatenate([*counts["leads"], np.zeros(0)])
+    return AlertValue(
+        float(threshold), right / alerts if alerts else float("nan"), found / outages if outages else float("nan"),
+        float(np.median(leads)) if len(leads) else float("nan"), 100 * alerts / (days * len(counts)),
+        alerts, right, outages, found,
+    )  # fmt: skip
+
+
+_COUNTS = ["alerts", "right_alerts", "outages", "found_outages"]
+
+
+def alert_counts(
+    scores: pd.DataFrame,
+    onsets: pd.DataFrame,
+    threshold: float,
+    horizon_hours: float = 24.0,
+    gap_hours: float = 0.0,
+    cooldown_hours: float = 24.0,
+) -> pd.DataFrame:
+    """What `alert_value` counts, of each charger that was scored, for intervals by charger or site.
+
+    Returns charger_id, alerts, right_alerts, outages, found_outages, and leads: an array of hours from the first alert
+    that finds it to each outage found. Arguments and errors are those of `alert_value`.
+    """
     with_columns(scores, "charger_id", "score", what="table of scores")
     with_columns(onsets, "charger_id", what="table of onsets")
     if scores.empty:
         raise CannotAnswer("nothing was scored in this period")
     scores, onsets = with_times(scores, "time", what="table of scores"), with_times(onsets, "start", what="onsets")
     onsets = onsets.assign(start=onsets["start"].astype(scores["time"].dtype))  # merging needs one unit of time
-    days = max((scores["time"].max() - scores["time"].min()) / pd.Timedelta(days=1), 1.0)
-    chargers = scores["charger_id"].nunique()
     asked = scores[scores["score"] >= threshold].sort_values("time")
     alerts = _cooled(asked, cooldown_hours)
     soon = (onsets["start"] > scores["time"].min() + gap_hours * HOUR) & (
         onsets["start"] <= scores["time"].max() + horizon_hours * HOUR
     )
-    events = onsets.loc[soon & onsets["charger_id"].isin(scores["charger_id"]), ["charger_id", "start"]]
+    ids = pd.Index(scores["charger_id"].unique(), name="charger_id")
+    events = onsets.loc[soon & onsets["charger_id"].isin(ids), ["charger_id", "start"]]
     events = events.sort_values("start").reset_index(drop=True)
     right = _is_followed(alerts, events, gap_hours, horizon_hours)
     lead = _leads(events, alerts, gap_hours, horizon_hours)
     found = np.isfinite(lead)
-    return AlertValue(
-        float(threshold), float(right.mean()) if len(alerts) else float("nan"),
-        float(found.mean()) if len(events) else float("nan"),
-        float(np.median(lead[found])) if found.any() else float("nan"), 100 * len(alerts) / (days * chargers),
-        len(alerts), int(right.sum()), len(events), int(found.sum()),
-    )  # fmt: skip
+    places = [ids.get_indexer(one) for one in (alerts["charger_id"], events["charger_id"])]
+    pairs = (places[0], None), (places[0], right), (places[1], None), (places[1], found)
+    sums = [np.bincount(place, weight, minlength=len(ids)).astype("i8") for place, weight in pairs]
+    leads = pd.Series(lead[found]).groupby(places[1][found]).agg(np.array).reindex(range(len(ids)))
+    table = pd.DataFrame(dict(zip(_COUNTS, sums, strict=True)), index=ids).reset_index()
+    return table.assign(leads=[np.zeros(0) if isinstance(one, float) else one for one in leads])
 
 
 def _cooled(asked: pd.DataFrame, cooldown_hours: float) -> pd.DataFrame:

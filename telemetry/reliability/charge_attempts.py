@@ -47,6 +47,8 @@ class SessionSuccess:
     failed_share: float
     attempts_per_visit: float
     by_charger: pd.DataFrame = field(repr=False, default=None)
+    unknown_attempts: int = 0
+    unknown_visits: int = 0
 
 
 def charge_attempts(status: pd.DataFrame, sessions: pd.DataFrame, thresholds: Thresholds = STANDARD) -> pd.DataFrame:
@@ -57,10 +59,11 @@ def charge_attempts(status: pd.DataFrame, sessions: pd.DataFrame, thresholds: Th
     s of its own, or that is under way when it begins.
     An attempt starts in the first PREPARING (or CHARGING) after another state and ends with the first report of a state
     that is not of charging. Success: there is a session, the next status is not FAULTED, it stopped for a good
-    reason (where the reason is not known, `success` must not be false), and it delivered more than 0.1 kWh.
+    reason (where the reason is not known, `success` must be true), and it delivered more than 0.1 kWh. Where all else
+    is well but neither the reason nor `success` is known, the attempt is no success, and `is_unknown`.
 
-    Returns charger_id, start, end, has_session, energy_kwh, next_status, driver, site_id, success; attempts that still
-    go on are left out. Raises CannotAnswer for a missing column.
+    Returns charger_id, start, end, has_session, energy_kwh, next_status, driver, site_id, success, is_unknown; attempts
+    that still go on are left out. Raises CannotAnswer for a missing column.
     """
     with_columns(sessions, "charger_id", "start", "end", "energy_kwh", what="table of sessions")
     plugged = _occupied(status)
@@ -74,14 +77,18 @@ def charge_attempts(status: pd.DataFrame, sessions: pd.DataFrame, thresholds: Th
     for name in ("driver", "site_id", "stop_reason", "success"):
         if name not in joined:
             joined[name] = None
-    good = joined["stop_reason"].isna() & joined["success"].map(lambda value: value is not False and value != 0)
-    good |= joined["stop_reason"].isin(thresholds.good_stops)
-    joined["success"] = (
-        joined["has_session"] & (joined["next_status"] != "FAULTED") & good
+    told = joined["success"].where(joined["success"].notna(), None)
+    good = joined["stop_reason"].isin(thresholds.good_stops)
+    good |= joined["stop_reason"].isna() & told.map(lambda value: value is not None and bool(value)).astype(bool)
+    delivered = (
+        joined["has_session"] & (joined["next_status"] != "FAULTED")
         & (joined["energy_kwh"].fillna(0.0) > thresholds.least_energy_kwh)
     )  # fmt: skip
+    joined["is_unknown"] = delivered & joined["stop_reason"].isna() & told.isna()
+    joined["success"] = delivered & good
     ended = joined[joined["end"].notna()]
-    names = ["charger_id", "start", "end", "has_session", "energy_kwh", "next_status", "driver", "site_id", "success"]
+    names = ["charger_id", "start", "end", "has_session", "energy_kwh", "next_status", "driver", "site_id", "success",
+             "is_unknown"]  # fmt: skip
     return ended.sort_values(["charger_id", "start"])[names].reset_index(drop=True)
 
 
@@ -126,15 +133,19 @@ def _join(plugged: pd.DataFrame, sessions: pd.DataFrame, thresholds: Thresholds)
     return both.assign(has_session=both["session_start"].notna())
 
 
+_VISIT = ["visitor", "charger_id", "start", "end", "attempts", "first_success", "success", "is_unknown"]
+
+
 def visits(attempts: pd.DataFrame, thresholds: Thresholds = STANDARD) -> pd.DataFrame:
-    """Attempts of `charge_attempts` gathered into visits: start, end, attempts, first_success, success.
+    """Attempts of `charge_attempts` gathered into visits: visitor, charger_id of the first, start, end, attempts,
+    first_success, success, is_unknown (of its first attempt, or of what decides, it is not known).
 
     A known driver's attempts at one site less than 30 minutes apart are one visit; those of an unknown driver at one
     port less than 2 minutes apart; an unknown one up to 2 minutes before a known driver's at the same port is theirs. A
     visit succeeded when its last attempt did (INL's variant: any).
     """
     if attempts.empty:
-        return pd.DataFrame(columns=["visitor", "start", "end", "attempts", "first_success", "success"])
+        return pd.DataFrame(columns=_VISIT)
     rows = _with_driver(attempts, thresholds)
     known = rows["driver"].notna()
     place = rows["site_id"].where(rows["site_id"].notna(), rows["charger_id"])
@@ -146,14 +157,19 @@ def visits(attempts: pd.DataFrame, thresholds: Thresholds = STANDARD) -> pd.Data
     latest = rows.groupby("visitor")["end"].cummax()
     pause = (rows["start"] - latest.groupby(rows["visitor"]).shift()) / pd.Timedelta(minutes=1)
     rows["visit"] = (~(pause < rows["gap"])).cumsum()
+    if "is_unknown" not in rows:
+        rows["is_unknown"] = False
     groups = rows.groupby("visit")
-    decided = groups["success"].any() if thresholds.any_attempt else groups["success"].last()
-    return pd.DataFrame(
-        {
-            "visitor": groups["visitor"].first(), "start": groups["start"].first(), "end": groups["end"].max(),
-            "attempts": groups.size(), "first_success": groups["success"].first(), "success": decided,
-        }
-    ).reset_index(drop=True)  # fmt: skip
+    unknown = groups["is_unknown"]
+    if thresholds.any_attempt:
+        decided, is_open = groups["success"].any(), unknown.any() & ~groups["success"].any()
+    else:
+        decided, is_open = groups["success"].last(), unknown.last()
+    values = (
+        groups["visitor"].first(), groups["charger_id"].first(), groups["start"].first(), groups["end"].max(),
+        groups.size(), groups["success"].first(), decided, is_open | unknown.first(),
+    )  # fmt: skip
+    return pd.DataFrame(dict(zip(_VISIT, values, strict=True))).reset_index(drop=True)
 
 
 def _with_driver(attempts: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
@@ -167,23 +183,45 @@ def _with_driver(attempts: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame
 
 
 def session_success(attempts: pd.DataFrame, thresholds: Thresholds = STANDARD) -> SessionSuccess:
-    """Key figures of attempts and visits. Raises CannotAnswer without attempts.
+    """Key figures of attempts and visits. Raises CannotAnswer without attempts whose outcome is known.
 
-    started_share: attempts with a session; success_share: Germany's Charging Success Rate (started and completed);
-    first_attempt_share: visits whose first attempt succeeded; troubled_share: that succeeded after two or more;
-    failed_share: that did not.
+    started_share: attempts with a session, of all; success_share: Germany's Charging Success Rate (started and
+    completed); first_attempt_share: visits whose first attempt succeeded; troubled_share: that succeeded after two or
+    more; failed_share: that did not. Attempts and visits of unknown outcome are in none of these shares but the first:
+    `unknown_attempts` and `unknown_visits` count them. by_charger: the counts that the shares are made of.
     """
     if attempts.empty:
         raise CannotAnswer("nobody tried to charge in this period")
-    gathered, success = visits(attempts, thresholds), attempts["success"].astype(bool)
-    count, good = len(gathered), gathered["success"].astype(bool)
-    first = gathered["first_success"].astype(bool) & good
-    groups = success.groupby(attempts["charger_id"])
-    by_charger = pd.DataFrame({"attempts": groups.size(), "successes": groups.sum()})
-    by_charger["share"] = by_charger["successes"] / by_charger["attempts"]
+    rows = attempts if "is_unknown" in attempts else attempts.assign(is_unknown=False)
+    gathered, known = visits(rows, thresholds), rows[~rows["is_unknown"].astype(bool)]
+    decided = gathered[~gathered["is_unknown"].astype(bool)]
+    if known.empty or decided.empty:
+        raise CannotAnswer(f"of {len(rows):,} attempts to charge it is not known whether they succeeded")
+    success, good = known["success"].astype(bool), decided["success"].astype(bool)
+    first = decided["first_success"].astype(bool) & good
     return SessionSuccess(
-        len(attempts), float(attempts["has_session"].mean()), float(success.mean()),
-        proportion_interval(int(success.sum()), len(attempts)), count, float(good.mean()),
-        proportion_interval(int(good.sum()), count), float(first.mean()), float((good & ~first).mean()),
-        float((~good).mean()), float(gathered["attempts"].mean()), by_charger.reset_index(),
+        len(rows), float(rows["has_session"].mean()), float(success.mean()),
+        proportion_interval(int(success.sum()), len(known)), len(gathered), float(good.mean()),
+        proportion_interval(int(good.sum()), len(decided)), float(first.mean()), float((good & ~first).mean()),
+        float((~good).mean()), float(gathered["attempts"].mean()), _by_charger(rows, known, gathered, decided, first),
+        len(rows) - len(known), len(gathered) - len(decided),
     )  # fmt: skip
+
+
+def _by_charger(rows, known, gathered, decided, first) -> pd.DataFrame:
+    """Counts of each charger: attempts and visits of known outcome and their successes, and all of them."""
+    good = decided["success"].astype(bool)
+    sums = {
+        "attempts": known.groupby("charger_id").size(),
+        "successes": known["success"].astype(bool).groupby(known["charger_id"]).sum(),
+        "all_attempts": rows.groupby("charger_id").size(),
+        "started": rows["has_session"].astype(bool).groupby(rows["charger_id"]).sum(),
+        "all_visits": gathered.groupby("charger_id").size(),
+        "visits": decided.groupby("charger_id").size(),
+        "good_visits": good.groupby(decided["charger_id"]).sum(),
+        "first_visits": first.groupby(decided["charger_id"]).sum(),
+        "troubled_visits": (good & ~first).groupby(decided["charger_id"]).sum(),
+    }
+    table = pd.DataFrame(sums).fillna(0).astype("i8")
+    table["share"] = table["successes"] / table["attempts"].where(table["attempts"] > 0)
+    return table.rename_axis("charger_id").reset_index()

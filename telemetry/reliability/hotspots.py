@@ -20,6 +20,15 @@ class Rejected(np.ndarray):
 
 
 @dataclass(frozen=True)
+class Spread:
+    """How much rates differ, as a share of their mean, and its interval."""
+
+    estimate: float
+    ci_low: float
+    ci_high: float
+
+
+@dataclass(frozen=True)
 class Funnel:
     """Limits of the ratio of observed to expected onsets at each expected number."""
 
@@ -85,13 +94,15 @@ def gamma_shape(onsets: np.ndarray, expected: np.ndarray) -> float:
     if len(onsets) < 2 or ((onsets - expected) ** 2 - expected).sum() <= 0:
         return _LARGEST
 
-    def minus_likelihood(log_shape: float) -> float:
-        a = np.exp(log_shape)
-        terms = special.gammaln(a + onsets) - special.gammaln(a) + a * np.log(a / (a + expected))
-        return -(terms + onsets * np.log(expected / (a + expected))).sum()
-
-    best = optimize.minimize_scalar(minus_likelihood, bounds=(np.log(1e-3), np.log(_LARGEST)), method="bounded")
+    bounds = (np.log(1e-3), np.log(_LARGEST))
+    best = optimize.minimize_scalar(_minus_likelihood, bounds=bounds, args=(onsets, expected), method="bounded")
     return float(np.exp(best.x))
+
+
+def _minus_likelihood(log_shape: float, onsets: np.ndarray, expected: np.ndarray) -> float:
+    a = np.exp(log_shape)
+    terms = special.gammaln(a + onsets) - special.gammaln(a) + a * np.log(a / (a + expected))
+    return float(-(terms + onsets * np.log(expected / (a + expected))).sum())
 
 
 def benjamini_hochberg(p_values, alpha: float = 0.05) -> Rejected:
@@ -112,6 +123,38 @@ def benjamini_hochberg(p_values, alpha: float = 0.05) -> Rejected:
     if len(below):
         rejected[order[: below[-1] + 1]] = True
     return rejected.view(Rejected)
+
+
+def adjusted_p_values(p_values) -> np.ndarray:
+    """The false discovery rate at which each of p_values (n,) would just be rejected by `benjamini_hochberg`: (n,).
+
+    The smallest n p(j) / j over all j from its place on, at most 1 (Yekutieli and Benjamini 1999).
+    """
+    p = np.asarray(p_values, "f8").reshape(-1)
+    order = np.argsort(p, kind="stable")
+    steps = p[order] * len(p) / np.arange(1, len(p) + 1)
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(np.minimum.accumulate(steps[::-1])[::-1], 1)
+    return adjusted
+
+
+def spread_of_rates(onsets, expected, confidence: float = 0.95) -> Spread:
+    """How much rates differ without luck: standard deviation over mean, 1 / sqrt(shape of `gamma_shape`).
+
+    Interval by the profile of the negative binomial likelihood, from 0 where chargers alike are likely enough. Raises
+    CannotAnswer where nothing is expected of anybody.
+    """
+    onsets, expected = np.asarray(onsets, "f8"), np.asarray(expected, "f8")
+    onsets, expected = onsets[expected > 0], expected[expected > 0]
+    if not len(onsets):
+        raise CannotAnswer("nothing is expected of any charger, so that nothing can differ")
+    best = np.log(gamma_shape(onsets, expected))
+    limit = _minus_likelihood(best, onsets, expected) + stats.chi2.ppf(confidence, 1) / 2
+    excess = lambda log_shape: _minus_likelihood(log_shape, onsets, expected) - limit  # noqa: E731
+    edges = np.log(1e-3), np.log(_LARGEST)
+    low, high = (optimize.brentq(excess, *sorted((best, edge))) if excess(edge) > 0 else edge for edge in edges)
+    spread = 1 / np.sqrt(np.exp([best, high, low]))
+    return Spread(*np.where(spread <= 1.01 / np.sqrt(_LARGEST), 0.0, spread).tolist())
 
 
 def funnel(expected, confidence: float = 0.95) -> Funnel:

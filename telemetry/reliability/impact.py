@@ -29,6 +29,8 @@ class Impact:
     failed_kwh: float
     outage_kwh: float
     by_charger: pd.DataFrame
+    failed: Bootstrapped | None = None
+    outages: Bootstrapped | None = None
 
 
 def cluster_bootstrap(
@@ -88,7 +90,8 @@ def lost_energy(
     sessions: charger_id, stratum (such as charger type and hour of day), energy_kwh, success, each that ended.
     outage_hours: charger_id, stratum, hours out, kwh_per_hour (what such a charger sells in such an hour when it is
     up). A failed session lost the median energy of the successful ones of its stratum (of all where there is none)
-    less what it delivered, at least 0. An outage lost hours x kwh_per_hour. `recapture` of all that is assumed to be
+    less what it delivered, at least 0; one whose success is not known (missing) is neither.
+    An outage lost hours x kwh_per_hour. `recapture` of all that is assumed to be
     sold anyway, at another charger or later (0 to 1: an assumption, so look at several). Margin, not price: energy not
     sold is not bought either. Intervals over resampled chargers. Raises CannotAnswer without sessions and outages.
     """
@@ -108,20 +111,23 @@ def lost_energy(
     numbers = (energy.estimate, energy.ci_low, energy.ci_high, energy.standard_error)
     margin = Bootstrapped(*(number * margin_per_kwh for number in numbers), energy.n_clusters)
     table = by_charger.rename_axis("charger_id").reset_index()
-    return Impact(energy, margin, float(table["failed_kwh"].sum()), float(table["outage_kwh"].sum()), table)
+    parts = [bootstrap_total(table[name].to_numpy(), draws, seed) for name in ("failed_kwh", "outage_kwh")]
+    return Impact(energy, margin, parts[0].estimate, parts[1].estimate, table, *parts)
 
 
 def _lost_in_sessions(sessions: pd.DataFrame) -> pd.Series:
     """kWh that each charger's failed sessions fell short of successful ones of their stratum."""
     with_columns(sessions, "charger_id", "stratum", "energy_kwh", "success", what="table of sessions")
-    success = sessions["success"].to_numpy(bool)
-    if success.all() or not success.any():
+    told = sessions["success"].where(sessions["success"].notna(), None)
+    success = told.map(lambda value: value is not None and bool(value)).to_numpy(bool)
+    failed = told.notna().to_numpy() & ~success
+    if not failed.any() or not success.any():
         return pd.Series(0.0, index=pd.Index([], dtype=object))
     good = sessions[success]
     usual = sessions["stratum"].map(good.groupby("stratum")["energy_kwh"].median())
     usual = usual.fillna(good["energy_kwh"].median())
-    short = (usual - sessions["energy_kwh"]).clip(lower=0)[~success]
-    return short.groupby(sessions["charger_id"][~success]).sum()
+    short = (usual - sessions["energy_kwh"]).clip(lower=0)[failed]
+    return short.groupby(sessions["charger_id"][failed]).sum()
 
 
 def bootstrap_total(values: np.ndarray, draws: int = 2000, seed: int = 0, confidence: float = 0.95) -> Bootstrapped:

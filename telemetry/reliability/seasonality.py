@@ -18,6 +18,7 @@ from .answers import CannotAnswer
 WEEK = 7
 FEWEST_DAYS = 56
 ORIGINS = 4
+_PATHS = 1000  # simulated for the interval of a sum
 ORDERS = (((0, 1, 1), (0, 1, 1, WEEK)), ((1, 0, 0), (0, 1, 1, WEEK)), ((1, 0, 1), (1, 0, 0, WEEK)))
 
 
@@ -39,7 +40,7 @@ class DailyForecast:
     """Days ahead with a 95 % interval, and what such forecasts were worth at days that are known.
 
     `error` and `naive_error`: mean absolute error of rolling origins over that of repeating the week before in the data
-    fitted (MASE). usable: error below naive_error.
+    fitted (MASE). usable: error below naive_error. total_ci: 95 % interval of the sum of the days.
     """
 
     forecast: pd.DataFrame
@@ -50,6 +51,7 @@ class DailyForecast:
     ljung_box_p: float
     sentence: str
     errors: pd.DataFrame
+    total_ci: tuple[float, float] = (float("nan"), float("nan"))
 
 
 def fit_sarima(series, order: tuple, seasonal_order: tuple) -> Sarima:
@@ -107,14 +109,14 @@ def forecast_daily(series: pd.Series, horizon: int = 14, min_days: int = FEWEST_
     best = str(means[list(makers)].idxmin())
     naive = float(means["the week before"])
     usable = bool(means[best] < naive)
-    mean, low, high, ljung_box = (makers[best] if usable else _by_week)(daily, horizon)
+    mean, low, high, ljung_box, total_ci = (makers[best] if usable else _by_week)(daily, horizon)
     days = pd.date_range(daily.index[-1] + pd.Timedelta(days=1), periods=horizon, freq="D", name="day")
     forecast = pd.DataFrame({"mean": mean, "low": low, "high": high}, index=days)
     if usable:
         said = f"{best} was off by {means[best] / naive:.0%} of what repeating the week before was off by."
     else:
         said = "Not usable: no model was better than repeating the week before, which is shown instead."
-    return DailyForecast(forecast, usable, float(means[best]), naive, best, ljung_box, said, table)
+    return DailyForecast(forecast, usable, float(means[best]), naive, best, ljung_box, said, table, total_ci)
 
 
 def _daily(series: pd.Series) -> pd.Series:
@@ -147,7 +149,10 @@ def _by_week(known: pd.Series, horizon: int):
     last = known.ffill().iloc[-WEEK:].to_numpy()
     mean = np.resize(last, horizon)
     spread = 1.96 * float((known - known.shift(WEEK)).std())
-    return mean, np.maximum(mean - spread, 0), mean + spread, float("nan")
+    weeks = known.ffill().rolling(WEEK).sum()  # a week repeated is as far off as a week from the week before, each time
+    off = 1.96 * float((weeks - weeks.shift(WEEK)).std()) * horizon / WEEK
+    total = (max(mean.sum() - off, 0.0), mean.sum() + off)
+    return mean, np.maximum(mean - spread, 0), mean + spread, float("nan"), total
 
 
 def _best_orders(known: pd.Series) -> tuple | None:
@@ -169,13 +174,15 @@ def _root(known: pd.Series) -> np.ndarray:
 
 def _by_sarima(orders: tuple | None, known: pd.Series, horizon: int):
     if orders is None:
-        return np.full(horizon, np.nan), np.full(horizon, np.nan), np.full(horizon, np.nan), float("nan")
+        return *[np.full(horizon, np.nan)] * 3, float("nan"), (float("nan"), float("nan"))
     fit = fit_sarima(_root(known), *orders)
     ahead = fit._fit.get_forecast(horizon)
     centre, spread = np.maximum(ahead.predicted_mean, 0), ahead.se_mean
     mean = np.maximum(centre**2 - 0.375 + spread**2, 0)
     low, high = (np.maximum(np.maximum(centre + side * spread, 0) ** 2 - 0.375, 0) for side in (-1.96, 1.96))
-    return mean, low, high, fit.ljung_box_p
+    paths = fit._fit.simulate(horizon, anchor="end", repetitions=_PATHS, rng=np.random.default_rng(0))
+    totals = np.maximum(np.maximum(np.asarray(paths).reshape(horizon, -1), 0) ** 2 - 0.375, 0).sum(0)
+    return mean, low, high, fit.ljung_box_p, tuple(np.quantile(totals, [0.025, 0.975]).tolist())
 
 
 def _by_poisson(known: pd.Series, horizon: int):
@@ -187,10 +194,15 @@ def _by_poisson(known: pd.Series, horizon: int):
     seen = known.notna().to_numpy()
     counts = known.to_numpy()[seen]
     if counts.sum() == 0:
-        return np.zeros(horizon), np.zeros(horizon), np.full(horizon, 3.0 / max(len(counts), 1)), float("nan")
+        most = 3.0 / max(len(counts), 1)  # the rule of three
+        return np.zeros(horizon), np.zeros(horizon), np.full(horizon, most), float("nan"), (0.0, most * horizon)
     fit = GLM(counts, design[: len(known)][seen], family=Poisson()).fit()
     mean = fit.predict(design[len(known) :])
     dispersion = max(fit.pearson_chi2 / max(fit.df_resid, 1), 1.0)
     spread = np.sqrt(dispersion * np.maximum(mean, 0.05))
     z = stats.norm.ppf(0.975)
-    return mean, np.maximum(mean - z * spread, 0), mean + z * spread, float("nan")
+    ahead = design[len(known) :]
+    own = mean @ ahead @ (fit.cov_params() * dispersion) @ ahead.T @ mean  # of the coefficients, on the sum
+    off = z * np.sqrt(dispersion * max(mean.sum(), 0.05) + own)
+    total = (max(mean.sum() - off, 0.0), mean.sum() + off)
+    return mean, np.maximum(mean - z * spread, 0), mean + z * spread, float("nan"), total

@@ -1,6 +1,6 @@
 """Did a change help: outages that began, per hour that chargers were up, before and after it or in group A and B."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -14,8 +14,10 @@ _FLIPS = 4000
 
 @dataclass(frozen=True)
 class Uplift:
-    """Rate of onsets in the second window or group over that in the first; rates are per charger and year that is
-    up."""
+    """Rate of onsets in the second window or group over that in the first; rates are per charger and year that is up.
+
+    first_ci, second_ci: of the rates, by cluster as the ratio's; exact Poisson where a side has no onsets.
+    """
 
     rate_ratio: float
     ci_low: float
@@ -27,6 +29,8 @@ class Uplift:
     onsets_second: int
     n_clusters: int
     method: str
+    first_ci: tuple[float, float] = (float("nan"), float("nan"))
+    second_ci: tuple[float, float] = (float("nan"), float("nan"))
 
 
 def before_after(
@@ -134,7 +138,12 @@ def rate_ratio(onsets, up_hours, is_second, cluster, confidence: float = 0.95) -
     if n_clusters < FEW_CLUSTERS and is_paired:
         p_value, method = _flipped(o, t, second, codes), "clustered Poisson; p-value by flipping signs"
     low, high = np.exp(log_ratio - half), np.exp(log_ratio + half)
-    return _result(sums, np.exp(log_ratio), low, high, p_value, n_clusters, method)
+    found = _result(sums, np.exp(log_ratio), low, high, p_value, n_clusters, method)
+    reach = [spread.ppf(1 - confident(confidence) / 2) * np.sqrt(n_clusters / (n_clusters - 1) * (side**2).sum())
+             for side in sides]  # fmt: skip
+    each = [(float(rate * np.exp(-one)), float(rate * np.exp(one)))
+            for rate, one in zip((found.rate_first, found.rate_second), reach, strict=True)]  # fmt: skip
+    return replace(found, first_ci=each[0], second_ci=each[1])
 
 
 def _flipped(o, t, second, codes) -> float:
@@ -169,9 +178,11 @@ def _without_onsets(sums, n_clusters: int, confidence: float) -> Uplift:
 def _result(sums, ratio, low, high, p_value, n_clusters: int, method: str) -> Uplift:
     (o1, t1), (o2, t2) = sums
     year = 8766.0
+    exact = [tuple(float(one / 2 / hours * year) for one in (stats.chi2.ppf(0.025, 2 * events) if events else 0.0,
+             stats.chi2.ppf(0.975, 2 * events + 2))) for events, hours in sums]  # fmt: skip
     return Uplift(
         float(ratio), float(low), float(high), float(p_value), float(o1 / t1 * year), float(o2 / t2 * year),
-        int(o1), int(o2), n_clusters, method,
+        int(o1), int(o2), n_clusters, method, *exact,
     )  # fmt: skip
 
 

@@ -66,7 +66,7 @@ class Command(BaseCommand):
         if answer.figures:
             table = Table("", "", "95 % interval", "")
             for one in answer.figures:
-                table.add_row(one.label, one.said, one.interval, one.note)
+                table.add_row(one.label, one.said, one.interval or one.sure, one.note)
             console.print(table)
         if len(answer.table):
             table = Table(*(str(name) for name in answer.table.columns))
