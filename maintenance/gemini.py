@@ -10,7 +10,7 @@ import httpx
 from django.conf import settings
 from pydantic import BaseModel
 
-from .outside import Breaker, client, trust
+from .outside import Breaker, TooMuch, client, trust
 
 CONNECT_SECONDS, READ_SECONDS, TOTAL_SECONDS = 2, 20, 45
 RETRY_SECONDS = 0.5  # before the second try, and as much again at random; twice as long before the third
@@ -134,6 +134,8 @@ def _failure(error: Exception, asked: Asked) -> NoAnswer:
     logger.warning("Gemini wrote nothing: %s", type(error).__name__)
     if isinstance(error, httpx.TimeoutException):
         return NoAnswer("Gemini did not answer in time", asked)
+    if isinstance(error, TooMuch):
+        return NoAnswer("Gemini took too long or wrote too much", asked)
     code = getattr(error, "code", None)
     if code == 429:
         seconds = _asked_to_wait(error)

@@ -9,7 +9,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sntry_site.settings")
 
 app = Celery("sntry")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["stations", "maintenance", "sntry_site"])
+app.autodiscover_tasks(["stations", "maintenance", "sntry_site", "sntry_site.assistant"])
 
 app.conf.beat_schedule = {
     # A tick that could not start before the next one is due is dropped: the next slot does its work.

@@ -12,7 +12,7 @@ from django.utils import timezone
 from maintenance.models import PlannedWork, RootCauseNote
 from stations import live
 from stations.jobs import enqueue
-from stations.models import Charger, FleetEvent, Job
+from stations.models import AssistantCall, Charger, FleetEvent, Job
 from telemetry import charger_pasts, live_causes, live_history, live_risk, retention
 from telemetry.live_fleet import LiveFleet
 from telemetry.loop_lock import one_at_a_time
@@ -175,4 +175,5 @@ def retain_task() -> None:
     for work in PlannedWork.objects.select_related("site"):
         work.lay_out(at)
     Job.objects.delete_old_files(at)
+    AssistantCall.objects.drop_old(at)
     RootCauseNote.objects.drop_old(at)

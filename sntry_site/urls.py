@@ -6,7 +6,18 @@ from django.urls import include, path
 
 from pricing.lab.page import policy_lab_page
 
-from .pages import board, dispatch, health, kpis, maintenance_calendar, reliability, report, site_actions, sites
+from .pages import (
+    assistant,
+    board,
+    dispatch,
+    health,
+    kpis,
+    maintenance_calendar,
+    reliability,
+    report,
+    site_actions,
+    sites,
+)
 from .pages.healed import healed_page
 from .pages.import_page import import_page
 from .pages.world_check import world_check_page
@@ -30,6 +41,9 @@ urlpatterns = [
     path("reliability/<slug:slug>/", reliability.page, name="reliability-question"),
     path("login/", LoginView.as_view(template_name="login.html", redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
+    path("assistant/", assistant.page, name="assistant"),
+    path("assistant/ask/", assistant.ask, name="assistant-ask"),
+    path("assistant/words/<slug:token>/", assistant.words, name="assistant-words"),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
     path("api/v1/", include("sntry_site.api.urls")),

@@ -9,6 +9,7 @@ APPS = ("stations", "telemetry", "maintenance", "pricing")
 # Rows that a role never touches, because they open doors or are the machine's own notes.
 MACHINE = {
     "stations.membership": [],
+    "stations.assistantcall": [],
     "stations.outbox": [],
     "stations.savedview": [],  # everybody keeps his or her own, on the list itself
     "telemetry.worldstate": [],

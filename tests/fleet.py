@@ -27,6 +27,7 @@ from maintenance.models import (
 )
 from pricing.models import PriceChange, PriceProposal, PricingStop, SurgePolicy
 from stations.models import (
+    AssistantCall,
     Charger,
     FleetEvent,
     Job,
@@ -228,6 +229,7 @@ def _fill_one(operator: Operator, number: int, centre: ServiceCentre, model: Mod
     Job.objects.create(kind="train_risk", created_by=someone)
     SavedView.objects.create(user=someone, changelist="stations.site", querystring="q=1", name="Mine", shared=True)
     Outbox.objects.create(kind="email", idempotency_key=f"{operator.pk}-{number}", due_at=at)
+    AssistantCall.objects.create(asked_at=at, model="gemini", was_shown=True, latency_ms=900)
     Tick.objects.create(slot=operator.pk * 1000 + number, started_at=at, finished_at=at)
     WorldState.objects.create(shard=operator.pk * 1000 + number, slot=1, blob=b"")
 

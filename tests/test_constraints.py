@@ -24,7 +24,7 @@ from maintenance.models import (
 )
 from stations.access import APPS
 from stations.characters import CONTROLS
-from stations.models import Charger, Membership, Operator, Partner, PartnerKey, Site
+from stations.models import AssistantCall, Charger, Membership, Operator, Partner, PartnerKey, Site
 from telemetry.models import (
     CauseGroup,
     ChargerRisk,
@@ -217,6 +217,7 @@ REFUSED = {
     "order_part_not_negative": lambda w: order_part(w, used=-1),
     "order_part_reserved_has_a_place": lambda w: order_part(w, reserved=1),
     "note_confidence_0_to_1": lambda w: note(w, confidence=1.01),
+    "assistant_call_shown_or_failed": lambda w: AssistantCall.objects.create(asked_at=NOW, model="m", was_shown=False),
     "note_by_gemini_names_its_model": lambda w: note(w, source="gemini"),
     "price_change_period_not_backwards": lambda w: fleet.price_change(w.site, ends_at=NOW - HOUR),
     "price_change_prices_not_negative": lambda w: fleet.price_change(w.site, new_price=-1),

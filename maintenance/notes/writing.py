@@ -7,6 +7,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from maintenance import gemini
+from maintenance.gemini_budget import day_is_spent
 from maintenance.models import Incident, RootCauseNote
 from stations.broker import tell
 
@@ -73,8 +74,7 @@ def note_failure(incident_id: int, why: str, asked: gemini.Asked | None = None, 
 
 
 def _asked_for(case: Case, asked_by_id: int | None) -> RootCauseNote:
-    day = timezone.now() - timedelta(days=1)
-    if RootCauseNote.objects.tokens_since(day) >= settings.GEMINI_TOKENS_PER_DAY:
+    if day_is_spent(timezone.now()):
         return note_failure(case.incident_id, "the day's tokens (GEMINI_TOKENS_PER_DAY) are used up", None, asked_by_id)
     try:
         note, asked = gemini_note.write(case)

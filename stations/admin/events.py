@@ -5,7 +5,7 @@ from django.contrib import admin
 from ..admin_display import moment_column, quantity
 from ..admin_filters import QuestionFilter, operator_filter
 from ..admin_site import HistoryAdmin
-from ..models import FleetEvent, Outbox
+from ..models import AssistantCall, FleetEvent, Outbox
 
 
 @admin.register(FleetEvent)
@@ -51,3 +51,23 @@ class OutboxAdmin(HistoryAdmin):
     due = staticmethod(moment_column("due_at", "due"))
     finished = staticmethod(moment_column("done_at", "done"))
     given_up = staticmethod(moment_column("dead_at", "given up"))
+
+
+@admin.register(AssistantCall)
+class AssistantCallAdmin(HistoryAdmin):
+    """What questions to the assistant's language model have cost, and whether its answers could be shown."""
+
+    list_display = [
+        "when",
+        "asked_by",
+        "was_shown",
+        "failure",
+        "model",
+        "latency_ms",
+        "tokens_in",
+        "tokens_out",
+        "cost",
+    ]
+    list_select_related = ["asked_by"]
+    list_filter = ["was_shown"]
+    when = staticmethod(moment_column("asked_at", "when"))

@@ -1,4 +1,5 @@
 from .access import Membership, Partner, PartnerKey, Scope
+from .assistant import AssistantCall
 from .events import FleetEvent
 from .jobs import Job
 from .outbox import Outbox
@@ -6,6 +7,7 @@ from .places import Charger, LocationType, Operator, PricingType, Site
 from .saved_views import SavedView
 
 __all__ = [
+    "AssistantCall",
     "Charger",
     "FleetEvent",
     "Job",
