@@ -31,27 +31,42 @@ def stress_site(site: Site, by, at: datetime) -> None:
 
 
 @transaction.atomic
-def heal_site(site: Site, by, at: datetime) -> None:
-    """End the stress of a site, repair its chargers, put its price back and end its work orders."""
+def heal_site(site: Site, by, at: datetime) -> str:
+    """End the stress of a site, repair its chargers, put its price back and end its work orders; what was done."""
     one_at_a_time()
     SiteOverride.objects.end(site.pk, at)
     repaired = repair_chargers([(site.pk, None)], at)
     PriceChange.objects.end_with_next_beat(site.pk, slot_start(at))
     ended = WorkOrder.objects.end_at_site(site.pk, at, "healed from the board", by)
-    _log("HEALED", site, by, at, f"{repaired} chargers repaired, {len(ended)} work orders ended")
+    done = f"{repaired} charger{'s' * (repaired != 1)} repaired, {len(ended)} work order{'s' * (len(ended) != 1)} ended"
+    _log("HEALED", site, by, at, done)
     _show_soon()
+    return done
 
 
 @transaction.atomic
 def dispatch_site(site: Site, by, at: datetime) -> WorkOrder:
     """Open a work order for a site now, or return the one that is open already."""
     one_at_a_time()
-    existing = WorkOrder.objects.open().filter(site=site, charger=None).first()
+    existing = open_site_order(site)
     if existing:
         return existing
+    order = open_orders([wanted_at(site, at)], at, by)[0]
+    _log("WORK_ORDER_OPENED", site, by, at, f"{order.number}: {order.title}")
+    _show_soon()
+    return order
+
+
+def open_site_order(site: Site) -> WorkOrder | None:
+    """The order that is open for a site as a whole."""
+    return WorkOrder.objects.open().filter(site=site, charger=None).select_related("technician").first()
+
+
+def wanted_at(site: Site, at: datetime) -> Wanted:
+    """The order that a person would open for a site now: with the newest likely cause, urgent if it is critical."""
     state = _live_row(site)
     latest = Diagnosis.objects.filter(charger__site=site, at__gte=at - STILL_TRUE).order_by("-confidence").first()
-    wanted = Wanted(
+    return Wanted(
         site.pk,
         None,
         latest.cause if latest else Cause.UNKNOWN,
@@ -61,10 +76,6 @@ def dispatch_site(site: Site, by, at: datetime) -> WorkOrder:
         urgent=state.level == "critical",
         diagnosis_id=latest.pk if latest else None,
     )
-    order = open_orders([wanted], at, by)[0]
-    _log("WORK_ORDER_OPENED", site, by, at, f"{order.number}: {order.title}")
-    _show_soon()
-    return order
 
 
 def _live_row(site: Site) -> SiteState:

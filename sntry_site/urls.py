@@ -9,6 +9,9 @@ from pricing.lab.page import policy_lab_page
 from .pages import (
     assistant,
     board,
+    board_events,
+    board_history,
+    board_route,
     dispatch,
     health,
     kpis,
@@ -24,6 +27,9 @@ from .pages.world_check import world_check_page
 
 urlpatterns = [
     path("", board.page, name="board"),
+    path("board/events/", board_events.page, name="board-events"),
+    path("board/frame/", board_history.frame, name="board-frame"),
+    path("board/route/", board_route.page, name="board-route"),
     path("board/sites/<int:pk>/", site_actions.panel, name="site-actions"),
     path("board/sites/<int:pk>/stress/", site_actions.stress, name="site-stress"),
     path("board/sites/<int:pk>/heal/", site_actions.heal, name="site-heal"),

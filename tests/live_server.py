@@ -97,7 +97,7 @@ class BoardSocket:
 
     def __init__(self, connection_):
         self.wire = connection_.__enter__()
-        self.version, self.sites, self.panels, self.frames = None, {}, {}, []
+        self.version, self.sites, self.panels, self.frames, self.events = None, {}, {}, [], {}
 
     def __enter__(self):
         return self
@@ -111,6 +111,10 @@ class BoardSocket:
         self.frames.append(frame)
         if frame["type"] == "panel":
             self.panels[frame["target"]] = frame["content"]
+            return frame
+        if frame["type"] == "events":
+            rows = [row for row in frame["content"].split("<li")[1:] if "data-event" in row]
+            self.events.update({row.partition('data-event="')[2].partition('"')[0]: row for row in rows})
             return frame
         if frame["type"] == "snapshot":
             self.sites = {}
@@ -128,10 +132,10 @@ class BoardSocket:
         return frame
 
     def read_version(self, version: int) -> None:
-        """Frames until the state is at `version` and its last panel has come."""
+        """Frames until the state is at `version` and its last frame, the events, has come."""
         if self.version is None or self.version < version:
             self.read_until(lambda frame: frame.get("version", 0) >= version)
-            self.read_until(lambda frame: frame.get("target") == "#event-log")
+            self.read_until(lambda frame: frame["type"] == "events")
 
 
 @pytest.fixture

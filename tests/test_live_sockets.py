@@ -78,11 +78,11 @@ def test_two_sockets_reach_the_state_of_the_database_after_several_ticks(live_si
             version = beat(3)
             for socket in (early, late):
                 socket.read_version(version)
-            live_columns = set(late.frames[-5]["sites"])
+            live_columns = set(late.frames[-6]["sites"])
             assert {s: {n: v for n, v in one.items() if n in live_columns} for s, one in early.sites.items()} == {
                 s: {n: v for n, v in one.items() if n in live_columns} for s, one in late.sites.items()
             }
-            assert early.panels == late.panels
+            assert (early.panels, early.events) == (late.panels, late.events)
             for state in SiteState.objects.all():
                 shown = early.sites[state.pk]
                 assert (shown["available"], shown["occupied"]) == (state.ports_available, state.ports_occupied)
@@ -101,15 +101,20 @@ def test_a_missed_message_is_noticed_and_everything_is_read_again(live_site, net
         assert again["version"] == first
 
 
-def test_a_page_may_ask_for_everything_again_and_for_another_order(live_site, network, boss):
+def test_a_page_may_ask_for_everything_again_and_for_other_sites(live_site, network, boss):
     beat(0)
-    with live_site.socket(boss, path="/live/board/?order=risk") as socket:
-        socket.read_until(lambda frame: frame.get("target") == "#at-risk")
-        assert 'data-order="risk" aria-current="true"' in socket.panels["#at-risk"]
+    ours, theirs = network
+    with live_site.socket(boss, path=f"/live/board/?operator={ours.pk}") as socket:
+        first = socket.read_until(lambda frame: frame["type"] == "snapshot")
+        assert set(first["sites"]["id"]) == set(ours.sites.values_list("pk", flat=True))
         socket.wire.send('{"type": "resync"}')
-        socket.read_until(lambda frame: frame["type"] == "snapshot")
-        socket.wire.send('{"type": "order", "order": "index"}')
-        socket.read_until(lambda frame: 'data-order="index" aria-current="true"' in frame.get("content", ""))
+        assert socket.read_until(lambda frame: frame["type"] == "snapshot")["sites"] == first["sites"]
+        socket.wire.send(f'{{"type": "filter", "operator": "{theirs.pk}", "city": "", "of_type": ""}}')
+        other = socket.read_until(lambda frame: frame["type"] == "snapshot" and frame["sites"] != first["sites"])
+        assert set(other["sites"]["id"]) == set(theirs.sites.values_list("pk", flat=True))
+        socket.wire.send('{"type": "filter", "operator": "", "city": "Nowhere", "of_type": ""}')
+        empty = socket.read_until(lambda frame: frame["type"] == "snapshot" and not frame["sites"]["id"])
+        assert empty["words"] == {"city": [], "operator": [], "type": []}
 
 
 def test_a_member_of_one_operator_never_hears_of_another(live_site, network):
@@ -136,7 +141,8 @@ def test_a_member_of_one_operator_never_hears_of_another(live_site, network):
         ("[" * 500, 4400),
         ("not json", 4400),
         ('{"type": "resync", "more": 1}', 4400),
-        ('{"type": "order", "order": ["risk"]}', 4400),
+        ('{"type": "filter", "operator": ["1"], "city": "", "of_type": ""}', 4400),
+        ('{"type": "filter", "operator": "1"}', 4400),
         (b"\xff\xfe", 1009),
     ],
 )
@@ -180,7 +186,7 @@ def test_hostile_names_stay_text_in_every_frame(live_site, boss):
     fleet.live_site(operator, 1, name=name, city="<svg onload=alert(2)>")
     with live_site.socket(boss) as socket:
         socket.read_version(beat(0))
-    html = "".join(socket.panels.values())
+    html = "".join([*socket.panels.values(), *socket.events.values()])
     assert "&lt;img src=x onerror=alert(1)&gt;" in html
     assert "<img" not in html
     assert "<script" not in html

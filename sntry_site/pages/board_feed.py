@@ -1,7 +1,5 @@
 """The live frames of the board: the map's data as JSON, the panels as HTML."""
 
-from typing import NamedTuple
-
 import orjson
 from django.db.models import Max
 from django.utils import timezone
@@ -9,20 +7,25 @@ from django.utils import timezone
 from telemetry.models import SiteState
 
 from ..messages import money
-from . import board_panels
+from . import board_events, board_panels
 from .board_panels import render_panel
+from .board_view import BoardView
 
 LEVELS = {"low": 0, "watch": 1, "critical": 2}
+EVENTS_IN_CHANGES = 20
 # Column of the frames -> where it comes from, and how it is written.
 PLACE = {
     "external_id": ("site__external_id", str),
     "name": ("site__name", str),
-    "city": ("site__city", str),
-    "operator": ("site__operator__name", str),
     "ports": ("site__ports_total", int),
+    "kw": ("site__power_kw", round),
+    "minutes": ("site__session_minutes", round),
+    "usual": ("usual_utilization", lambda share: round(100 * share)),
     "latitude": ("site__latitude", lambda degrees: round(degrees, 5)),
     "longitude": ("site__longitude", lambda degrees: round(degrees, 5)),
 }
+# Columns of which each word is sent once, and its number for each site.
+WORDS = {"city": "site__city", "operator": "site__operator__name", "type": "site__charger_type"}
 LIVE = {
     "id": ("pk", int),
     "available": ("ports_available", int),
@@ -41,13 +44,6 @@ LIVE = {
 }
 
 
-class BoardView(NamedTuple):
-    """Who sees the same board: the operators (None: all), and how the list is sorted."""
-
-    operators: frozenset[int] | None
-    order: str
-
-
 class BoardFeed:
     """Snapshot and changes of the fleet board."""
 
@@ -57,8 +53,8 @@ class BoardFeed:
         """One read of everything: the map's data, and the panels."""
         # The version first: what a tick writes in between is then sent twice, never missed.
         version = SiteState.objects.aggregate(newest=Max("version"))["newest"] or 0
-        sites = _map_columns(view.operators)
-        values = board_panels.context(view.operators, view.order)
+        sites, words = _map_columns(view)
+        values = board_panels.context(view)
         frame = {
             "type": "snapshot",
             "version": version,
@@ -66,8 +62,9 @@ class BoardFeed:
             "now": _utc(timezone.now()),
             "scorer": values["scorer"],
             "sites": sites,
+            "words": words,
         }
-        return version, [_json(frame), *_panels(values)]
+        return version, [_json(frame), *_panels(values), _events(view, board_events.PAGE_ROWS)]
 
     def changes(self, view: BoardView, message: dict) -> list[str]:
         """What a tick changed for `view`."""
@@ -80,19 +77,22 @@ class BoardFeed:
             "scorer": message.get("scorer", ""),
             "sites": _visible_columns(message["sites"], view.operators),
         }
-        values = board_panels.context(view.operators, view.order)
-        return [_json(frame), *_panels(values)]
+        values = board_panels.context(view)
+        return [_json(frame), *_panels(values), _events(view, EVENTS_IN_CHANGES)]
 
 
-def _map_columns(operator_ids) -> dict[str, list]:
-    """All sites that have a place, as parallel lists."""
+def _map_columns(view: BoardView) -> tuple[dict[str, list], dict[str, list[str]]]:
+    """All sites that have a place, as parallel lists, and the words that some of them count."""
     columns = LIVE | PLACE
-    states = SiteState.objects.of_operators(operator_ids).located().order_by("pk")
-    values = list(zip(*states.values_list(*(source for source, _ in columns.values())), strict=True))
-    return {
-        name: [write(value) for value in values[position]] if values else []
-        for position, (name, (_, write)) in enumerate(columns.items())
-    }
+    states = view.of(SiteState.objects).located().order_by("pk")
+    sources = [source for source, _ in columns.values()] + list(WORDS.values())
+    values = list(zip(*states.values_list(*sources), strict=True)) or [()] * len(sources)
+    sites = {name: [*map(write, values[at])] for at, (name, (_, write)) in enumerate(columns.items())}
+    words = {name: list(dict.fromkeys(values[len(columns) + at])) for at, name in enumerate(WORDS)}
+    for at, (name, known) in enumerate(words.items()):
+        number = {word: place for place, word in enumerate(known)}
+        sites[name] = [number[word] for word in values[len(columns) + at]]
+    return sites, words
 
 
 def _visible_columns(sites: dict[str, list], operator_ids) -> dict[str, list]:
@@ -106,8 +106,14 @@ def _visible_columns(sites: dict[str, list], operator_ids) -> dict[str, list]:
 def _panels(values: dict) -> list[str]:
     return [
         _json({"type": "panel", "target": f"#{name}", "swap": "outerMorph", "content": render_panel(name, values)})
-        for name in ("summary", "chips", "at-risk", "event-log")
+        for name in ("summary", "chips", "scored", "outlook")
     ]
+
+
+def _events(view: BoardView, count: int) -> str:
+    """The newest events; the page knows by their ids which of them it has."""
+    rows = board_events.events(view, board_events.EventFilter(), count)
+    return _json({"type": "events", "content": render_panel("event-rows", {"events": rows})})
 
 
 def _utc(moment) -> str | None:

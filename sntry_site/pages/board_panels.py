@@ -1,80 +1,27 @@
-"""What the panels of the board say: figures, the list of sites at risk and the event log, for a set of operators."""
-
-from decimal import Decimal
+"""What the panels of the board say: figures, what is expected, and the list of sites, for one view."""
 
 from django.contrib.humanize.templatetags.humanize import intcomma
-from django.db.models import Avg, Count, Q, Sum
+from django.db.models import Avg, Count, F, FloatField, Q, Sum
+from django.db.models.functions import Cast
 from django.template.loader import render_to_string
 
 from maintenance.models import WorkOrder
 from pricing.models import PriceChange
-from stations.models import FleetEvent, Operator
+from stations.models import Operator
 from telemetry.models import ModelVersion, RiskLevel, SiteState, Tick
 
-AT_RISK_ROWS = 12
-EVENT_ROWS = 50
+from .board_view import ORDERS, BoardView
+from .money import dollars, price
 
-# Name in the address -> word on the page, column to sort by.
-ORDERS = {
-    "loss": ("expected loss", "expected_loss"),
-    "index": ("revenue-at-risk index", "revenue_at_risk"),
-    "risk": ("risk", "risk"),
-}
-
-# Kind of event -> group of the log's filter, colour and shape.
-EVENT_LOOKS = {
-    "TRAFFIC_SURGE_DETECTED": ("risk", "watch", "◆"),
-    "RISK_RAISED": ("risk", "critical", "▲"),
-    "SURGE_OPENED": ("price", "watch", "◆"),
-    "SURGE_ANNOUNCED": ("price", "watch", "◆"),
-    "SURGE_CANCELLED": ("price", "available", "●"),
-    "SURGE_CLOSED": ("price", "available", "●"),
-    "REROUTE_OPENED": ("price", "in-use", "■"),
-    "REROUTE_ANNOUNCED": ("price", "in-use", "■"),
-    "REROUTE_CANCELLED": ("price", "available", "●"),
-    "REROUTE_CLOSED": ("price", "available", "●"),
-    "LIMIT_OPENED": ("price", "watch", "◆"),
-    "LIMIT_CLOSED": ("price", "available", "●"),
-    "PRICE_PROPOSED": ("price", "watch", "◆"),
-    "PRICES_STOPPED": ("price", "critical", "▲"),
-    "PRICES_RELEASED": ("price", "available", "●"),
-    "WORK_ORDER_OPENED": ("work", "in-use", "■"),
-    "WORK_ORDER_SENT": ("work", "in-use", "■"),
-    "WORK_ORDER_PRIORITY": ("work", "watch", "◆"),
-    "WORK_ORDER_DUE_SOON": ("work", "watch", "◆"),
-    "WORK_ORDER_LATE": ("work", "critical", "▲"),
-    "WORK_ORDER_CLOSED": ("work", "available", "●"),
-    "CHARGER_FAULTED": ("charger", "critical", "▲"),
-    "CHARGER_RECOVERED": ("charger", "available", "●"),
-    "STRESSED": ("action", "watch", "◆"),
-    "HEALED": ("action", "available", "●"),
-}
-EVENT_GROUPS = {
-    "risk": "Risk",
-    "price": "Prices",
-    "work": "Work orders",
-    "charger": "Chargers",
-    "action": "Stress and heal",
-}
+AT_RISK_ROWS = 25
+OUTLOOK_ROWS = 5
 
 
-def dollars(amount) -> str:
-    """An amount for people: cents only below ten dollars."""
-    amount = Decimal(amount or 0)
-    return f"${intcomma(f'{amount:.2f}' if abs(amount) < 10 else f'{amount:.0f}')}"
-
-
-def price(amount) -> str:
-    """A price per kWh or minute; a third or fourth decimal only where it has one."""
-    if amount is None:
-        return ""
-    text = f"{Decimal(amount):.4f}".rstrip("0")
-    return f"${text + '0' * max(0, 2 - len(text.partition('.')[2]))}"
-
-
-def summary(operator_ids) -> dict:
+def summary(view: BoardView) -> dict:
     """The five figures of the header, each with what to compare it with."""
-    totals = SiteState.objects.of_operators(operator_ids).aggregate(
+    index_now = Cast("price", FloatField()) * F("utilization") * F("site__session_minutes")
+    index_usual = Cast("price", FloatField()) * F("usual_utilization") * F("site__session_minutes")
+    totals = view.of(SiteState.objects).aggregate(
         sites=Count("pk"),
         available=Sum("ports_available", default=0),
         occupied=Sum("ports_occupied", default=0),
@@ -82,12 +29,16 @@ def summary(operator_ids) -> dict:
         loss=Sum("expected_loss", default=0),
         watch=Count("pk", filter=Q(level=RiskLevel.WATCH)),
         critical=Count("pk", filter=Q(level=RiskLevel.CRITICAL)),
-        utilization=Avg("utilization", default=0.0),
+        mean_utilization=Avg("utilization", default=0.0),
         usual=Avg("usual_utilization", default=0.0),
+        index=Sum(index_now, default=0.0),
+        usual_index=Sum(index_usual, default=0.0),
+        risky_index=Sum("revenue_at_risk", filter=~Q(level=RiskLevel.LOW), default=0.0),
+        risky_loss=Sum("expected_loss", filter=~Q(level=RiskLevel.LOW), default=0),
     )
-    orders = WorkOrder.objects.of_operators(operator_ids).open()
+    orders = view.of(WorkOrder.objects).open()
     order_counts = orders.aggregate(all=Count("pk"), urgent=Count("pk", filter=Q(priority=WorkOrder.Priority.URGENT)))
-    changes = PriceChange.objects.of_operators(operator_ids).filter(applied=True)
+    changes = view.of(PriceChange.objects).filter(applied=True)
     change_counts = changes.aggregate(
         surges=Count("pk", filter=Q(kind=PriceChange.Kind.SURGE)),
         reroutes=Count("pk", filter=Q(kind=PriceChange.Kind.REROUTE)),
@@ -117,7 +68,7 @@ def _tiles(totals: dict, chargers: int, orders: dict, changes: dict) -> list[dic
         {
             "id": "utilization",
             "name": "Mean utilization",
-            "value": _percent(totals["utilization"]),
+            "value": _percent(totals["mean_utilization"]),
             "note": f"usually {_percent(totals['usual'])}",
         },
         {
@@ -143,15 +94,41 @@ def _plural(count: int, word: str) -> str:
     return word if count == 1 else word + "s"
 
 
-def at_risk(operator_ids, order: str) -> list[dict]:
+def at_risk(view: BoardView, order: str, level: str = "") -> list[dict]:
     """The worst sites, in one of ORDERS, as rows for people."""
-    states = (
-        SiteState.objects.of_operators(operator_ids)
-        .filter(at__isnull=False)
-        .select_related("site__operator")
-        .order_by(f"-{ORDERS[order][1]}", "-risk", "pk")[:AT_RISK_ROWS]
-    )
-    return [_row(state) for state in states]
+    states = view.of(SiteState.objects).filter(at__isnull=False)
+    if level:
+        states = states.exclude(level=RiskLevel.LOW) if level == "risk" else states.filter(level=level)
+    worst = states.select_related("site__operator").order_by(f"-{ORDERS[order][1]}", "-risk", "pk")
+    return [_row(state) for state in worst[:AT_RISK_ROWS]]
+
+
+def outlook(view: BoardView, totals: dict) -> dict:
+    """What is expected: the five highest risks, what they may cost, and how busy the network is, each compared."""
+    riskiest = view.of(SiteState.objects).filter(at__isnull=False).select_related("site__operator")
+    rows = [_row(state) for state in riskiest.order_by("-risk", "-expected_loss", "pk")[:OUTLOOK_ROWS]]
+    return {
+        "rows": rows,
+        "loss": f"{dollars(totals['risky_loss'])}/h",
+        "loss_share": _share(totals["risky_loss"], totals["loss"]),
+        "loss_whole": f"{dollars(totals['loss'])}/h",
+        "index": f"{totals['risky_index']:,.0f}",
+        "index_share": _share(totals["risky_index"], totals["index"]),
+        "index_change": _against(totals["index"], totals["usual_index"]),
+        "utilization": _percent(totals["mean_utilization"]),
+        "usual": _percent(totals["usual"]),
+        "points": f"{100 * (totals['mean_utilization'] - totals['usual']):+.1f}",
+        "at_risk": totals["watch"] + totals["critical"],
+        "sites": totals["sites"],
+    }
+
+
+def _share(part, whole) -> str:
+    return f"{100 * float(part) / float(whole):.0f} %" if whole else "–"
+
+
+def _against(now: float, usual: float) -> str:
+    return f"{100 * (now / usual - 1):+.0f} % against usual load" if usual else "no usual load is known yet"
 
 
 def _row(state: SiteState) -> dict:
@@ -166,7 +143,9 @@ def _row(state: SiteState) -> dict:
         "reason": state.reason or _usage(state),
         "stressed": state.is_stressed,
         "level": level,
+        "external_id": site.external_id,
         "risk": f"{100 * state.risk:.0f} %",
+        "risk_width": round(100 * state.risk),
         "loss": f"{dollars(state.expected_loss)}/h",
         "index": f"{state.revenue_at_risk:.1f}",
         "price": price(state.price),
@@ -177,23 +156,6 @@ def _usage(state: SiteState) -> str:
     """What a site does now, for one whose risk has no reason to name."""
     out = f", {state.ports_out_of_service} of {state.site.ports_total} ports out" if state.ports_out_of_service else ""
     return f"{100 * state.utilization:.0f} % in use, usually {100 * state.usual_utilization:.0f} %{out}"
-
-
-def events(operator_ids) -> list[dict]:
-    """The newest events, newest first."""
-    return [
-        {
-            "id": event.pk,
-            "at": event.at,
-            "label": event.get_kind_display(),
-            "look": dict(zip(("group", "colour", "shape"), EVENT_LOOKS[event.kind], strict=True)),
-            "site": event.site,
-            "message": event.message,
-            "old_price": price(event.old_price),
-            "new_price": price(event.new_price),
-        }
-        for event in FleetEvent.objects.of_operators(operator_ids).newest(EVENT_ROWS)
-    ]
 
 
 def scoring() -> dict:
@@ -207,18 +169,15 @@ def scoring() -> dict:
     return {"scorer": tick.scorer or "rule", "kind": kind, "warning": tick.warning, "tick_at": tick.finished_at}
 
 
-def context(operator_ids, order: str) -> dict:
-    """Everything that the panels' templates need."""
-    operators = Operator.objects.of_operators(operator_ids)
+def context(view: BoardView) -> dict:
+    """What the live panels' templates need."""
+    operators = Operator.objects.of_operators(view.operators)
+    totals = summary(view)
     return {
-        "summary": summary(operator_ids),
+        "summary": totals,
+        "outlook": outlook(view, totals),
         "is_simulated": operators.filter(is_simulated=True).exists(),
         **scoring(),
-        "rows": at_risk(operator_ids, order),
-        "order": order,
-        "orders": {name: word for name, (word, _) in ORDERS.items()},
-        "events": events(operator_ids),
-        "event_groups": EVENT_GROUPS,
     }
 
 

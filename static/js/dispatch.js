@@ -19,7 +19,7 @@ Sntry.dispatch = (() => {
     }
     const places = [];
     for (const [id, latitude, longitude, colour, name] of read("marks")) {
-      const marker = L.marker([latitude, longitude], { icon: icon(Sntry.shapes.site(colour, false, false), 26), title: name, alt: name }).addTo(map);
+      const marker = L.marker([latitude, longitude], { icon: icon(Sntry.shapes.site(colour), 26), title: name, alt: name }).addTo(map);
       marker.bindTooltip(words(name));
       marker.on("click keypress", () => show(id));
       places.push([latitude, longitude]);

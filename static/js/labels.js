@@ -1,4 +1,4 @@
-/* Where the names of cities go: below the ring, or beside it when something is there already; none when all is full. */
+/* Where names go: below the ring, or beside it when something is there already; none when all is full. */
 window.Sntry = window.Sntry || {};
 
 Sntry.placeLabels = (looks, pointOf, size) => {

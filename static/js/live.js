@@ -3,7 +3,6 @@ window.Sntry = window.Sntry || {};
 
 Sntry.live = (() => {
   const STALE_SECONDS = 20;
-  const HOLD_MILLISECONDS = 10000;
   const QUIET_MILLISECONDS = 30000, ANSWER_MILLISECONDS = 10000, SILENT = 4000;
   const ENDED = {
     4401: "Signed out · log in again", 4403: "Not allowed any more", 4408: "Open in too many tabs · reload",
@@ -14,10 +13,8 @@ Sntry.live = (() => {
   const words = document.getElementById("connection-text");
   const announcement = document.getElementById("announcement");
   let connection = null, state = "connecting", since = Date.now(), version = null, resyncing = false;
-  let tickAt = null, clockAhead = 0, paused = false, failures = 0, order = null, ended = "";
+  let tickAt = null, clockAhead = 0, paused = false, failures = 0, filters = null, ended = "";
   let heardAt = 0, askedAt = 0;
-  const pointed = { "#at-risk": 0, "#event-log": 0 };
-  const held = new Map();
 
   function become(next) {
     if (state === next) return;
@@ -32,9 +29,10 @@ Sntry.live = (() => {
   function say() {
     const seconds = (from) => Math.max(0, Math.round((Date.now() - from) / 1000));
     const tick = tickAt === null ? "waiting for the first tick" : `tick ${age()} s ago`;
-    words.textContent = {
+    const past = Sntry.time.moment ? "Historical · " : "";
+    words.textContent = past + {
       connecting: "Connecting…",
-      live: `Live · ${tick}`,
+      live: past ? tick : `Live · ${tick}`,
       stale: `Stale · last tick ${duration(age())} ago`,
       reconnecting: `Reconnecting (${seconds(since)} s)…`,
       paused: "Paused",
@@ -55,9 +53,6 @@ Sntry.live = (() => {
     if (state === "live" && tickAt !== null && age() > STALE_SECONDS) become("stale");
     say();
     listen();
-    for (const [target, at] of Object.entries(pointed)) {
-      if (held.has(target) && Date.now() - at > HOLD_MILLISECONDS) release(target);
-    }
   }
 
   /* A connection that died without a word looks open: after a silence the page asks, and without an answer it leaves. */
@@ -80,24 +75,32 @@ Sntry.live = (() => {
     return true;
   }
 
-  function ask(name) {
-    order = name;
-    return send({ type: "order", order: name });
+  /* Look at these sites only, from now on and after every reconnection. */
+  function ask({ operator, city, type }) {
+    filters = { type: "filter", operator, city, of_type: type };
+    version = null;
+    if (paused) onPress();
+    return send(filters);
+  }
+
+  function again() {
+    resyncing = send({ type: "resync" });
   }
 
   function receive(frame) {
     if (frame.type === "snapshot") {
       version = frame.version;
       resyncing = false;
-      Sntry.map.take(frame.sites, true);
-    } else if (frame.version > version) {
+      Sntry.sites.take(frame.sites, true, frame.words);
+      Sntry.time.refresh();
+    } else if (version !== null && frame.version > version) {
       if (frame.previous !== version) {
         // A frame is missing in between: what this page shows is not to be trusted until all is read again.
         if (!resyncing) resyncing = send({ type: "resync" });
         return;
       }
       version = frame.version;
-      Sntry.map.take(frame.sites, false);
+      Sntry.sites.take(frame.sites, false);
     }
     clockAhead = Date.parse(frame.now) - Date.now();
     if (frame.at) tickAt = Date.parse(frame.at);
@@ -105,33 +108,15 @@ Sntry.live = (() => {
     become(tickAt !== null && age() > STALE_SECONDS ? "stale" : "live");
   }
 
-  /* No row moves under the pointer: a panel that is pointed at waits a little. */
-  function isPointedAt(target) {
-    return target in pointed && Date.now() - pointed[target] < HOLD_MILLISECONDS;
-  }
-
-  async function release(target) {
-    const frame = held.get(target);
-    held.delete(target);
-    if (!frame || paused) return;
-    await htmx.swap({ sourceElement: element, target, swap: `${frame.swap} swapEmpty:false`, text: frame.content, transition: false });
-    Sntry.list.refresh();
-  }
-
   function onMessage(event) {
     const { message } = event.detail;
     heardAt = Date.now();
     if (paused) { event.preventDefault(); return; }
     const frame = JSON.parse(message.data);
-    if (frame.type !== "panel") {
-      event.preventDefault();
-      receive(frame);
-    } else if (isPointedAt(frame.target)) {
-      event.preventDefault();
-      held.set(frame.target, frame);
-    } else {
-      held.delete(frame.target);
-    }
+    if (frame.type === "panel") return; // htmx puts it in its place
+    event.preventDefault();
+    if (frame.type === "events") Sntry.events.take(frame.content);
+    else receive(frame);
   }
 
   async function onClose(event) {
@@ -183,25 +168,17 @@ Sntry.live = (() => {
       failures = 0;
       resyncing = false;
       heardAt = Date.now();
-      if (order) send({ type: "order", order });
+      if (filters) send(filters);
     });
     document.addEventListener("htmx:ws:before:message:incoming", onMessage);
-    document.addEventListener("htmx:ws:after:message:incoming", Sntry.list.refresh);
     document.addEventListener("htmx:ws:close", onClose);
-    document.addEventListener("pointermove", (event) => {
-      for (const target of Object.keys(pointed)) {
-        if (event.target.closest?.(target)) pointed[target] = Date.now();
-        else if (pointed[target]) { pointed[target] = 0; release(target); }
-      }
-    });
     button.addEventListener("click", onPress);
     setInterval(watch, 1000);
     setTimeout(connect);
   }
 
-  return { start, ask };
-})();
+  /* The server's clock. */
+  const now = () => Date.now() + clockAhead;
 
-Sntry.map.start();
-Sntry.list.start();
-Sntry.live.start();
+  return { start, ask, again, now, say };
+})();

@@ -1,33 +1,56 @@
-/* The map of the board: clusters as rings, sites as shapes. It holds the data of all sites and draws what is in view. */
+/* The map of the board: asks the worker what is in view, draws it on a canvas, and says what is pointed at. */
 window.Sntry = window.Sntry || {};
 
 Sntry.map = (() => {
-  const NAMES_FROM_ZOOM = 10;
-  const LEVELS = ["low", "watch", "critical"];
-  const sites = new Map();
-  const shown = new Map();
-  let map, layer, index, popup, selected = null, drawn = false, waiting = null;
+  const NAMES_FROM_ZOOM = 10, SHOW_ZOOM = 11, LARGE = 2000;
+  const worker = new Worker(document.getElementById("map").dataset.worker);
+  let map, layer, popup, tip, looks = [], asked = 0, selected = null, steps = new Map();
+  let isFitted = false, isOwnMove = false, waiting = null, sentAt = 0;
 
   function start() {
-    const tiles = JSON.parse(document.getElementById("tiles").textContent);
     map = L.map("map", { zoomSnap: 0.25, minZoom: 2, maxZoom: 18, worldCopyJump: true, zoomControl: false });
     L.control.zoom({ position: "topright" }).addTo(map);
     L.control.scale({ position: "bottomright" }).addTo(map);
     map.attributionControl.setPrefix("Leaflet");
-    map.setView([39, -97], 4);
-    layer = L.layerGroup().addTo(map);
+    map.createPane("centres").style.zIndex = 430;
+    const pane = map.createPane("marks");
+    pane.style.zIndex = 450;
+    pane.style.pointerEvents = "none";
+    setStart();
+    Sntry.marks.readColours();
+    layer = new Sntry.marks.Layer(paint).addTo(map);
     popup = L.popup({ autoPanPadding: [24, 24], offset: [0, -6] });
-    map.on("moveend zoomend", draw);
+    tip = L.tooltip({ direction: "top", offset: [0, -12] });
+    const tiles = JSON.parse(document.getElementById("tiles").textContent);
     Sntry.baseMap(map, tiles).catch(() => { /* the sites are shown without a ground then */ });
     for (const centre of JSON.parse(document.getElementById("service-centres").textContent)) addCentre(centre);
-    document.getElementById("show-all").addEventListener("click", fit);
+    listen();
   }
 
-  function addCentre(centre) {
-    const marker = L.marker([centre.latitude, centre.longitude], {
-      icon: icon(Sntry.shapes.centre(), 12), keyboard: false, zIndexOffset: -1000,
-    }).addTo(map);
-    marker.bindTooltip(textNode(`${centre.name} (service centre)`));
+  function setStart() {
+    const [latitude, longitude, zoom] = Sntry.address.get("map").split(",").map(Number);
+    isFitted = Number.isFinite(zoom) && Math.abs(latitude) <= 90;
+    isOwnMove = true;
+    map.setView(isFitted ? [latitude, longitude] : [39, -97], isFitted ? zoom : 4, { animate: false });
+    isOwnMove = false;
+  }
+
+  function listen() {
+    map.on("moveend", onMoved);
+    map.on("click", (event) => press(hit(event.layerPoint, event.originalEvent)));
+    map.on("mousemove", (event) => point(hit(event.layerPoint, event.originalEvent)));
+    map.on("mouseout", () => point(null));
+    document.addEventListener("sntry:theme", () => { Sntry.marks.readColours(); layer.redraw(); });
+    document.addEventListener("sntry:sites", (event) => onSites(event.detail));
+    document.getElementById("show-all").addEventListener("click", () => { Sntry.address.set({ map: "" }, { push: true }); fit(); });
+    worker.onmessage = ({ data }) => ({ ready: ask, drawn: take, opened: list })[data.type](data);
+    document.fonts?.ready.then(() => layer.redraw());
+  }
+
+  function addCentre({ name, latitude, longitude }) {
+    const icon = L.divIcon({ className: "sntry-icon centre-mark", iconSize: [12, 12] });
+    L.marker([latitude, longitude], { icon, keyboard: false, pane: "centres", alt: name }).addTo(map)
+      .bindTooltip(textNode(`${name} (service centre)`));
   }
 
   function textNode(text) {
@@ -36,194 +59,194 @@ Sntry.map = (() => {
     return span;
   }
 
-  function icon(svg, size) {
-    return L.divIcon({ className: "sntry-icon", html: svg, iconSize: [size, size] });
-  }
-
-  /* Columns of parallel lists, as the frames carry them. */
-  function take(columns, isWhole) {
-    if (isWhole) sites.clear();
-    columns.id.forEach((id, row) => {
-      const site = sites.get(id) || {};
-      for (const name of Object.keys(columns)) site[name] = columns[name][row];
-      // A site that the snapshot did not hold has no place to be shown at.
-      if (site.latitude !== undefined) sites.set(id, site);
-    });
-    if (!drawn && sites.size) { drawn = true; fit(); }
-    scheduleRebuild();
-  }
-
-  function scheduleRebuild() {
+  function onSites(what) {
+    if (what === "hidden") return;
+    if (what === "whole") {
+      const { longitude, latitude, city } = Sntry.sites.place;
+      worker.postMessage({ type: "places", longitude, latitude, city });
+      asked += 1; // an answer about the sites before is worth nothing now
+      looks = [];
+      selected = null;
+      sentAt = 0;
+      if (!isFitted && Sntry.sites.size) { fit(); isFitted = true; }
+    }
     if (waiting) return;
-    waiting = setTimeout(() => { waiting = null; rebuild(); }, sites.size > 2000 ? 400 : 30);
+    // Large networks are clustered anew every two seconds at most.
+    const wait = Sntry.sites.size > LARGE ? Math.max(0, sentAt + 2000 - performance.now()) : 0;
+    waiting = setTimeout(send, wait);
   }
 
-  function rebuild() {
-    index = new Supercluster({ radius: 44, extent: 256, maxZoom: 15, map: summarise, reduce });
-    index.load([...sites.values()].map((site) => ({
-      type: "Feature", properties: { site }, geometry: { type: "Point", coordinates: [site.longitude, site.latitude] },
-    })));
-    draw();
-    if (popup.isOpen() && popup.site !== undefined && sites.has(popup.site)) popup.setContent(describe(sites.get(popup.site)));
+  function send() {
+    waiting = null;
+    sentAt = performance.now();
+    const { available, occupied, out, level } = Sntry.sites.now;
+    const shown = Uint8Array.from(level, (_, row) => Sntry.sites.isShown(row));
+    worker.postMessage({ type: "states", available, occupied, out, level, shown });
+    if (popup.isOpen() && popup.row !== undefined) tellOf(popup.row);
   }
 
-  function summarise({ site }) {
-    const ports = site.available + site.occupied + site.out;
-    const shares = site.level === 2 ? [0, 0, 0, ports, 0]
-      : site.level === 1 ? [0, 0, ports, 0, 0]
-        : [site.available, site.occupied, 0, 0, site.out];
-    return { shares, sites: 1, critical: Number(site.level === 2), watch: Number(site.level === 1), cities: { [site.city]: 1 }, isSelected: site.id === selected };
-  }
-
-  function reduce(total, one) {
-    total.shares = total.shares.map((share, state) => share + one.shares[state]);
-    total.sites += one.sites;
-    total.critical += one.critical;
-    total.watch += one.watch;
-    total.isSelected = total.isSelected || one.isSelected;
-    total.cities = { ...total.cities };
-    for (const [city, count] of Object.entries(one.cities)) total.cities[city] = (total.cities[city] || 0) + count;
-  }
-
-  function stateOf(site) {
-    if (site.level) return LEVELS[site.level];
-    if (site.out && site.available + site.occupied === 0) return "offline";
-    return site.available === 0 && site.occupied ? "in-use" : "available";
-  }
-
-  function draw() {
-    if (!index) return;
-    const bounds = map.getBounds().pad(0.2);
+  function ask() {
+    const bounds = map.getBounds().pad(0.35);
     const box = [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()];
-    const wanted = new Set();
-    const looks = index.getClusters(box, Math.floor(map.getZoom()))
-      .map((feature) => (feature.properties.cluster ? clusterLook(feature) : siteLook(feature.properties.site)));
-    Sntry.placeLabels(looks, (look) => map.latLngToContainerPoint(look.at), map.getSize());
+    asked += 1;
+    worker.postMessage({ type: "view", box, zoom: Math.floor(map.getZoom()), number: asked });
+  }
+
+  function onMoved() {
+    ask();
+    if (isFitted && !isOwnMove) {
+      const { lat, lng } = map.getCenter();
+      Sntry.address.set({ map: `${lat.toFixed(4)},${lng.toFixed(4)},${map.getZoom()}` });
+    }
+    document.dispatchEvent(new Event("sntry:moved"));
+  }
+
+  function take(drawn) {
+    if (drawn.number !== asked) return;
+    looks = Array.from(drawn.id, (id, at) => (drawn.isCluster[at] ? clusterLook(drawn, at) : siteLook(id)));
+    for (const row of outstanding()) {
+      looks = looks.filter((look) => look.row !== row);
+      looks.push(siteLook(row));
+    }
+    looks.sort((a, b) => a.height - b.height);
+    Sntry.placeLabels([...looks].reverse(), (look) => map.latLngToContainerPoint(look.at), map.getSize());
+    layer.redraw();
+    document.body.dataset.drawn = looks.length;
+  }
+
+  /* Rows that are drawn by themselves whatever lies around them: the chosen one and the stops of a route. */
+  function outstanding() {
+    const rows = new Set(steps.keys());
+    if (selected !== null) rows.add(selected);
+    return [...rows].filter((row) => Sntry.sites.isShown(row));
+  }
+
+  function clusterLook(drawn, at) {
+    const sites = drawn.sites[at], critical = drawn.critical[at], watch = drawn.watch[at];
+    const text = drawn.city[at] >= 0 ? Sntry.sites.words.city[drawn.city[at]] : "";
+    return {
+      cluster: drawn.id[at], at: [drawn.latitude[at], drawn.longitude[at]], text, count: sites.toLocaleString("en"),
+      size: Math.round(34 + Math.min(20, 2.2 * Math.log2(sites))), shares: [...drawn.shares.subarray(5 * at, 5 * at + 5)],
+      height: critical ? 2 : 1,
+      label: `${text ? `${text}: ` : ""}${sites} sites, ${critical} critical, ${watch} on watch. Press to zoom in.`,
+    };
+  }
+
+  function siteLook(row) {
+    const { place, now } = Sntry.sites, name = place.name[row];
+    const step = steps.get(row), risk = now.risk[row];
+    return {
+      row, at: [place.latitude[row], place.longitude[row]], size: Sntry.marks.SITE, state: Sntry.sites.stateOf(row),
+      isSelected: row === selected, isStressed: Boolean(now.stressed[row]), step: step && String(step),
+      text: map.getZoom() >= NAMES_FROM_ZOOM || row === selected ? name : "",
+      height: 3 + now.level[row] + (row === selected || step ? 9 : 0),
+      label: `${name}: ${Sntry.sites.stateOf(row)}${risk < 0 ? "" : `, risk ${risk} %`}`,
+    };
+  }
+
+  function paint(context) {
     for (const look of looks) {
-      look.signature = JSON.stringify([look.signature, look.side]);
-      wanted.add(look.key);
-      place(look);
-    }
-    for (const [key, entry] of shown) {
-      if (!wanted.has(key)) { layer.removeLayer(entry.marker); shown.delete(key); }
+      const { x, y } = map.latLngToLayerPoint(look.at);
+      Sntry.marks.draw(context, { ...look, x, y });
     }
   }
 
-  /* Markers that are there stay, so that focus and pointer do not lose them; only a changed drawing is replaced. */
-  function place(look) {
-    const entry = shown.get(look.key);
-    if (entry) {
-      entry.onClick = look.onClick;
-      if (entry.signature !== look.signature) {
-        entry.signature = look.signature;
-        const element = entry.marker.getElement();
-        element?.replaceChildren(look.drawing());
-        element?.setAttribute("aria-label", look.label);
-        entry.marker.setTooltipContent(textNode(look.label));
-        entry.marker.setZIndexOffset(look.height);
-      }
-      return;
+  /* The drawing under the pointer, the topmost first; a finger needs more room than a mouse. */
+  function hit(point, event) {
+    const margin = event?.pointerType === "touch" ? 9 : 2;
+    for (let at = looks.length - 1; at >= 0; at -= 1) {
+      const reach = looks[at].size / 2 + margin;
+      if (map.latLngToLayerPoint(looks[at].at).distanceTo(point) <= reach) return looks[at];
     }
-    const marker = L.marker(look.at, { icon: icon(look.drawing(), look.size), zIndexOffset: look.height });
-    const fresh = { marker, signature: look.signature, onClick: look.onClick };
-    shown.set(look.key, fresh);
-    marker.on("click", () => fresh.onClick());
-    marker.bindTooltip(textNode(look.label), { offset: [0, -look.size / 2], direction: "top" });
-    layer.addLayer(marker);
-    marker.getElement().setAttribute("aria-label", look.label);
+    return null;
   }
 
-  function clusterLook(feature) {
-    const all = feature.properties;
-    const [longitude, latitude] = feature.geometry.coordinates;
-    const [city, inCity] = Object.entries(all.cities).sort((a, b) => b[1] - a[1])[0];
-    const where = inCity >= all.sites * 0.6 ? city : "";
-    const size = Math.round(34 + Math.min(14, 2.2 * Math.log2(all.sites)));
-    return {
-      key: `c${Math.floor(map.getZoom())}:${longitude.toFixed(3)}:${latitude.toFixed(3)}:${size}`,
-      signature: JSON.stringify([all.shares, all.sites, where, all.isSelected]),
-      at: [latitude, longitude], size, text: where, height: all.critical ? 200 : 100,
-      label: `${where ? `${where}: ` : ""}${all.sites} sites, ${all.critical} critical, ${all.watch} on watch. Press to zoom in.`,
-      drawing() { return Sntry.shapes.ring(size, all.shares, String(all.sites), all.isSelected, this.side && { side: this.side, text: where }); },
-      onClick: () => open(all.cluster_id, [latitude, longitude]),
-    };
+  function point(look) {
+    map.getContainer().classList.toggle("is-pointing", look !== null);
+    if (look === null) { tip.remove(); return; }
+    tip.setLatLng(look.at).setContent(textNode(look.label));
+    if (!map.hasLayer(tip)) tip.addTo(map);
   }
 
-  function siteLook(site) {
-    const state = stateOf(site);
-    return {
-      key: `s${site.id}`,
-      signature: JSON.stringify([state, site.id === selected, site.stressed, site.risk]),
-      at: [site.latitude, site.longitude], size: 26, text: map.getZoom() >= NAMES_FROM_ZOOM ? site.name : "", height: 300 * site.level,
-      label: `${site.name}: ${LEVELS[site.level]}, risk ${site.risk} %`,
-      drawing() { return Sntry.shapes.site(state, site.id === selected, site.stressed, this.side && { side: this.side, text: site.name }); },
-      onClick: () => Sntry.list.select(site.id),
-    };
+  function press(look) {
+    if (look === null) return;
+    tip.remove();
+    if (look.row !== undefined) { Sntry.list.select(Sntry.sites.ids[look.row]); return; }
+    popup.place = look.at;
+    worker.postMessage({ type: "open", cluster: look.cluster, number: asked });
   }
 
-  function open(cluster, at) {
-    const zoom = index.getClusterExpansionZoom(cluster);
-    if (zoom <= 15) { map.flyTo(at, zoom, { animate: moves(), duration: 0.5 }); return; }
-    const list = document.createElement("div");
-    list.className = "popup-list";
-    for (const leaf of index.getLeaves(cluster, 50)) {
+  /* A cluster is opened by zooming in; where the sites lie in one place, as a list. */
+  function list({ zoom, rows, number }) {
+    if (number !== asked) return;
+    if (!rows.length) { map.flyTo(popup.place, zoom, { animate: moves(), duration: 0.4 }); return; }
+    const box = document.createElement("div");
+    box.className = "popup-list";
+    for (const row of rows) {
       const button = document.createElement("button");
       button.type = "button";
-      button.textContent = leaf.properties.site.name;
-      button.addEventListener("click", () => Sntry.list.select(leaf.properties.site.id));
-      list.append(button);
+      button.textContent = Sntry.sites.place.name[row];
+      button.addEventListener("click", () => Sntry.list.select(Sntry.sites.ids[row]));
+      box.append(button);
     }
-    popup.site = undefined;
-    popup.setLatLng(at).setContent(list).openOn(map);
+    popup.row = undefined;
+    popup.setLatLng(popup.place).setContent(box).openOn(map);
   }
 
-  function describe(site) {
-    const box = document.createElement("div");
-    const name = textNode(site.name);
-    name.className = "popup-name";
-    const facts = document.createElement("dl");
-    facts.className = "popup-facts";
-    const rows = [
-      ["Risk, 24 h", `${site.risk} % (${LEVELS[site.level]})`], ["Price", Sntry.list.price(site.price)],
-      ["In use", `${site.utilization} %`], ["Ports free", `${site.available} of ${site.ports}`],
-      ["Wait, estimate", `${site.wait} min`], ["Temperature", `${site.temperature} °F`],
-    ];
-    for (const [term, value] of rows) {
-      const dt = document.createElement("dt"), dd = document.createElement("dd");
-      dt.textContent = term;
-      dd.textContent = value;
-      facts.append(dt, dd);
-    }
-    const why = textNode([site.name.includes(site.operator) ? "" : `${site.operator}.`, site.reason || "Nothing unusual."].join(" ").trim());
-    why.className = "popup-why";
-    box.append(name, facts, why);
-    return box;
+  function tellOf(row) {
+    popup.row = row;
+    popup.setContent(Sntry.describe(Sntry.sites.at(row)));
   }
 
-  function fit() {
-    if (!sites.size) return;
-    const places = [...sites.values()].map((site) => [site.latitude, site.longitude]);
-    map.fitBounds(L.latLngBounds(places), { paddingTopLeft: [48, 36], paddingBottomRight: [64, 76], animate: moves() && drawn, maxZoom: 11 });
+  function fit(rows = Sntry.sites.rowsIn(null)) {
+    if (!rows.length) return;
+    const { latitude, longitude } = Sntry.sites.place;
+    const bounds = L.latLngBounds([]);
+    for (const row of rows) bounds.extend([latitude[row], longitude[row]]);
+    const isFirst = !isFitted;
+    isOwnMove = true;
+    map.once("moveend", () => { isOwnMove = false; });
+    map.fitBounds(bounds, { paddingTopLeft: [48, 36], paddingBottomRight: [64, 76], animate: moves() && !isFirst, maxZoom: 11 });
   }
 
   function moves() {
     return !matchMedia("(prefers-reduced-motion: reduce)").matches;
   }
 
-  function select(id, { show = false } = {}) {
-    selected = id;
-    rebuild();
-    const site = sites.get(id);
-    if (!site) { map.closePopup(popup); return; }
-    const at = [site.latitude, site.longitude];
-    if (show) map.setView(at, Math.max(map.getZoom(), 10), { animate: moves() });
-    if (show || shown.has(`s${id}`)) {
-      popup.site = id;
-      popup.setLatLng(at).setContent(describe(site)).openOn(map);
+  function select(row, { show = false, isFromAddress = false } = {}) {
+    selected = row;
+    ask();
+    if (row === null) { map.closePopup(popup); return; }
+    const at = [Sntry.sites.place.latitude[row], Sntry.sites.place.longitude[row]];
+    if (show) map.setView(at, Math.max(map.getZoom(), SHOW_ZOOM), { animate: moves() });
+    if (show || map.getBounds().contains(at)) {
+      tellOf(row);
+      popup.options.autoPan = !isFromAddress; // an address says itself where the map is
+      popup.setLatLng(at).openOn(map);
     } else {
       map.closePopup(popup);
     }
   }
 
-  return { start, take, select, sites };
+  /* Rows -> their numbers on a route. */
+  function number(next) {
+    steps = next;
+    ask();
+  }
+
+  function box() {
+    const bounds = map.getBounds();
+    return { west: bounds.getWest(), south: bounds.getSouth(), east: bounds.getEast(), north: bounds.getNorth() };
+  }
+
+  /* Other sites are coming: the map goes to them when they are there. */
+  function again() {
+    isFitted = Boolean(Sntry.address.get("map"));
+  }
+
+  return {
+    start, select, fit, number, box, setStart, again,
+    get leaflet() { return map; },
+    get looks() { return looks; },
+  };
 })();
