@@ -9,9 +9,11 @@ from django.contrib import admin
 from django.utils import timezone
 
 from maintenance.models import WorkOrder
+from stations.bulk_actions import act_by_job
 from stations.export_rows import export_by_job
 from stations.jobs import JobRefused, enqueue, job_kind
 from stations.models import Site
+from stations.row_import_page import import_by_job
 from telemetry.cause_training import Found, train_causes
 from telemetry.models import Reading
 from telemetry.scoring import NothingToLearn
@@ -94,6 +96,18 @@ def _steps(start: np.datetime64, end: np.datetime64) -> int:
 def export_rows(job, progress) -> dict:
     """Write the file of a list of the admin that is too long to be waited for."""
     return export_by_job(admin_of(job.parameters["list"]), job, progress)
+
+
+@job_kind("bulk_action")
+def bulk_action(job, progress) -> dict:
+    """Do to many rows of a list what was asked for and confirmed there."""
+    return act_by_job(admin_of(job.parameters["list"]), job, progress)
+
+
+@job_kind("import_rows")
+def import_rows(job, progress) -> dict:
+    """Write the rows of a file whose dry run was confirmed and which has many."""
+    return import_by_job(admin_of(job.parameters["list"]), job, progress)
 
 
 def admin_of(label: str):

@@ -1,6 +1,7 @@
 """The one class between the admin's theme and every page of ours: scope, paging of big tables, read-only history."""
 
 from django.contrib import admin
+from django.contrib.admin.utils import flatten_fieldsets
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import connections
@@ -8,11 +9,16 @@ from django.db.models import Subquery
 from django.db.models.functions import Coalesce
 from django.shortcuts import redirect
 from django.urls import path
+from django.utils import timezone
 from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin, TabularInline
 
 from . import export_rows, saved_views
 from .access import visible_rows
+from .admin_display import moment
+from .change_history import WHY, Entry, changed_values, entry, with_why
+from .row_import import Row
+from .row_import_page import import_rows_page
 
 EXACT_UP_TO = 10_000
 NEWEST = 20_000  # rows of a big table that its list looks through while no place is chosen
@@ -70,7 +76,6 @@ class BaseAdmin(Scope, ModelAdmin):
 
     paginator = EstimatedPaginator
     show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
     list_max_show_all = 0
     compressed_fields = True
@@ -78,6 +83,65 @@ class BaseAdmin(Scope, ModelAdmin):
     list_fullwidth = True
     actions_on_top = True
     list_before_template = "admin/ends_early.html"
+
+    import_fields: tuple[str, ...] = ()  # columns of a file of rows; none: such files are not taken
+    import_key: tuple[str, ...] = ()  # by which of them a row is found
+    import_extra: tuple[str, ...] = ()  # columns that are no fields; `import_check` and `import_row` know them
+    why_needed: frozenset[str] = frozenset()  # fields that nobody changes without a reason
+
+    def get_fieldsets(self, request, obj=None):
+        """The form's own, and the reason of the change."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if not self._asks_why(request, obj) or WHY in flatten_fieldsets(fieldsets):
+            return fieldsets
+        return [*fieldsets, ("Why", {"fields": [WHY]})]
+
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        if kwargs.get("fields"):
+            kwargs["fields"] = [name for name in kwargs["fields"] if name != WHY]
+        form = super().get_form(request, obj, change=change, **kwargs)
+        return with_why(form, self.why_needed) if self._asks_why(request, obj) else form
+
+    def _asks_why(self, request, obj) -> bool:
+        return obj is not None and self.has_change_permission(request, obj)
+
+    def get_autocomplete_fields(self, request):
+        """Every relation whose rows can be searched for: no page loads thousands of choices."""
+        relations = [*self.opts.fields, *self.opts.many_to_many]
+        known = self.admin_site._registry
+        return [
+            field.name
+            for field in relations
+            if field.is_relation and getattr(known.get(field.related_model), "search_fields", ())
+        ]
+
+    def construct_change_message(self, request, form, formsets, add=False):
+        """What Django notes, with the values before and after and the reason."""
+        told = super().construct_change_message(request, form, formsets, add)
+        own = next((part for part in told if "name" not in part.get("changed", part.get("added", {"name": ""}))), None)
+        if own is None and form.cleaned_data.get(WHY):
+            told.append(own := {"changed": {"fields": []}})
+        if own is not None:
+            own.update(values=changed_values(form) if not add else {}, reason=form.cleaned_data.get(WHY, ""))
+        return told
+
+    def steps_of(self, row) -> list[Entry]:
+        """What happened to `row` that has rows of its own, for its history."""
+        return []
+
+    def history_view(self, request, object_id, extra_context=None):
+        """The row's history: who, when, what it was and is, and why."""
+        page = super().history_view(request, object_id, extra_context)
+        lines = getattr(page, "context_data", {}).get("action_list")
+        if lines is None:
+            return page
+        entries = [entry(line) for line in lines]
+        if lines.number == 1:
+            entries += self.steps_of(page.context_data["object"])
+        now = timezone.now()
+        entries.sort(key=lambda one: one.at, reverse=True)
+        page.context_data["entries"] = [{**one._asdict(), "when": moment(one.at, now)} for one in entries]
+        return page
 
     def get_urls(self):
         """The pages that each list has beside it: its saved views and its file."""
@@ -96,8 +160,17 @@ class BaseAdmin(Scope, ModelAdmin):
             path("views/", page(saved_views.save_view, see), name=f"{name}_save_view"),
             path("views/<int:pk>/", page(saved_views.change_view, see), name=f"{name}_change_view"),
             path("export/", page(export_rows.export_page, see), name=f"{name}_export"),
+            *([path("import/", page(import_rows_page, see), name=f"{name}_import")] if self.import_fields else []),
             *super().get_urls(),
         ]
+
+    def import_check(self, row: Row, extra: dict[str, str]) -> dict[str, list[str]]:
+        """What the columns of `import_extra` would change, in words; ValidationError by column where they may not."""
+        return {}
+
+    def import_row(self, row: Row, by, reason: str) -> None:
+        """Write one row of an import; what else adding one by hand does belongs here too."""
+        row.instance.save(update_fields=None if row.is_new else set(row.values) - set(self.import_extra))
 
     def changelist_view(self, request, extra_context=None):
         """The list, opened with its reader's default view where nothing else is asked."""
@@ -109,7 +182,9 @@ class BaseAdmin(Scope, ModelAdmin):
         if "view" in request.GET:
             request.GET = request.GET.copy()
             del request.GET["view"]
-        return super().changelist_view(request, {**saved_views.tabs(self, request, views), **(extra_context or {})})
+        may_import = self.import_fields and (self.has_add_permission(request) or self.has_change_permission(request))
+        context = {**saved_views.tabs(self, request, views), "may_import_rows": may_import, **(extra_context or {})}
+        return super().changelist_view(request, context)
 
 
 class HistoryAdmin(BaseAdmin):
@@ -118,6 +193,7 @@ class HistoryAdmin(BaseAdmin):
     ordering = ("-pk",)
     sortable_by = ()
     actions = None
+    show_facets = admin.ShowFacets.NEVER  # because each would count a long table
 
     def has_add_permission(self, request, obj=None):
         return False

@@ -151,7 +151,7 @@ def test_orders_move_by_their_own_steps_and_only_those_one_may_see(mine, other, 
     order = fleet.work_order(fleet.site(mine, 1))
     theirs = WorkOrder.objects.exclude(pk=order.pk).first()
     client.force_login(fleet.person("dispatcher", "dispatcher", mine))
-    chosen = {"action": "cancel", "_selected_action": [order.pk, theirs.pk]}
+    chosen = {"action": "cancel", "_confirmed": "yes", "_selected_action": [order.pk, theirs.pk]}
     client.post(reverse("admin:maintenance_workorder_changelist"), chosen)
     order.refresh_from_db()
     theirs.refresh_from_db()

@@ -33,7 +33,7 @@ def incident(site, charger=None, **fields) -> Incident:
 
 
 def act(client, model: str, action: str, *rows) -> str:
-    chosen = {"action": action, "_selected_action": [row.pk for row in rows]}
+    chosen = {"action": action, "_confirmed": "yes", "_selected_action": [row.pk for row in rows]}
     page = client.post(reverse(f"admin:maintenance_{model}_changelist"), chosen, follow=True)
     return " ".join(str(message) for message in page.context["messages"])
 

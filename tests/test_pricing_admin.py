@@ -40,6 +40,10 @@ def ops(real, client):
     return user
 
 
+def act(client, model: str, action: str, ids: list) -> None:
+    client.post(changelist(model), {"action": action, "_confirmed": "yes", "_selected_action": ids})
+
+
 def changelist(name: str) -> str:
     return reverse(f"admin:pricing_{name}_changelist")
 
@@ -50,8 +54,12 @@ def test_proposals_are_approved_and_rejected_in_bulk(real, ops, client):
     rows = [fleet.price_proposal(site, expires_at=soon).pk for site in sites]
     page = client.get(changelist("priceproposal")).content.decode()
     assert "-6 %" in page
-    client.post(changelist("priceproposal"), {"action": "approve_all", "_selected_action": rows[:2]})
-    client.post(changelist("priceproposal"), {"action": "reject_all", "_selected_action": rows[2:]})
+    client.post(
+        changelist("priceproposal"), {"_confirmed": "yes", "action": "approve_all", "_selected_action": rows[:2]}
+    )
+    client.post(
+        changelist("priceproposal"), {"_confirmed": "yes", "action": "reject_all", "_selected_action": rows[2:]}
+    )
     assert list(PriceProposal.objects.order_by("pk").values_list("state", "decided_by")) == [
         ("approved", ops.pk), ("approved", ops.pk), ("rejected", ops.pk),
     ]  # fmt: skip
@@ -137,7 +145,9 @@ def test_others_neither_see_nor_decide(real, client):
         client.force_login(person)
         page = client.get(changelist("priceproposal"))
         assert (row.site.name.encode() in page.content) == seen
-        client.post(changelist("priceproposal"), {"action": "approve_all", "_selected_action": [row.pk]})
+        client.post(
+            changelist("priceproposal"), {"_confirmed": "yes", "action": "approve_all", "_selected_action": [row.pk]}
+        )
         assert PriceProposal.objects.waiting().exists()
 
 
@@ -153,7 +163,7 @@ def test_ops_stop_the_prices_of_their_operator_only(real, ops, client):
     stop = PricingStop.objects.get()
     assert (stop.by, stop.why) == (ops, "emergency")
     assert not PriceChange.objects.applied().exists()
-    client.post(changelist("pricingstop"), {"action": "release", "_selected_action": [stop.pk]})
+    act(client, "pricingstop", "release", [stop.pk])
     assert not PricingStop.objects.in_force(timezone.now()).exists()
 
 

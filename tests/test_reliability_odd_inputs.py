@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from telemetry.analyses.tables import safe
+from stations.spreadsheets import safe
 from telemetry.reliability import associations, capacity, control_charts, impact, rates, uplift, uptime
 from telemetry.reliability.answers import CannotAnswer
 from telemetry.reliability.spells import outage_spells

@@ -11,6 +11,8 @@ from unfold.decorators import action
 from stations.admin_display import badge_column, moment, moment_column
 from stations.admin_filters import QuestionFilter, open_filter, operator_filter
 from stations.admin_site import BaseAdmin, HistoryAdmin, ReadOnlyInline
+from stations.bulk_actions import bulk_action
+from stations.change_history import Entry
 
 from ..models import DriverReport, Incident, IncidentChange, RemoteAttempt
 from ..models.opening import Wanted
@@ -107,6 +109,12 @@ class IncidentAdmin(BaseAdmin):
     actions_submit_line = ["write_this_anew"]
     opened = staticmethod(moment_column("opened_at", "opened"))
 
+    def steps_of(self, row):
+        return [
+            Entry(step.at, str(step.by or "the loop"), f"{step.get_kind_display()}.", {}, step.note)
+            for step in row.changes.select_related("by")
+        ]
+
     def get_inlines(self, request, obj):
         return self.inlines if obj else []  # because nothing has happened yet to one that is being added
 
@@ -130,12 +138,12 @@ class IncidentAdmin(BaseAdmin):
         elif is_put_off:
             obj.wake(request.user, timezone.now())
 
-    @admin.action(description="Acknowledge", permissions=["change"])
+    @bulk_action("Acknowledge", "They count as seen by you; nobody is asked to do anything yet.")
     def acknowledge(self, request, queryset):
         seen = sum(incident.acknowledge(request.user, timezone.now()) for incident in queryset)
         self.message_user(request, f"{seen} incidents are acknowledged now.")
 
-    @admin.action(description="Open a work order for each", permissions=["change"])
+    @bulk_action("Open a work order for each", "Each that is open and has no order gets one, which is dispatched.")
     def open_orders(self, request, queryset):
         wanted = [
             Wanted(
@@ -156,7 +164,7 @@ class IncidentAdmin(BaseAdmin):
         left = f"; {queryset.count() - len(opened)} have one open, or are closed" * (len(opened) < queryset.count())
         self.message_user(request, f"{len(opened)} work orders were opened{left}.")
 
-    @admin.action(description="Merge into the oldest of them", permissions=["change"])
+    @bulk_action("Merge into the oldest of them", "The others close; what they say goes to the oldest.", whole=True)
     def merge(self, request, queryset):
         oldest, *others = queryset.order_by("opened_at", "pk")
         for incident in others:
@@ -173,7 +181,7 @@ class IncidentAdmin(BaseAdmin):
             return f"put off until {incident.snoozed_until:%m-%d %H:%M}"
         return moment(incident.acknowledged_at) if incident.acknowledged_at else "not yet"
 
-    @admin.action(description="Write the root-cause note anew", permissions=["change"])
+    @bulk_action("Write the root-cause note anew", "Each gets a new note; the old ones stay on record.")
     def write_anew(self, request, queryset):
         written = write_notes(list(queryset.values_list("pk", flat=True)), by=request.user, anew=True)
         self.message_user(request, f"{written} notes were written by rule{self._later()}.")

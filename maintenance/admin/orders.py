@@ -1,17 +1,25 @@
 """Pages of work orders."""
 
+from datetime import timedelta
+
+from django import forms
 from django.contrib import admin
+from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 from django.utils.html import format_html_join
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from stations.admin_display import badge_column, moment_column
-from stations.admin_filters import open_filter, operator_filter
+from stations.admin_filters import QuestionFilter, open_filter, operator_filter
 from stations.admin_site import BaseAdmin, BaseInline, HistoryAdmin, ReadOnlyInline
+from stations.bulk_actions import Reason, bulk_action
+from stations.change_history import Entry
 from telemetry.cause_pages import repair_in_words
 
-from ..models import ChecklistItem, OrderPart, WorkOrder, WorkOrderChange
+from ..models import ChecklistItem, OrderPart, Technician, WorkOrder, WorkOrderChange
 from ..states import State
 
+BY_HAND = "by hand in the admin"
 TIMES = ("opened_at", "changed_at", "respond_by", "accepted_at", "due_at", "resolved_at", "arrived_at", "closed_at")
 
 
@@ -23,6 +31,56 @@ class ChangeInline(ReadOnlyInline):
 
     def get_queryset(self, request):
         return super().get_queryset(request).select_related("by")
+
+
+class Sending(Reason):
+    """Who goes there."""
+
+    technician = forms.ModelChoiceField(Technician.objects.all(), widget=UnfoldAdminSelectWidget)
+    field_order = ["technician", "reason"]
+
+
+class Urgency(Reason):
+    """How urgent it is."""
+
+    priority = forms.ChoiceField(choices=WorkOrder.Priority.choices, widget=UnfoldAdminSelectWidget)
+    field_order = ["priority", "reason"]
+
+
+class QueueFilter(QuestionFilter):
+    """What the dispatcher asks in the morning."""
+
+    title = "attention"
+    parameter_name = "attention"
+    questions = {
+        "nobody": "no technician",
+        "parts": "parts missing",
+        "late": "past due",
+        "today": "due within 24 h",
+        "respond": "nobody accepted in time",
+        "held": "on hold",
+    }
+
+    def rows_nobody(self, queryset):
+        return queryset.open().filter(technician=None)
+
+    def rows_parts(self, queryset):
+        """A proposed part that is neither put aside nor used, of an order that is not over."""
+        short = OrderPart.objects.filter(order=OuterRef("pk"), proposed__gt=F("reserved") + F("used"))
+        return queryset.open().filter(Exists(short))
+
+    def rows_late(self, queryset):
+        return queryset.open().filter(resolved_at=None, due_at__lt=timezone.now())
+
+    def rows_today(self, queryset):
+        now = timezone.now()
+        return queryset.open().filter(resolved_at=None, due_at__range=(now, now + timedelta(hours=24)))
+
+    def rows_respond(self, queryset):
+        return queryset.open().filter(accepted_at=None, respond_by__lt=timezone.now())
+
+    def rows_held(self, queryset):
+        return queryset.open().filter(state=State.ON_HOLD)
 
 
 def _is_open(order) -> bool:
@@ -66,6 +124,7 @@ class WorkOrderAdmin(BaseAdmin):
     list_select_related = ["site", "charger", "technician"]
     list_filter = [
         open_filter("closed_at", "open", "ended"),
+        QueueFilter,
         ("state", admin.ChoicesFieldListFilter),
         ("priority", admin.ChoicesFieldListFilter),
         ("cause", admin.ChoicesFieldListFilter),
@@ -75,7 +134,7 @@ class WorkOrderAdmin(BaseAdmin):
     search_help_text = "Title, site or technician"
     autocomplete_fields = ["technician"]
     inlines = [ChangeInline, ChecklistInline, PartInline]
-    actions = ["accept", "close", "cancel", "call_duplicates"]
+    actions = ["send", "set_priority", "accept", "close", "cancel", "call_duplicates"]
     readonly_fields = [
         "number",
         "incident",
@@ -132,28 +191,61 @@ class WorkOrderAdmin(BaseAdmin):
         else:
             WorkOrder.objects.change([order.pk], "technician_id", order.technician_id, now, note, by)
 
-    def _move(self, request, queryset, *states) -> None:
+    def steps_of(self, row):
+        return [
+            Entry(step.at, str(step.by or "the loop"), str(step), {}, step.note)
+            for step in row.changes.select_related("by")
+        ]
+
+    def _move(self, request, queryset, states, reason: str) -> None:
         wanted = list(queryset.values_list("pk", flat=True))
-        note = "by hand in the admin"
         for state in states:
-            moved = WorkOrder.objects.move(wanted, state, timezone.now(), note, request.user)
+            moved = WorkOrder.objects.move(wanted, state, timezone.now(), reason or BY_HAND, request.user)
         left = len(wanted) - len(moved)
         rest = f"; {left} were in a state that does not allow it, and were left alone" if left else ""
         self.message_user(request, f"{len(moved)} of {len(wanted)} orders are now {states[-1].label.lower()}{rest}.")
 
-    @admin.action(description="Accept for the technician", permissions=["change"])
-    def accept(self, request, queryset):
-        self._move(request, queryset, State.ACCEPTED)
+    @bulk_action("Send a technician", "They go to this person, as far as their state allows it.", form=Sending)
+    def send(self, request, queryset, technician, reason):
+        now, note = timezone.now(), f"sent {technician}" + (f": {reason}" if reason else "")
+        ids = list(queryset.values_list("pk", flat=True))
+        WorkOrder.objects.move(ids, State.TRIAGED, now, reason or BY_HAND, request.user)
+        sent = WorkOrder.objects.move(ids, State.ASSIGNED, now, note, request.user, technician_id=technician.pk)
+        left = len(ids) - len(sent)
+        rest = f"; {left} were too far on, and were left alone" if left else ""
+        self.message_user(request, f"{len(sent)} of {len(ids)} orders are with {technician} now{rest}.")
 
-    @admin.action(description="Close what is resolved, without waiting for a session", permissions=["change"])
-    def close(self, request, queryset):
-        self._move(request, queryset, State.VERIFIED, State.CLOSED)
+    @bulk_action("Set the priority", "Their time to respond and to repair follows from it.", form=Urgency)
+    def set_priority(self, request, queryset, priority, reason):
+        note = f"priority {priority}" + (f": {reason}" if reason else "")
+        ids = list(queryset.filter(closed_at=None).values_list("pk", flat=True))
+        WorkOrder.objects.change(ids, "priority", priority, timezone.now(), note, request.user)
+        label = WorkOrder.Priority(priority).label.lower()
+        self.message_user(request, f"{len(ids)} of {queryset.count()} orders have priority {label} now.")
 
-    @admin.action(description="Cancel, with its incident", permissions=["change"])
-    def cancel(self, request, queryset):
-        self._move(request, queryset, State.CANCELLED)
+    @bulk_action("Accept for the technician", "They count as accepted, as if the technician had said so.", form=Reason)
+    def accept(self, request, queryset, reason):
+        self._move(request, queryset, [State.ACCEPTED], reason)
 
-    @admin.action(description="Call them duplicates of the oldest of them", permissions=["change"])
+    @bulk_action(
+        "Close what is resolved, without waiting for a session",
+        "They and their incidents close, although no session has shown that the charger works.",
+        form=Reason,
+    )
+    def close(self, request, queryset, reason):
+        self._move(request, queryset, [State.VERIFIED, State.CLOSED], reason)
+
+    @bulk_action(
+        "Cancel, with its incident", "They end and nobody goes there; a cancelled order stays so.", form=Reason
+    )
+    def cancel(self, request, queryset, reason):
+        self._move(request, queryset, [State.CANCELLED], reason)
+
+    @bulk_action(
+        "Call them duplicates of the oldest of them",
+        "The others of the same site end and point at the oldest.",
+        whole=True,
+    )
     def call_duplicates(self, request, queryset):
         oldest, *others = queryset.order_by("pk")
         here = [order.pk for order in others if order.site_id == oldest.site_id and oldest.closed_at is None]

@@ -2,6 +2,7 @@
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import F, Sum
 from django.utils import timezone
 
@@ -15,6 +16,8 @@ from ..models import Part, Stock, StockMovement
 @admin.register(Part)
 class PartAdmin(BaseAdmin):
     fleet_wide = True
+    import_fields = ("number", "name", "unit_cost", "reorder_point")
+    import_key = ("number",)
     list_display = ["number", "name", "unit_cost", "reorder_point", "everywhere"]
     search_fields = ["number", "name"]
     fields = [("number", "name"), ("unit_cost", "reorder_point")]
@@ -57,6 +60,9 @@ class StockForm(forms.ModelForm):
 @admin.register(Stock)
 class StockAdmin(BaseAdmin):
     fleet_wide = True
+    import_fields = ("part", "centre", "technician")
+    import_key = ("part", "centre", "technician")
+    import_extra = ("quantity",)
     form = StockForm
     list_display = ["part", "place", "quantity", "reserved", "free", "reorder_point"]
     list_select_related = ["part", "centre", "technician"]
@@ -70,6 +76,23 @@ class StockAdmin(BaseAdmin):
         super().save_model(request, obj, form, change)
         if pieces := form.cleaned_data["pieces"]:
             obj.receive(pieces, timezone.now(), request.user, form.cleaned_data["note"])
+
+    def import_check(self, row, extra):
+        """A count: what lies there changes by a movement, and not below what is put aside for orders."""
+        if not extra["quantity"]:
+            return {}
+        if not extra["quantity"].isdecimal() or int(extra["quantity"]) > 1_000_000:
+            raise ValidationError({"quantity": [f'"{extra["quantity"][:20]}" is no whole number of pieces.']})
+        row.pieces = int(extra["quantity"]) - row.instance.quantity
+        if int(extra["quantity"]) < row.instance.reserved:
+            raise ValidationError({"quantity": [f"{row.instance.reserved} are put aside for orders."]})
+        return {"quantity": [str(row.instance.quantity), extra["quantity"]]} if row.pieces else {}
+
+    def import_row(self, row, by, reason):
+        if row.is_new:
+            super().import_row(row, by, reason)
+        if getattr(row, "pieces", 0):
+            row.instance.receive(row.pieces, timezone.now(), by, reason[:200])
 
     @admin.display(description="free", ordering=F("quantity") - F("reserved"))
     def free(self, stock):

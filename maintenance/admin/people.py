@@ -12,6 +12,8 @@ from ..models import ServiceCentre, Technician
 @admin.register(ServiceCentre)
 class ServiceCentreAdmin(BaseAdmin):
     fleet_wide = True
+    import_fields = ("name", "city", "latitude", "longitude", "time_zone", "hourly_cost")
+    import_key = ("name",)
     list_display = ["name", "city", "time_zone", "hourly_cost", "people"]
     list_filter = ["city"]
     search_fields = ["name", "city"]
@@ -28,6 +30,8 @@ class ServiceCentreAdmin(BaseAdmin):
 @admin.register(Technician)
 class TechnicianAdmin(BaseAdmin):
     fleet_wide = True
+    import_fields = ("code", "centre", "region", "skills", "shift_start", "shift_end", "works_weekends")
+    import_key = ("code",)
     list_display = ["code", "centre", "region", "can_do", "shift", "user"]
     list_select_related = ["centre", "user"]
     list_filter = ["centre"]

@@ -7,6 +7,7 @@ from django.utils import timezone
 from stations.admin_display import badge_column, quantity
 from stations.admin_filters import operator_filter
 from stations.admin_site import BaseAdmin
+from stations.bulk_actions import bulk_action
 
 from ..models import PlannedSpell, PlannedWork
 
@@ -70,7 +71,7 @@ class PlannedSpellAdmin(BaseAdmin):
     def site(self, spell):
         return spell.work.site
 
-    @admin.action(description="Call off", permissions=["change"])
+    @bulk_action("Call off", "What has not begun does not take place; what has begun goes on.")
     def call_off(self, request, queryset):
         coming = queryset.filter(state=PlannedSpell.State.PLANNED)
         done = PlannedSpell.objects.filter(pk__in=coming.values("pk")).update(state=PlannedSpell.State.CALLED_OFF)

@@ -11,6 +11,7 @@ from unfold.decorators import action
 from stations.admin_display import badge_column, moment_column, quantity
 from stations.admin_filters import QuestionFilter, operator_filter
 from stations.admin_site import BaseAdmin
+from stations.bulk_actions import bulk_action
 
 from ..decisions import Refused, approve, reject
 from ..models import PriceProposal
@@ -115,9 +116,9 @@ class PriceProposalAdmin(BaseAdmin):
             if proposal is None or not self.has_change_permission(request, proposal):
                 raise PermissionDenied("You may not decide this proposal.")
             if what == "reject":
-                self.reject_all(request, [proposal])
+                self._reject(request, [proposal])
             elif self._keep_row(request, proposal):
-                self.approve_all(request, [proposal])
+                self._approve(request, [proposal])
             return redirect(request.get_full_path())
         return super().changelist_view(request, extra_context)
 
@@ -137,8 +138,15 @@ class PriceProposalAdmin(BaseAdmin):
             self.message_user(request, f"{proposal.site}: {error}", "ERROR")
         return False
 
-    @admin.action(description="Approve", permissions=["change"])
+    @bulk_action("Approve", "Their prices begin after the notice that their policy gives; drivers pay them.")
     def approve_all(self, request, queryset):
+        self._approve(request, queryset)
+
+    @bulk_action("Reject", "Their prices stay as they are; a policy may propose again later.")
+    def reject_all(self, request, queryset):
+        self._reject(request, queryset)
+
+    def _approve(self, request, queryset) -> None:
         opened = 0
         for proposal in queryset:
             try:
@@ -148,17 +156,16 @@ class PriceProposalAdmin(BaseAdmin):
                 self.message_user(request, f"{proposal.site}: {error}", "WARNING")
         self.message_user(request, f"{opened} approved; they begin after the notice that their policy gives.")
 
-    @admin.action(description="Reject", permissions=["change"])
-    def reject_all(self, request, queryset):
+    def _reject(self, request, queryset) -> None:
         self.message_user(request, f"{reject(queryset, request.user, timezone.now())} rejected.")
 
     @action(description="Save and approve", permissions=["change"])
     def approve_this(self, request, obj):
-        self.approve_all(request, [obj])
+        self._approve(request, [obj])
 
     @action(description="Reject", permissions=["change"])
     def reject_this(self, request, obj):
-        self.reject_all(request, [obj])
+        self._reject(request, [obj])
 
     @admin.display(description="decision")
     def decide(self, proposal):

@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from stations.admin_display import badge_column, moment_column
 from stations.admin_filters import open_filter
+from stations.bulk_actions import bulk_action
 
 from ..decisions import end_stop, stop_prices
 from ..models import PricingStop
@@ -34,7 +35,7 @@ class PricingStopAdmin(OwnOperatorAdmin):
         closed = stop_prices(obj, timezone.now())
         self.message_user(request, f"{len(closed)} price changes were put back to base.")
 
-    @admin.action(description="End the stop, so that policies may act again", permissions=["change"])
+    @bulk_action("End the stop", "Policies may act again there from the next tick on.")
     def release(self, request, queryset):
         mine = [stop for stop in queryset if stop.operator_id or request.user.is_superuser]
         for stop in mine:

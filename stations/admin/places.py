@@ -49,6 +49,9 @@ class RiskQuestion(QuestionFilter):
 
 @admin.register(Operator)
 class OperatorAdmin(BaseAdmin):
+    import_fields = ("name", "is_simulated", "currency", "heartbeat_seconds")
+    import_key = ("name",)
+    why_needed = frozenset({"is_simulated", "currency"})
     list_display = ["name", "is_simulated", "sites", "chargers", "currency"]
     list_filter = ["is_simulated"]
     search_fields = ["name"]
@@ -58,6 +61,11 @@ class OperatorAdmin(BaseAdmin):
         super().save_model(request, obj, form, change)
         if not change:
             Membership.objects.create(user=request.user, operator=obj)
+
+    def import_row(self, row, by, reason):
+        super().import_row(row, by, reason)
+        if row.is_new:
+            Membership.objects.create(user=by, operator=row.instance)
 
     def get_queryset(self, request):
         def count_of(model, path):
@@ -92,6 +100,13 @@ class ChargerInline(ReadOnlyInline):
 
 @admin.register(Site)
 class SiteAdmin(BaseAdmin):
+    import_fields = (
+        "external_id", "operator", "name", "city", "region", "latitude", "longitude", "location_type", "charger_type",
+        "power_kw", "ports_total", "amenities", "pricing_type", "base_price", "price_is_regulated", "session_minutes",
+        "access_notes", "safety_notes", "contact_phone", "time_zone",
+    )  # fmt: skip
+    import_key = ("external_id",)
+    why_needed = frozenset({"operator", "pricing_type", "base_price", "price_is_regulated"})
     list_display = ["place", "level", "risk", "why", "loss", "day", "ports", "price", "heard"]
     list_select_related = ["operator", "state"]
     list_filter = [
@@ -183,6 +198,8 @@ def add_last_day(sites, now) -> None:
 
 @admin.register(Charger)
 class ChargerAdmin(BaseAdmin):
+    import_fields = ("external_id", "site", "cabinet_id", "cabinet_port", "model", "connector_type", "power_kw")
+    import_key = ("external_id",)
     list_display = [
         "external_id",
         "status",
