@@ -74,6 +74,8 @@ def test_every_question_is_answered_with_figures_a_plot_and_a_table(busy_volta):
         assert answer.figures
         assert len(answer.table)
         assert answer.plots or question.slug == "rollout"
+        for one in answer.figures:
+            assert one.interval or one.no_interval, (question.slug, one.label)
         kept = Answer.from_json(json.loads(json.dumps(answer.as_json())))
         assert [one.said for one in kept.figures] == [one.said for one in answer.figures]
         assert len(kept.table) == len(answer.table)

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpResponse, HttpResponseBadRequest
@@ -18,8 +18,9 @@ from stations.models import Operator
 from stations.models.places import ChargerType
 from telemetry.analyses import store
 from telemetry.analyses.answer import UNKNOWN, Answer, in_words
+from telemetry.analyses.asking import BadQuestion, options_of, period_of, place_of
 from telemetry.analyses.questions import BY_SLUG, QUESTIONS, Question
-from telemetry.analyses.scope import DAYS, USUAL_DAYS, Scope, day_start, last_whole_day
+from telemetry.analyses.scope import DAYS, USUAL_DAYS, Scope, last_whole_day
 from telemetry.analyses.tables import as_csv, as_xlsx
 from telemetry.models import ReliabilityAnswer
 
@@ -29,10 +30,6 @@ SHOWN_ROWS = 50
 MONTH_QUESTIONS = ("failures", "uptime", "attempts", "hotspots", "cost")
 MONTH_ROWS = 5
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-
-
-class BadAddress(ValueError):
-    """The address asks for something that makes no sense; the message says what."""
 
 
 @dataclass(frozen=True)
@@ -53,53 +50,18 @@ class Asked:
 
 
 def asked_of(request, question: Question | None = None) -> Asked:
-    """Read the address. Raises BadAddress for what makes no sense, and Http404 for an operator of somebody else's."""
-    values, now = request.GET, timezone.now()
-    if any("\0" in value for value in values.values()):
-        raise BadAddress("The address has a character that cannot be looked for.")
-    try:
-        days = int(values.get("days") or USUAL_DAYS)
-        end = day_start(date.fromisoformat(values["to"])) if values.get("to") else last_whole_day(now)
-    except ValueError:
-        raise BadAddress("“days” must be a whole number, and “to” a day as YYYY-MM-DD.") from None
-    if not 1 <= days <= 731 or not 1990 <= end.year <= 2200:
-        raise BadAddress("A period is 1 to 731 days long, and ends in this century or about.")
+    """Read the address. Raises BadQuestion for what makes no sense, and Http404 for an operator of somebody else's."""
+    values = request.GET
+    start, end = period_of(values.get("days"), values.get("to"))
+    site, charger_type = place_of(values.get("site"), values.get("type"))
     operator, ids = values.get("operator", ""), operator_ids(request.user)
     if operator:
         if not re.fullmatch("[0-9]{1,18}", operator) or (ids is not None and int(operator) not in ids):
             raise Http404("There is no such operator, or it is not one of yours.")
         ids = {get_object_or_404(Operator, pk=int(operator)).pk}
-    charger_type = values.get("type", "")
-    if charger_type and charger_type not in ChargerType.values:
-        raise BadAddress(f"“type” must be one of {', '.join(ChargerType.values)}.")
-    options = _options(values, question)
-    scope = Scope(end - timedelta(days=days), end, None if ids is None else tuple(sorted(ids)),
-                  values.get("site", "").strip()[:64], charger_type, options)  # fmt: skip
-    return Asked(scope, operator, days, options)
-
-
-def _options(values, question: Question | None) -> dict:
-    """What the question asks besides, as far as it is given and makes sense."""
-    found = {}
-    for option in question.options if question else ():
-        value = values.get(option.name, "").strip()[:2000]
-        if not value:
-            continue
-        if option.kind == "number" and not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", value):
-            raise BadAddress(f"“{option.label}” must be a number from 0 on.")
-        if option.kind == "date" and not _is_day(value):
-            raise BadAddress(f"“{option.label}” must be a day as YYYY-MM-DD.")
-        if option.choices and value not in option.choices:
-            raise BadAddress(f"“{option.label}” must be one of {', '.join(option.choices)}.")
-        found[option.name] = value
-    return found
-
-
-def _is_day(value: str) -> bool:
-    try:
-        return bool(date.fromisoformat(value))
-    except ValueError:
-        return False
+    options = options_of(question, values)
+    scope = Scope(start, end, None if ids is None else tuple(sorted(ids)), site, charger_type, options)
+    return Asked(scope, operator, scope.days, options)
 
 
 @require_safe
@@ -108,7 +70,7 @@ def index(request):
     """All questions, with what they last got of the usual period."""
     try:
         asked = asked_of(request)
-    except BadAddress as error:
+    except BadQuestion as error:
         return HttpResponseBadRequest(str(error), content_type="text/plain; charset=utf-8")
     keys = {asked.scope.key(one.slug): one.slug for one in QUESTIONS}
     rows = ReliabilityAnswer.objects.filter(key__in=keys).values_list("question", "answer__sentence", "computed_at")
@@ -126,7 +88,7 @@ def page(request, slug: str):
         raise Http404("There is no such question.")
     try:
         asked = asked_of(request, question)
-    except BadAddress as error:
+    except BadQuestion as error:
         return HttpResponseBadRequest(str(error), content_type="text/plain; charset=utf-8")
     found = answered(question, asked.scope, request.user)
     wanted = request.GET.get("format")

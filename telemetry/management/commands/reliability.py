@@ -1,8 +1,6 @@
 import json
-from datetime import date, timedelta
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 from rich.console import Console
 from rich.table import Table
 
@@ -10,8 +8,9 @@ from stations.models import Operator
 from stations.progress import ConsoleProgress
 from telemetry.analyses import store
 from telemetry.analyses.answer import Answer
+from telemetry.analyses.asking import BadQuestion, options_of, period_of, place_of
 from telemetry.analyses.questions import BY_SLUG, QUESTIONS
-from telemetry.analyses.scope import USUAL_DAYS, Scope, day_start, last_whole_day
+from telemetry.analyses.scope import USUAL_DAYS, Scope
 from telemetry.analyses.tables import as_csv
 
 SHOWN = 40
@@ -35,18 +34,18 @@ class Command(BaseCommand):
         parser.add_argument("--format", choices=("table", "json", "csv"), default="table")
 
     def handle(self, *, report, days, to, operator, site, type, option, format, **others):
-        if days < 1:
-            raise CommandError("--days must be at least 1.")
-        try:
-            end = day_start(date.fromisoformat(to)) if to else last_whole_day(timezone.now())
-            options = dict(one.split("=", 1) for one in option)
-        except ValueError:
-            raise CommandError("--to must be a day as YYYY-MM-DD, and every --option NAME=VALUE.") from None
+        if not all("=" in one for one in option):
+            raise CommandError("Every --option must be written NAME=VALUE.")
+        options = dict(one.split("=", 1) for one in option)
         unknown = sorted(set(options) - {one.name for one in BY_SLUG[report].options})
         if unknown:
             known = ", ".join(one.name for one in BY_SLUG[report].options) or "none"
             raise CommandError(f"{report} has no option {unknown[0]!r}; it has: {known}.")
-        scope = Scope(end - timedelta(days=days), end, self.operators(operator), site, type, options)
+        try:
+            period, place = period_of(days, to), place_of(site, type)
+            scope = Scope(*period, self.operators(operator), *place, options_of(BY_SLUG[report], options))
+        except BadQuestion as error:
+            raise CommandError(str(error)) from None
         with ConsoleProgress("Answering") as progress:
             answer = Answer.from_json(store.make(report, scope, progress).answer)
         getattr(self, f"show_{format}")(report, scope, answer)
@@ -54,7 +53,7 @@ class Command(BaseCommand):
     def operators(self, name: str | None) -> tuple[int, ...] | None:
         if not name:
             return None
-        found = Operator.objects.filter(name=name).values_list("pk", flat=True)
+        found = () if "\0" in name else Operator.objects.filter(name=name).values_list("pk", flat=True)
         if not found:
             raise CommandError(f"There is no operator {name!r}.")
         return tuple(found)
