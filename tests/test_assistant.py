@@ -154,7 +154,7 @@ def test_a_site_that_the_question_names_is_what_the_answer_is_about(network, ask
 
 def test_nobody_hears_of_sites_events_or_losses_of_other_operators(network, asked):
     for question in EVERY_TOPIC:
-        page = asked(f"{question} Secret Garden").partition('class="said"')[2]
+        page = asked(f"{question} Secret Garden").partition('class="assistant-said"')[2]
         assert "By rule" in page
         for theirs in ("Secret", "99 %", "999", "Stress"):
             assert theirs not in page

@@ -19,12 +19,15 @@ class CountingFeed:
 
     def snapshot(self, view):
         self.snapshots += 1
-        return self.version, [f"all of {view} at {self.version}"]
+        return {"tick": self.version}, [f"all of {view} at {self.version}"]
 
     def changes(self, view, message):
         self.changed += 1
         self.version = message["version"]
         return [f"{view} to {message['version']}"]
+
+    def merged(self, older, newer):
+        return {**newer, "previous": older["previous"]}
 
 
 class Browser:
@@ -59,7 +62,8 @@ def tick(version, **more):
 
 
 @pytest.fixture
-async def hub():
+async def hub(monkeypatch):
+    monkeypatch.setattr(live, "COALESCE_SECONDS", 0.02)
     made = live.hub()
     yield made
     made._listener.cancel()
@@ -78,9 +82,92 @@ async def test_a_published_message_reaches_the_sockets_through_the_channel_layer
     feed = CountingFeed()
     [browser] = await opened(hub, feed, 1)
     await asyncio.to_thread(live.publish, "tick", tick(2))
-    await asyncio.to_thread(live.publish, "of no interest here", {"id": 1})
+    await asyncio.to_thread(live.publish, "of-no-interest", {"id": 1})
     await settle()
     assert browser.received[1:] == ["everything to 2"]
+
+
+async def test_a_burst_of_messages_becomes_one_frame(hub, monkeypatch):
+    monkeypatch.undo()
+    assert 0.25 <= live.COALESCE_SECONDS <= 0.5
+    feed = CountingFeed()
+    [browser] = await opened(hub, feed, 1)
+    began = time.monotonic()
+    for version in range(2, 22):
+        hub.take(tick(version))
+        await asyncio.sleep(0.005)
+    while len(browser.received) < 2:
+        await asyncio.sleep(0.01)
+    assert time.monotonic() - began >= 0.25
+    await settle()
+    assert browser.received == ["all of everything at 1", "everything to 21"]
+    assert (feed.snapshots, feed.changed) == (1, 1)
+
+
+async def test_a_gap_within_a_burst_and_a_burst_without_end_make_every_socket_read_again(hub):
+    feed = CountingFeed()
+    [browser] = await opened(hub, feed, 1)
+    for version in (2, 3, 5):
+        hub.take(tick(version))
+    await settle()
+    assert (feed.snapshots, feed.changed) == (2, 0)
+    for version in range(6, 6 + 3 * live.MOST_WAITING):
+        hub.take(tick(version))
+    await settle()
+    assert (feed.snapshots, feed.changed) == (3, 0)
+    hub.take(tick(6 + 3 * live.MOST_WAITING))
+    await settle()
+    assert feed.changed == 1
+    assert browser.received[-1].endswith(f"to {6 + 3 * live.MOST_WAITING}")
+
+
+async def test_frames_leave_in_the_order_of_their_messages_even_when_making_one_takes_long(hub):
+    feed = CountingFeed()
+    [browser] = await opened(hub, feed, 1)
+    working = feed.changes
+
+    def slow(view, message):
+        time.sleep(0.2 if message["version"] == 2 else 0)
+        return working(view, message)
+
+    feed.changes = slow
+    hub.take(tick(2))
+    await asyncio.sleep(0.1)
+    hub.take(tick(3))
+    await settle()
+    assert browser.received[1:] == ["everything to 2", "everything to 3"]
+
+
+async def test_each_kind_counts_for_itself(hub):
+    feed = CountingFeed()
+    feed.kinds = frozenset({"tick", "jobs"})
+    [browser] = await opened(hub, feed, 1)
+    await hub.deliver(tick(2))
+    await hub.deliver({"kind": "jobs", "version": 70, "previous": 69})
+    await hub.deliver(tick(3))
+    await hub.deliver({"kind": "jobs", "version": 71, "previous": 70})
+    await settle()
+    assert feed.snapshots == 1
+    await hub.deliver({"kind": "jobs", "version": 73, "previous": 72})
+    await settle()
+    assert feed.snapshots == 2
+    assert browser.received[-1].startswith("all of")
+
+
+async def test_messages_without_a_number_get_the_next_of_their_kind(hub):
+    feed = CountingFeed()
+    feed.kinds = frozenset({"jobs"})
+    await opened(hub, feed, 1)
+    before = await asyncio.to_thread(live.current_version, "jobs")
+    seen = []
+    feed.merged = lambda older, newer: seen.append((older, newer)) or {**newer, "previous": older["previous"]}
+    for _ in range(2):
+        await asyncio.to_thread(live.publish, "jobs", {})
+    await settle()
+    assert await asyncio.to_thread(live.current_version, "jobs") == before + 2
+    numbers = [(one["previous"], one["version"]) for pair in seen for one in pair]
+    assert set(numbers) <= {(before, before + 1), (before + 1, before + 2)}
+    assert feed.snapshots == 1
 
 
 async def test_a_slow_socket_loses_its_backlog_and_gets_a_snapshot_while_others_miss_nothing(hub):

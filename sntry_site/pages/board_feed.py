@@ -49,7 +49,7 @@ class BoardFeed:
 
     kinds = frozenset({"tick"})
 
-    def snapshot(self, view: BoardView) -> tuple[int, list[str]]:
+    def snapshot(self, view: BoardView) -> tuple[dict[str, int], list[str]]:
         """One read of everything: the map's data, and the panels."""
         # The version first: what a tick writes in between is then sent twice, never missed.
         version = SiteState.objects.aggregate(newest=Max("version"))["newest"] or 0
@@ -64,7 +64,14 @@ class BoardFeed:
             "sites": sites,
             "words": words,
         }
-        return version, [_json(frame), *_panels(values), _events(view, board_events.PAGE_ROWS)]
+        return {"tick": version}, [_json(frame), *_panels(values), _events(view, board_events.PAGE_ROWS)]
+
+    def merged(self, older: dict, newer: dict) -> dict:
+        """Two ticks as one: of a site that both have changed, what the newer says."""
+        changed = set(newer["sites"]["id"])
+        kept = [row for row, site in enumerate(older["sites"]["id"]) if site not in changed]
+        sites = {name: [older["sites"][name][row] for row in kept] + values for name, values in newer["sites"].items()}
+        return {**newer, "previous": older["previous"], "sites": sites}
 
     def changes(self, view: BoardView, message: dict) -> list[str]:
         """What a tick changed for `view`."""

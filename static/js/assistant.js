@@ -41,16 +41,22 @@ Sntry.assistant = (() => {
       try { panel.append(part(await (await fetched(opener.href)).text())); }
       catch { location.href = opener.href; return; }
     }
-    panel.hidden = false;
-    opener.setAttribute("aria-expanded", "true");
+    become(true);
     panel.querySelector("input[type=text]")?.focus();
   }
 
   function close() {
     if (!panel || panel.hidden) return;
-    panel.hidden = true;
-    opener.setAttribute("aria-expanded", "false");
+    become(false);
     opener.focus();
+  }
+
+  /* Where there is room the page moves aside, and maps and plots are told that it has. */
+  function become(isOpen) {
+    panel.hidden = !isOpen;
+    opener.setAttribute("aria-expanded", String(isOpen));
+    document.body.classList.toggle("has-assistant", isOpen);
+    window.dispatchEvent(new Event("resize"));
   }
 
   function show(talk, content) {

@@ -1,0 +1,80 @@
+"""Over real sockets: a browser that does not read holds up nobody, and gets a snapshot when it reads again."""
+
+import asyncio
+import socket
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+import uvicorn
+from websockets.sync.client import connect
+
+from stations import live
+from stations.consumers import LiveConsumer
+
+FRAME_CHARACTERS = 700_000  # more than what the system keeps on the way for somebody who does not read
+MESSAGES = live.BACKLOG_FRAMES + 8
+
+
+class LargeFeed:
+    """A feed whose every frame is most of a megabyte, and begins with the number of the message."""
+
+    kinds = frozenset({"large"})
+    version = 0
+
+    def snapshot(self, view):
+        return {"large": self.version}, [f"all {self.version} "]
+
+    def changes(self, view, message):
+        self.version = message["version"]
+        return [f"to {self.version} ".ljust(FRAME_CHARACTERS, "x")]
+
+    def merged(self, older, newer):
+        return {**newer, "previous": older["previous"]}
+
+
+class LargeConsumer(LiveConsumer):
+    feed = LargeFeed()
+
+    def view_of(self, user, asked):
+        return "everything"
+
+
+@pytest.fixture
+def address(monkeypatch):
+    """A uvicorn in a thread, as `manage.py up` starts it, whose every visitor may see the feed."""
+    monkeypatch.setattr(live, "COALESCE_SECONDS", 0.02)
+    consumer = LargeConsumer.as_asgi()
+
+    async def application(scope, receive, send):
+        user = SimpleNamespace(pk=1, is_authenticated=True, is_active=True)
+        await consumer({**scope, "user": user, "session": None}, receive, send)
+
+    listening = socket.create_server(("127.0.0.1", 0))
+    options = {"lifespan": "off", "log_level": "warning", "ws_per_message_deflate": False}
+    server = uvicorn.Server(uvicorn.Config(application, **options))
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))
+    thread.start()
+    yield listening.getsockname()
+    server.should_exit = server.force_exit = True
+    thread.join(10)
+
+
+def test_a_browser_that_does_not_read_holds_up_nobody_and_catches_up_with_a_snapshot(address):
+    url = f"ws://127.0.0.1:{address[1]}/"
+    options = {"max_size": None, "compression": None}
+    with connect(url, max_queue=1, **options) as stuck, connect(url, **options) as quick:
+        assert quick.recv(10).startswith("all 0")
+        hub = live._hub
+        for version in range(1, MESSAGES + 1):
+            began = time.monotonic()
+            hub.loop.call_soon_threadsafe(hub.take, {"kind": "large", "version": version, "previous": version - 1})
+            assert quick.recv(10).startswith(f"to {version} ")
+            assert time.monotonic() - began < 5
+        received = []
+        while not received or str(MESSAGES) not in received[-1]:
+            received.append(stuck.recv(10)[:12].rstrip("x"))
+    assert len(received) < MESSAGES, "it was sent everything, so that it was never slow"
+    assert received[0] == "all 0 "
+    assert any(frame.startswith("all") for frame in received[1:]), received
