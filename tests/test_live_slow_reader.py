@@ -13,8 +13,8 @@ from websockets.sync.client import connect
 from stations import live
 from stations.consumers import LiveConsumer
 
-FRAME_CHARACTERS = 700_000  # more than what the system keeps on the way for somebody who does not read
-MESSAGES = live.BACKLOG_FRAMES + 8
+FRAME_CHARACTERS = 1_000_000  # more than what the system keeps on the way for somebody who does not read
+MESSAGES = 2 * live.BACKLOG_FRAMES + 4
 
 
 class LargeFeed:
