@@ -123,11 +123,12 @@ class Inputs:
     def sessions(self) -> pd.DataFrame:
         """Sessions that began in the period; start and end in seconds since 1970, end NaN while it goes on.
 
-        success is True, False, or None where nobody said.
+        success is missing where nobody said.
         """
         self.progress(0, message="reading sessions")
         found = self._arrays(_SESSIONS, _SESSION_COLUMNS, {"chargers": self.chargers["charger_id"].tolist()})
-        return found.assign(success=found["success"].astype(object).where(found.pop("is_told"), None))
+        told = pd.arrays.BooleanArray(found["success"].to_numpy(bool), ~found.pop("is_told").to_numpy(bool))
+        return found.assign(success=told)
 
     def status_of(self, charger_ids) -> pd.DataFrame:
         """Status reports of some chargers in the period: charger_id, second, status (place in STATUS_WORDS)."""

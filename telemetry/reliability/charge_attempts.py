@@ -77,9 +77,9 @@ def charge_attempts(status: pd.DataFrame, sessions: pd.DataFrame, thresholds: Th
     for name in ("driver", "site_id", "stop_reason", "success"):
         if name not in joined:
             joined[name] = None
-    told = joined["success"].where(joined["success"].notna(), None)
+    told = joined["success"].astype("boolean")
     good = joined["stop_reason"].isin(thresholds.good_stops)
-    good |= joined["stop_reason"].isna() & told.map(lambda value: value is not None and bool(value)).astype(bool)
+    good |= joined["stop_reason"].isna() & told.fillna(False).astype(bool)
     delivered = (
         joined["has_session"] & (joined["next_status"] != "FAULTED")
         & (joined["energy_kwh"].fillna(0.0) > thresholds.least_energy_kwh)

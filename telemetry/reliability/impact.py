@@ -118,9 +118,8 @@ def lost_energy(
 def _lost_in_sessions(sessions: pd.DataFrame) -> pd.Series:
     """kWh that each charger's failed sessions fell short of successful ones of their stratum."""
     with_columns(sessions, "charger_id", "stratum", "energy_kwh", "success", what="table of sessions")
-    told = sessions["success"].where(sessions["success"].notna(), None)
-    success = told.map(lambda value: value is not None and bool(value)).to_numpy(bool)
-    failed = told.notna().to_numpy() & ~success
+    told = sessions["success"].astype("boolean")
+    success, failed = ((told == one).fillna(False).to_numpy(bool) for one in (True, False))
     if not failed.any() or not success.any():
         return pd.Series(0.0, index=pd.Index([], dtype=object))
     good = sessions[success]
