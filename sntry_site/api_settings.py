@@ -13,7 +13,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["sntry_site.api.limits.PerCaller"],
     "DEFAULT_PARSER_CLASSES": ["sntry_site.api.bodies.StrictJson"],
     "DEFAULT_RENDERER_CLASSES": ["sntry_site.api.bodies.Json"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "sntry_site.api.schema.Contract",
     "EXCEPTION_HANDLER": "sntry_site.api.problems.handle",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "COERCE_DECIMAL_TO_STRING": True,
@@ -27,10 +27,11 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "COMPONENT_SPLIT_REQUEST": True,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "/static/img/icon.svg",
-    "REDOC_DIST": "SIDECAR",
+    "ENFORCE_NON_BLANK_FIELDS": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "POSTPROCESSING_HOOKS": ["sntry_site.api.schema.security"],
+    "PREPROCESSING_HOOKS": ["sntry_site.api.schema.of_the_api"],
+    "DESCRIPTION": "Ids, times in UTC with Z, money as text. See docs/api.md for the rules that hold everywhere.",
 }
 
 # Class of endpoints -> calls at once, and the seconds in which so many are free again; for each key.

@@ -6,6 +6,7 @@ from django.urls import include, path
 
 from pricing.lab.page import policy_lab_page
 
+from .api import docs
 from .pages import (
     assistant,
     board,
@@ -52,6 +53,8 @@ urlpatterns = [
     path("assistant/words/<slug:token>/", assistant.words, name="assistant-words"),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
+    path("api/docs/", docs.page, name="api-docs"),
+    path("api/schema/", docs.schema, name="api-schema"),
     path("api/v1/", include("sntry_site.api.urls")),
     path("admin/import/", admin.site.admin_view(import_page), name="import"),
     path("admin/world-check/", admin.site.admin_view(world_check_page), name="world-check"),

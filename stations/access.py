@@ -11,6 +11,7 @@ MACHINE = {
     "stations.membership": [],
     "stations.assistantcall": [],
     "stations.outbox": [],
+    "stations.answeredrequest": [],
     "stations.savedview": [],  # everybody keeps his or her own, on the list itself
     "telemetry.worldstate": [],
     "telemetry.pastofchargers": [],
@@ -35,6 +36,7 @@ HISTORY = {
     "maintenance.remoteattempt": SEE,
     "maintenance.plannedspell": ["view", "change"],  # to call one off
     "maintenance.driverreport": SEE,
+    "maintenance.ordercomment": SEE,
 }
 
 # Role -> what its group may do: "app" is the rule of all its models, "app.model" the exception.

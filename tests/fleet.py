@@ -11,6 +11,7 @@ from maintenance.models import (
     DriverReport,
     Incident,
     IncidentChange,
+    OrderComment,
     OrderPart,
     Part,
     Photo,
@@ -27,6 +28,7 @@ from maintenance.models import (
 )
 from pricing.models import PriceChange, PriceProposal, PricingStop, SurgePolicy
 from stations.models import (
+    AnsweredRequest,
     AssistantCall,
     Charger,
     FleetEvent,
@@ -215,6 +217,7 @@ def _fill_one(operator: Operator, number: int, centre: ServiceCentre, model: Mod
     work = PlannedWork.objects.create(site=here, title="Clean the filters", first_at=at)
     PlannedSpell.objects.create(work=work, starts_at=at, ends_at=at + timedelta(hours=2))
     ChecklistItem.objects.create(order=order, text="Switched off")
+    OrderComment.objects.create(order=order, text="The gate is open", at=at)
     Photo.objects.create(order=order, kind="before", file="photos/0.jpg", taken_at=at, by=someone)
     part = Part.objects.create(number=f"P-{operator.pk}-{number}", name=f"fuse {operator.pk}-{number}")
     stock = Stock.objects.create(part=part, centre=centre, quantity=2, reserved=1)
@@ -228,6 +231,7 @@ def _fill_one(operator: Operator, number: int, centre: ServiceCentre, model: Mod
     FleetEvent.objects.create(at=at, kind="SURGE_OPENED", operator=operator, site=here, message="m", actor=someone)
     Job.objects.create(kind="train_risk", created_by=someone)
     SavedView.objects.create(user=someone, changelist="stations.site", querystring="q=1", name="Mine", shared=True)
+    AnsweredRequest.objects.create(caller=f"user:{someone.pk}", key="1", request_hash="", asked_at=at)
     Outbox.objects.create(kind="email", idempotency_key=f"{operator.pk}-{number}", due_at=at)
     AssistantCall.objects.create(asked_at=at, model="gemini", was_shown=True, latency_ms=900)
     Tick.objects.create(slot=operator.pk * 1000 + number, started_at=at, finished_at=at)

@@ -24,7 +24,7 @@ from maintenance.models import (
 )
 from stations.access import APPS
 from stations.characters import CONTROLS
-from stations.models import AssistantCall, Charger, Membership, Operator, Partner, PartnerKey, Site
+from stations.models import AnsweredRequest, AssistantCall, Charger, Membership, Operator, Partner, PartnerKey, Site
 from telemetry.models import (
     CauseGroup,
     ChargerRisk,
@@ -160,6 +160,9 @@ def merged_into_itself(world):
 # The name of each constraint, and the row that it refuses.
 REFUSED = {
     "membership_once_per_operator": membership,
+    "answered_once_per_caller_and_key": lambda w: twice(
+        AnsweredRequest.objects.create, caller="user:1", key="1", request_hash="", asked_at=NOW
+    ),
     "partner_once_per_operator": lambda w: twice(Partner.objects.create, operator=w.operator, name="Fleetly"),
     "partner_key_has_scopes": lambda w: partner_key(w, scopes=[]),
     "partner_key_hash_is_sha512": lambda w: partner_key(w, secret_hash="plain"),

@@ -4,6 +4,7 @@ from .checklists import ChecklistItem, Photo
 from .driver_reports import DriverReport
 from .incidents import Incident, IncidentChange
 from .notes import RootCauseNote
+from .order_comments import OrderComment
 from .parts import OrderPart, Part, Stock, StockMovement
 from .people import ServiceCentre, Technician
 from .planned_work import PlannedSpell, PlannedWork
@@ -12,7 +13,7 @@ from .steps import Overtaken, Refused, WorkOrderChange
 from .work_orders import WorkOrder
 
 __all__ = [
-    "Cause", "ChecklistItem", "DriverReport", "Incident", "IncidentChange", "OrderPart", "Overtaken", "Part", "Photo",
-    "PlannedSpell", "PlannedWork", "Refused", "RemoteAttempt", "RootCauseNote", "ServiceCentre", "Stock",
-    "StockMovement", "Technician", "WorkOrder", "WorkOrderChange",
+    "Cause", "ChecklistItem", "DriverReport", "Incident", "IncidentChange", "OrderComment", "OrderPart",
+    "Overtaken", "Part", "Photo", "PlannedSpell", "PlannedWork", "Refused", "RemoteAttempt", "RootCauseNote",
+    "ServiceCentre", "Stock", "StockMovement", "Technician", "WorkOrder", "WorkOrderChange",
 ]  # fmt: skip

@@ -45,6 +45,26 @@ class IncidentQuerySet(ScopedQuerySet):
         }
         return _ids(statements.OPEN, {**columns, "at": at})
 
+    @transaction.atomic
+    def report(self, site, charger, problem, text: str, at: datetime, who: str) -> tuple["Incident", bool]:
+        """What a partner says is wrong: said again of the incident that is open, or a new one; and whether it is new.
+
+        `problem` has the label, cause and severity of a `DriverReport.Problem`.
+        """
+        about = Q(charger=charger) | Q(chargers=charger) if charger else Q(charger=None, cause=problem.cause)
+        incident = self.open().filter(about, site=site).order_by("pk").first()
+        is_new = incident is None
+        if is_new:
+            values = {"summary": f"{who}: {problem.label.lower()}"[:200], "severity": problem.severity}
+            same = {"site": site, "charger": charger, "cause": problem.cause, "closed_at": None}
+            incident, is_new = self.get_or_create(
+                **same, defaults={**values, "source": Incident.Source.PARTNER, "opened_at": at}
+            )
+        elif problem.severity == Severity.CRITICAL:
+            self.filter(pk=incident.pk).update(severity=Severity.CRITICAL, severity_reason=f"{who} says: danger"[:200])
+        incident._note(IncidentChange.Kind.REPORTED, f"{who}: {problem.label.lower()}. {text}".strip(), None, at)
+        return incident, is_new
+
     def covered(self, charger_ids: list[int]) -> set[int]:
         """Those of the chargers that an open incident is about already."""
         return set(_ids(statements.COVERED, {"chargers": list(charger_ids)})) if charger_ids else set()

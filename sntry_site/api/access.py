@@ -3,7 +3,7 @@
 from django.http import Http404
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication, get_authorization_header
-from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, PermissionDenied
+from rest_framework.exceptions import AuthenticationFailed, MethodNotAllowed, NotAuthenticated, PermissionDenied
 from rest_framework.permissions import BasePermission
 
 from stations.models import PartnerKey
@@ -52,7 +52,9 @@ class Allowed(BasePermission):
     def has_permission(self, request, view) -> bool:
         if request.user is None or not request.user.is_authenticated:
             raise NotAuthenticated(NO_KEY)
-        method = {"HEAD": "GET", "OPTIONS": "GET"}.get(request.method, request.method)
+        if request.method.lower() not in view.http_method_names or not hasattr(view, request.method.lower()):
+            raise MethodNotAllowed(request.method)
+        method = {"HEAD": "GET"}.get(request.method, request.method)
         if request.auth is None:
             return self._staff_may(request.user, method, view)
         needed = getattr(view, "scopes", {})

@@ -5,6 +5,7 @@ import secrets
 
 import orjson
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpResponse
@@ -57,6 +58,9 @@ def handle(error: Exception, context: dict) -> HttpResponse:
         return problem(404, str(error.args[0]) if error.args else "There is nothing here.")
     if isinstance(error, DjangoPermissionDenied):
         return problem(403, str(error) or "This is not yours to do.")
+    if isinstance(error, SuspiciousOperation):
+        is_large = isinstance(error, RequestDataTooBig)
+        return problem(413 if is_large else 400, "Send less at once." if is_large else "The request cannot be read.")
     if isinstance(error, ModelValidationError):
         error = exceptions.ValidationError(get_error_detail(error))
     if isinstance(error, exceptions.ValidationError):

@@ -13,6 +13,7 @@ class Endpoint(APIView):
     scopes: dict[str, str | None] = {}
     staff: dict[str, str | None] = {}
     limit_class = "write"
+    http_method_names = ["get", "head", "post", "patch"]
 
     def finalize_response(self, request, response, *args, **kwargs) -> HttpResponse:
         """Nothing of a caller's is kept by anybody in between; the limits are on every answer."""
@@ -28,6 +29,7 @@ class Nothing(Endpoint):
 
     scopes = staff = dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"))
     schema = None
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]
 
     def initial(self, request, *args, **kwargs):
         super().initial(request, *args, **kwargs)

@@ -1,4 +1,5 @@
 from .access import Membership, Partner, PartnerKey, Scope
+from .answered import AnsweredRequest
 from .assistant import AssistantCall
 from .events import FleetEvent
 from .jobs import Job
@@ -7,6 +8,7 @@ from .places import Charger, LocationType, Operator, PricingType, Site
 from .saved_views import SavedView
 
 __all__ = [
+    "AnsweredRequest",
     "AssistantCall",
     "Charger",
     "FleetEvent",

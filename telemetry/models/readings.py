@@ -43,12 +43,42 @@ class LocalEvent(models.IntegerChoices):
     FESTIVAL = 4, "festival"
 
 
+_INGESTED = (
+    "ports_available", "ports_occupied", "ports_out_of_service", "utilization", "status", "wait_minutes",
+    "session_minutes", "price", "temperature_f", "precipitation_mm", "weather", "gas_price", "traffic_index",
+    "local_event",
+)  # fmt: skip
+# Of two for the same site and half-hour the later one counts; what changes nothing is not written.
+_RECORD = f"""
+INSERT INTO telemetry_reading AS known (site_id, at, ports_total, {", ".join(_INGESTED)})
+SELECT DISTINCT ON (site_id, at) site_id, at, ports_available + ports_occupied + ports_out_of_service,
+    {", ".join(_INGESTED)}
+FROM unnest(%s::bigint[], %s::timestamptz[], %s::int2[], %s::int2[], %s::int2[], %s::float8[], %s::int2[], %s::float8[],
+    %s::float8[], %s::numeric[], %s::float8[], %s::float8[], %s::int2[], %s::numeric[], %s::float8[], %s::int2[])
+    WITH ORDINALITY AS sent (site_id, at, {", ".join(_INGESTED)}, place)
+ORDER BY site_id, at, place DESC
+ON CONFLICT (site_id, at) DO UPDATE SET from_ticks = false, ports_total = excluded.ports_total,
+    ({", ".join(_INGESTED)}) = ROW({", ".join(f"excluded.{name}" for name in _INGESTED)})
+WHERE ({", ".join(f"known.{name}" for name in _INGESTED)})
+    IS DISTINCT FROM ({", ".join(f"excluded.{name}" for name in _INGESTED)})
+"""  # noqa: S608  (names from the table above)
+
+
 class ReadingQuerySet(ScopedQuerySet):
-    pass
+    def record(self, site_ids, at, *measured) -> int:
+        """Store half-hours that are sent, lists of equal length: `Reading.INGESTED` behind site and time.
+
+        Returns how many are new or different. What is usual at the sites follows with `Climatology.objects.rebuild`.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(_RECORD, [site_ids, at, *measured])
+            return cursor.rowcount
 
 
 class Reading(models.Model):
     """A site's measured half-hour that ended at `at`."""
+
+    INGESTED = _INGESTED
 
     # No constraint in the database: it makes COPY five times slower, and a site with readings is never deleted.
     site = models.ForeignKey(

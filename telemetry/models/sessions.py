@@ -1,4 +1,4 @@
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.db.models import F, Q
 
 from stations.access import ScopedQuerySet
@@ -32,6 +32,11 @@ JOIN telemetry_sitestate state ON state.site_id = charger.site_id
 WHERE charger.id = %(charger)s
 ON CONFLICT (charger_id, started_at) DO NOTHING RETURNING price
 """  # noqa: S608  (a constant of this code)
+STAGE = """
+CREATE TEMPORARY TABLE session_batch ON COMMIT DROP AS
+SELECT * FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::float8[], %s::boolean[])
+    AS sent (charger_id, started_at, ended_at, energy_kwh, success)
+"""
 FINISH = """
 UPDATE telemetry_chargingsession AS known SET ended_at = done.ended_at, energy_kwh = done.kwh, success = done.success
 FROM unnest(%(chargers)s::bigint[], %(started)s::timestamptz[], %(ended)s::timestamptz[], %(kwh)s::float8[],
@@ -65,6 +70,19 @@ class ChargingSessionQuerySet(ScopedQuerySet):
             columns = {"chargers": charger_ids, "started": started, "ended": ended, "kwh": kwh, "success": success}
             with connection.cursor() as cursor:
                 cursor.execute(FINISH, columns)
+
+    @transaction.atomic
+    def record(self, charger_ids, started_at, ended_at, energy_kwh, success) -> int:
+        """Merge sessions that come from outside, lists of equal length; return how many are new or different.
+
+        Of two for the same charger and start the later one counts. See `record_staged`.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TABLE IF EXISTS session_batch")
+            cursor.execute(STAGE, [charger_ids, started_at, ended_at, energy_kwh, success])
+            changed = self.record_staged(cursor, "session_batch")
+            cursor.execute("DROP TABLE session_batch")
+        return changed
 
     def record_staged(self, cursor, table: str) -> int:
         """Merge the sessions of a staging table; return how many rows are new or different.

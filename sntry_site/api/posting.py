@@ -1,0 +1,87 @@
+"""POST that may be sent twice and counts once, by `Idempotency-Key`."""
+
+import hashlib
+
+from django.db import transaction
+from django.http import HttpResponse
+from django.utils import timezone
+
+from stations.models import AnsweredRequest
+
+from .bodies import dumps
+from .fields import Body
+from .problems import Problem, handle
+from .requests import Endpoint
+from .rows import refuse_parameters
+
+LONGEST_KEY = 200
+
+
+class Posted(Endpoint):
+    """POST; a subclass does the work in `send`. With an Idempotency-Key the work and its answer are stored together."""
+
+    body: type[Body] | None = None
+
+    def send(self, request, **ids) -> HttpResponse:
+        """Do what is asked for."""
+        raise NotImplementedError
+
+    def post(self, request, **ids) -> HttpResponse:
+        """The same answer to the same key for 24 hours; 409 while it is worked on, 422 if the body is another one."""
+        refuse_parameters(request)
+        key = request.headers.get("Idempotency-Key")
+        if key is None:
+            with transaction.atomic():
+                return self.send(request, **ids)
+        if not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
+            raise Problem(400, f"An Idempotency-Key has 1 to {LONGEST_KEY} visible ASCII characters.")
+        row, is_mine = AnsweredRequest.objects.claim(_caller(request), key, _hash(request), timezone.now())
+        return self._once(request, row, ids) if is_mine else _again(request, row)
+
+    def _once(self, request, row: AnsweredRequest, ids: dict) -> HttpResponse:
+        try:
+            with transaction.atomic():
+                response = self.send(request, **ids)
+                _keep(row, response)
+        except Exception as error:
+            response = handle(error, {"view": self, "request": request})
+            if response.status_code >= 500 or response.status_code == 429:
+                row.delete()  # it may be sent again
+            else:
+                _keep(row, response)
+        return response
+
+    def sent(self, request) -> dict:
+        """The body, checked."""
+        body = self.body(data=request.data)
+        body.is_valid(raise_exception=True)
+        return body.validated_data
+
+
+def made(values: dict, status: int = 201) -> HttpResponse:
+    """The answer to a POST."""
+    return HttpResponse(dumps(values), content_type="application/json", status=status)
+
+
+def _again(request, row: AnsweredRequest) -> HttpResponse:
+    if row.request_hash != _hash(request):
+        raise Problem(422, "This Idempotency-Key was used for another request; take a new one.")
+    if row.status is None:
+        raise Problem(409, "The first request with this Idempotency-Key is still being worked on.", None,
+                      {"Retry-After": "2"})  # fmt: skip
+    headers = {"Idempotency-Replayed": "true"}
+    return HttpResponse(bytes(row.body), content_type=row.content_type, status=row.status, headers=headers)
+
+
+def _keep(row: AnsweredRequest, response: HttpResponse) -> None:
+    row.status, row.content_type, row.body = response.status_code, response["Content-Type"], response.content
+    row.save(update_fields=["status", "content_type", "body"])
+
+
+def _caller(request) -> str:
+    return f"partner:{request.auth.partner_id}" if request.auth is not None else f"user:{request.user.pk}"
+
+
+def _hash(request) -> str:
+    told = f"{request.method} {request.path}\n".encode()
+    return hashlib.sha256(told + request._request.body).hexdigest()

@@ -1,0 +1,48 @@
+"""What was answered to requests that may come twice, so that they count once."""
+
+from datetime import datetime, timedelta
+
+from django.db import models, transaction
+
+KEPT = timedelta(hours=24)
+IN_FLIGHT = timedelta(minutes=2)  # after that whoever worked on it has died, and nothing of it was kept
+
+
+class AnsweredRequestQuerySet(models.QuerySet):
+    @transaction.atomic
+    def claim(self, caller: str, key: str, request_hash: str, now: datetime) -> tuple["AnsweredRequest", bool]:
+        """The row of this caller and key, and whether it is the caller's to work on now."""
+        values = {"request_hash": request_hash, "asked_at": now}
+        row, is_new = self.get_or_create(caller=caller, key=key, defaults=values)
+        if is_new:
+            return row, True
+        row = self.select_for_update().get(pk=row.pk)
+        is_over = row.asked_at <= now - (KEPT if row.status else IN_FLIGHT)
+        if is_over:
+            row.request_hash, row.asked_at, row.status, row.body = request_hash, now, None, b""
+            row.save()
+        return row, is_over
+
+    def forget(self, now: datetime) -> int:
+        """Delete what is older than a day; returns how many."""
+        return self.filter(asked_at__lte=now - KEPT).delete()[0]
+
+
+class AnsweredRequest(models.Model):
+    """A request with an Idempotency-Key, and its answer once there is one; kept for a day."""
+
+    caller = models.CharField(max_length=40, help_text="The partner or person, such as partner:3.")
+    key = models.CharField(max_length=200)
+    request_hash = models.CharField(max_length=64, help_text="Of method, address and body.")
+    asked_at = models.DateTimeField(db_index=True)
+    status = models.PositiveSmallIntegerField(null=True, help_text="Empty: it is being worked on.")
+    content_type = models.CharField(max_length=100, blank=True)
+    body = models.BinaryField(default=b"")
+
+    objects = AnsweredRequestQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["caller", "key"], name="answered_once_per_caller_and_key")]
+
+    def __str__(self) -> str:
+        return f"{self.caller} {self.key}: {self.status or 'in flight'}"
