@@ -1,6 +1,7 @@
 """POST that may be sent twice and counts once, by `Idempotency-Key`."""
 
 import hashlib
+import re
 
 from django.db import transaction
 from django.http import HttpResponse
@@ -14,7 +15,7 @@ from .problems import Problem, handle
 from .requests import Endpoint
 from .rows import refuse_parameters
 
-LONGEST_KEY = 200
+KEY = re.compile("[!-~]{1,200}")
 
 
 class Posted(Endpoint):
@@ -33,8 +34,8 @@ class Posted(Endpoint):
         if key is None:
             with transaction.atomic():
                 return self.send(request, **ids)
-        if not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
-            raise Problem(400, f"An Idempotency-Key has 1 to {LONGEST_KEY} visible ASCII characters.")
+        if not KEY.fullmatch(key):
+            raise Problem(400, "An Idempotency-Key has 1 to 200 visible ASCII characters.")
         row, is_mine = AnsweredRequest.objects.claim(_caller(request), key, _hash(request), timezone.now())
         return self._once(request, row, ids) if is_mine else _again(request, row)
 
