@@ -18,6 +18,12 @@ def _may_import(request) -> bool:
     return may_import(request.user)
 
 
+def _may_export(request) -> bool:
+    from .pages.exports import may_export
+
+    return may_export(request.user)
+
+
 def _group(title: str, *items: dict) -> dict:
     return {"title": title, "separator": True, "collapsible": False, "items": list(items)}
 
@@ -92,6 +98,7 @@ NAVIGATION = [
             "link": reverse_lazy("import"),
             "permission": _may_import,
         },
+        {"title": "Exports", "icon": "download", "link": reverse_lazy("exports"), "permission": _may_export},
         {
             "title": "World check",
             "icon": "fact_check",

@@ -23,6 +23,7 @@ from telemetry.simulation.network import network
 from telemetry.simulation.parameters import SCENARIOS
 from telemetry.simulation.streams import STEPS_PER_DAY
 
+from .exports import dump
 from .generated_history import KINDS, PLAIN, Wanted, load_files, write_files
 from .world_check import loaded_sample
 
@@ -86,6 +87,12 @@ def check_world(job, progress) -> dict:
         "summary": f"{held} of {len(world['findings'])} figures of a {scenario.name} world lie within their bands.",
         "report": {"world": world, "loaded": None if loaded is None else check_report(loaded, scenario)},
     }
+
+
+@job_kind(dump.KIND)
+def operator_dump(job, progress) -> dict:
+    """Write a dump of the job's operator. Parameters: until (a day, not included), days."""
+    return dump.make_dump(job, progress)
 
 
 def _steps(start: np.datetime64, end: np.datetime64) -> int:

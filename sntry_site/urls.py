@@ -22,6 +22,7 @@ from .pages import (
     site_actions,
     sites,
 )
+from .pages.exports import ev_chart_file, exports_page
 from .pages.healed import healed_page
 from .pages.import_page import import_page
 from .pages.world_check import world_check_page
@@ -57,6 +58,8 @@ urlpatterns = [
     path("api/schema/", docs.schema, name="api-schema"),
     path("api/v1/", include("sntry_site.api.urls")),
     path("admin/import/", admin.site.admin_view(import_page), name="import"),
+    path("admin/exports/", admin.site.admin_view(exports_page), name="exports"),
+    path("admin/exports/ev-chart/", admin.site.admin_view(ev_chart_file), name="export-ev-chart"),
     path("admin/world-check/", admin.site.admin_view(world_check_page), name="world-check"),
     path("admin/healed/", admin.site.admin_view(healed_page), name="healed"),
     path("admin/policy-lab/", admin.site.admin_view(policy_lab_page), name="policy-lab"),

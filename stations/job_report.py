@@ -81,8 +81,8 @@ def _in_words(value) -> str:
 
 
 def first_rows(job: Job) -> list[list[str]]:
-    """Header and first 100 rows of the job's file; empty when it has none or the file was cleared away."""
-    if not job.result_file or job.result_file.name.endswith(".xlsx"):
+    """Header and first 100 rows of the job's CSV file; empty when it has none or the file was cleared away."""
+    if not job.result_file or job.result_file.name.endswith((".xlsx", ".zip")):
         return []
     path = Path(job.result_file.path)
     opener = gzip.open if path.suffix == ".gz" else open

@@ -60,12 +60,11 @@ def job_kind(name: str):
     return register
 
 
-def enqueue(kind: str, parameters: dict | None = None, *, created_by=None, upload=None) -> Job:
+def enqueue(kind: str, parameters: dict | None = None, *, created_by=None, upload=None, operator=None) -> Job:
     """Write the row of a new job and, once it is committed, tell the workers."""
     _work_of(kind)
-    job = Job.objects.create(
-        kind=kind, parameters=parameters or {}, created_by=created_by, upload=upload or "", heartbeat_at=timezone.now()
-    )
+    about = {"created_by": created_by, "upload": upload or "", "operator": operator}
+    job = Job.objects.create(kind=kind, parameters=parameters or {}, heartbeat_at=timezone.now(), **about)
     transaction.on_commit(lambda: tell(RUN_JOB, [[job.pk]]))  # if it gets lost, the sweeper finds the row
     return job
 

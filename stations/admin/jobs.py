@@ -75,7 +75,7 @@ class JobAdmin(HistoryAdmin):
         return response
 
     def file(self, request, pk: int):
-        """The rows that the job refused, as a download that no browser opens by itself."""
+        """What the job made, or the rows that it refused, as a download that no browser opens by itself."""
         job = self.visible(request, pk)
         if not may_read_rows(request.user, job):
             raise Http404("These rows may be of operators that are not yours.")
@@ -84,12 +84,15 @@ class JobAdmin(HistoryAdmin):
         except (ValueError, FileNotFoundError) as error:
             raise Http404("This job has no file, or it was cleared away.") from error
         kind = "".join(Path(job.result_file.name).suffixes[-2:])
-        content_type = CONTENT_TYPES["xlsx" if kind.endswith(".xlsx") else "csv"]
+        content_type = CONTENT_TYPES.get(kind.rpartition(".")[2], CONTENT_TYPES["csv"])
         response = FileResponse(content, as_attachment=True, filename=f"job-{job.pk}{kind}", content_type=content_type)
         response["X-Content-Type-Options"] = "nosniff"
         return response
 
 
 def may_read_rows(user, job: Job) -> bool:
-    """Rows of a file are shown to who handed it in and to colleagues; those of the site's own jobs to superusers."""
-    return user.is_superuser or job.created_by_id is not None
+    """A file is for who asked for it and for colleagues; those of the site's own jobs for superusers.
+
+    What is of one operator is for its members, whoever asked for it: nobody else sees the job.
+    """
+    return user.is_superuser or job.created_by_id is not None or job.operator_id is not None

@@ -11,7 +11,8 @@ class JobQuerySet(models.QuerySet):
     def visible_to(self, user):
         """A person's own jobs, the site's, and those of colleagues who work for none but the person's operators.
 
-        A job about a file was somebody's, even when that person's account is gone.
+        A job about a file was somebody's, even when that person's account is gone. One that is of an operator is for
+        the members of that operator.
         """
         if not user.is_active:
             return self.none()
@@ -22,7 +23,8 @@ class JobQuerySet(models.QuerySet):
         )
         colleagues = Q(created_by__memberships__operator__in=user.memberships.values("operator"))
         shared = self.filter(colleagues, ~Exists(elsewhere), created_by__is_superuser=False).values("pk")
-        return self.filter(Q(created_by=user) | Q(created_by=None, upload="") | Q(pk__in=shared))
+        of_all = Q(created_by=user) | Q(created_by=None, upload="") | Q(pk__in=shared)
+        return self.filter(Q(operator=None) & of_all | Q(operator__in=user.memberships.values("operator")))
 
     def claim(self, job_id: int, at: datetime) -> "Job | None":
         """Take a queued job for its one runner; None if it is not queued any more."""
@@ -80,6 +82,10 @@ class Job(models.Model):
     result_file = models.FileField(upload_to="results/%Y/%m/", blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    operator = models.ForeignKey(
+        "stations.Operator", models.CASCADE, null=True, blank=True, related_name="+",
+        help_text="Whose data it is about; empty: of no single operator.",
+    )  # fmt: skip
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)  # of a queued job: when the workers were last told
