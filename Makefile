@@ -17,7 +17,7 @@ test: $(READY)
 # prices, and 250,000 steps of people who do what they like to work orders: about half an hour.
 deep: $(READY)
 	RECOVERY_SEEDS=200 PRICE_EXAMPLES=10000 LAB_SEEDS=8 ORDER_STEPS=250000 $(BIN)/python -m pytest \
-		--timeout=3600 tests/test_world_truth.py \
+		-n 2 --timeout=3600 tests/test_world_truth.py \
 		tests/test_pricing_properties.py tests/test_policy_lab.py tests/test_order_machine.py
 
 # Whether the tests notice small mistakes in the surge engine: nine of ten at least; about two minutes.
