@@ -15,6 +15,7 @@ from django.db.models import Q
 from telemetry.risk.taxonomy import REPAIR_OF
 
 from .models import OrderPart, Part, Stock, Technician, WorkOrder
+from .models.declined import declined
 from .models.parts import part_name
 from .states import Action, HoldReason, State
 
@@ -107,10 +108,11 @@ def _send_somebody(ids: list[int], at: datetime) -> None:
     places = np.array([(order.site.latitude, order.site.longitude) for order in orders], float).reshape(-1, 2)
     skills = [REPAIR_OF[order.cause].skill if order.cause in REPAIR_OF else "" for order in orders]
     operators = [order.site.operator_id for order in orders]
+    said_no = declined([order.pk for order in orders])
+    not_to = [said_no.get(order.pk, set()) for order in orders]
+    chosen = Technician.objects.nearest_to(places[:, 0], places[:, 1], skills, at, operators, not_to)
     theirs = defaultdict(list)
-    for order, technician in zip(
-        orders, Technician.objects.nearest_to(places[:, 0], places[:, 1], skills, at, operators), strict=True
-    ):
+    for order, technician in zip(orders, chosen, strict=True):
         theirs[technician].append(order.pk)
     for technician in sorted(theirs.keys() - {None}):
         WorkOrder.objects.move(theirs[technician], State.ASSIGNED, at, NOTE, technician_id=technician)

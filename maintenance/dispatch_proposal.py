@@ -10,6 +10,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from .models import OrderPart, Refused, Stock, Technician, WorkOrder
+from .models.declined import declined
 from .models.steps import roles_of
 from .routing import dispatching
 from .routing.dispatching import People, Why, Work
@@ -28,6 +29,7 @@ IN_WORDS = {
     Why.TOO_FAR: "everybody with the skill is more than 150 km away",
     Why.NO_TIME: "everybody near with the skill has a full shift",
 }
+BUT_DECLINED = ", but for who has declined it: choose on the board"
 _SET_STOPS = """
 UPDATE maintenance_workorder work_order SET stop = chosen.stop
 FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS chosen (id, technician_id, stop)
@@ -85,10 +87,11 @@ def propose(orders, at: datetime) -> Proposal:
         return Proposal([_unserved(order, Why.NO_SKILL) for order in planned], "estimate")
     taken = list(WorkOrder.objects.filter(state__in=TAKEN, technician__in=people).select_related(
         "site", "incident__diagnosis"))  # fmt: skip
-    work = _work(planned, people)
+    said_no = declined([order.pk for order in planned])
+    work = _work(planned, people, said_no)
     minutes, source = _drives(_starts(people, taken), planned)
     plan = dispatching.propose(minutes, work, _staff(people, taken, at))
-    stops = [_stop(place, order, people, plan, work) for place, order in enumerate(planned)]
+    stops = [_stop(place, order, people, plan, work, order.pk in said_no) for place, order in enumerate(planned)]
     stops.sort(key=lambda each: (each.technician is None, each.technician and each.technician.code, each.stop or 0))
     return Proposal(stops, source)
 
@@ -96,8 +99,8 @@ def propose(orders, at: datetime) -> Proposal:
 def apply(choices: list[tuple[int, int, int | None]], by, at: datetime | None = None) -> list[int]:
     """Send technicians as chosen: (order, technician, stop or None) each; returns the orders for which it was done.
 
-    Orders that somebody has accepted or ended meanwhile, or that `by` or the technician may not see, are left alone.
-    Raises Refused if `by` dispatches nobody.
+    Orders that somebody has accepted or ended meanwhile, or that `by` or the technician may not see, are left alone;
+    and without a person (`by` None) those that the technician has declined. Raises Refused if `by` dispatches nobody.
     """
     if by is not None and not roles_of(by) & {DISPATCHER, OPS}:
         raise Refused(["Only a dispatcher or ops may send technicians."])
@@ -113,6 +116,9 @@ def apply(choices: list[tuple[int, int, int | None]], by, at: datetime | None = 
         )
         people = Technician.objects.with_memberships().in_bulk({technician for technician, _ in wanted.values()})
         orders = [each for each in open_orders if people[wanted[each.pk][0]].may_go_to(each.site.operator_id)]
+        if by is None:
+            said_no = declined([order.pk for order in orders])
+            orders = [order for order in orders if wanted[order.pk][0] not in said_no.get(order.pk, ())]
         done = _send(orders, {order: technician for order, (technician, _) in wanted.items()}, at, by)
         with connection.cursor() as cursor:
             rows = [(order, *wanted[order]) for order in done]
@@ -136,30 +142,32 @@ def _send(orders: list[WorkOrder], technician_of: dict[int, int], at: datetime, 
     return done
 
 
-def _stop(place: int, order: WorkOrder, people: list[Technician], plan, work: Work) -> ProposedStop:
+def _stop(place: int, order: WorkOrder, people: list[Technician], plan, work: Work, is_declined: bool) -> ProposedStop:
     person = int(plan.person[place])
     if person < 0:
-        return _unserved(order, Why(int(plan.why[place])))
+        return _unserved(order, Why(int(plan.why[place])), BUT_DECLINED if is_declined else "")
     return ProposedStop(
         order, people[person], int(plan.stop[place]) + 1, float(plan.drive_minutes[place]),
         bool(work.has_part[person, place]), "",
     )  # fmt: skip
 
 
-def _unserved(order: WorkOrder, why: Why) -> ProposedStop:
-    return ProposedStop(order, None, None, None, False, IN_WORDS[why])
+def _unserved(order: WorkOrder, why: Why, but: str = "") -> ProposedStop:
+    return ProposedStop(order, None, None, None, False, IN_WORDS[why] + but)
 
 
-def _work(orders: list[WorkOrder], people: list[Technician]) -> Work:
+def _work(orders: list[WorkOrder], people: list[Technician], said_no: dict[int, set[int]]) -> Work:
     skills = [order.repair.skill if order.repair else "" for order in orders]
     able = {skill: np.array([person.can(skill) for person in people]) for skill in set(skills)}
     operators = [order.site.operator_id for order in orders]
     may = {operator: np.array([person.may_go_to(operator) for person in people]) for operator in set(operators)}
+    willing = np.array([[one.pk not in said_no.get(order.pk, ()) for order in orders] for one in people])
+    able = np.column_stack([able[skill] & may[operator] for skill, operator in zip(skills, operators, strict=True)])
     return Work(
         onsite_minutes=np.array([_onsite(order) for order in orders]),
         urgency=np.array([Priority.values.index(order.priority) for order in orders]),
         has_place=np.array([order.site.latitude is not None for order in orders]),
-        able=np.column_stack([able[skill] & may[operator] for skill, operator in zip(skills, operators, strict=True)]),
+        able=able & willing,
         has_part=_has_part(orders, people),
     )
 

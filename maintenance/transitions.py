@@ -8,7 +8,8 @@ ROLES = (LOOP, TECHNICIAN, DISPATCHER, OPS)
 _DESK = frozenset({LOOP, DISPATCHER, OPS})
 _ANYBODY = frozenset(ROLES)
 _PEOPLE_AT_DESKS = frozenset({DISPATCHER, OPS})
-_LEAVE = {State.CANCELLED: _DESK, State.DUPLICATE: _PEOPLE_AT_DESKS}
+_PEOPLE = frozenset({TECHNICIAN, DISPATCHER, OPS})
+_LEAVE = {State.CANCELLED: _DESK, State.DUPLICATE: _PEOPLE}  # a technician of his or her own, and nobody's is not
 
 TRANSITIONS: dict[State, dict[State, frozenset[str]]] = {
     State.NEW: {State.TRIAGED: _DESK, **_LEAVE},
@@ -19,7 +20,7 @@ TRANSITIONS: dict[State, dict[State, frozenset[str]]] = {
         State.IN_PROGRESS: _ANYBODY,
         State.ACCEPTED: _ANYBODY,
         State.COULD_NOT_COMPLETE: _ANYBODY,
-        State.CANCELLED: _DESK,
+        **_LEAVE,
     },
     State.IN_PROGRESS: {
         State.ON_HOLD: _ANYBODY,

@@ -118,9 +118,9 @@ class Beat:
         self.events.append(event)
 
     def tell_of(self, kind: str, order) -> None:
-        """Add an event of a work order, where its site is of this beat."""
-        if order.site_id in self.place_of:
-            self.tell(kind, self.place_of[order.site_id], f"{order.number}: {order.title}")
+        """Add an event of a work order, also of a real operator, whose sites are not of this beat."""
+        text, operator = f"{order.number}: {order.title}"[:300], order.site.operator_id
+        self.events.append(FleetEvent(at=self.at, kind=kind, site_id=order.site_id, operator_id=operator, message=text))
 
 
 class Clock:

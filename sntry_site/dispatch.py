@@ -60,7 +60,7 @@ def close_proven(at: datetime) -> list[WorkOrder]:
     WorkOrder.objects.move(well, State.VERIFIED, at, "works, and a session has succeeded")
     verified = list(WorkOrder.objects.open().filter(state=State.VERIFIED).values_list("pk", flat=True))
     closed = WorkOrder.objects.move(verified, State.CLOSED, at, "verified")
-    return list(WorkOrder.objects.filter(pk__in=closed).order_by("pk")) if closed else []
+    return list(WorkOrder.objects.filter(pk__in=closed).select_related("site").order_by("pk")) if closed else []
 
 
 def wanted_before_failures(beat: Beat) -> list[Wanted]:

@@ -42,6 +42,7 @@ urlpatterns = [
     path("dispatch/proposal/", dispatch.proposal, name="dispatch-proposal"),
     path("dispatch/calendar/", maintenance_calendar.page, name="maintenance-calendar"),
     path("dispatch/kpis/", kpis.page, name="dispatch-kpis"),
+    path("dispatch/duplicates/", dispatch.duplicates, name="dispatch-duplicates"),
     path("dispatch/send/", dispatch.send, name="dispatch-send"),
     path("work/", include("maintenance.phone.urls")),
     path("reliability/", reliability.index, name="reliability"),

@@ -154,9 +154,12 @@ def test_orders_move_by_their_own_steps_and_only_those_one_may_see(mine, other, 
     chosen = {"action": "cancel", "_confirmed": "yes", "_selected_action": [order.pk, theirs.pk]}
     client.post(reverse("admin:maintenance_workorder_changelist"), chosen)
     order.refresh_from_db()
+    assert order.state == "new", "nobody has said why"
+    client.post(reverse("admin:maintenance_workorder_changelist"), {**chosen, "reason": "not ours"})
+    order.refresh_from_db()
     theirs.refresh_from_db()
     assert (order.state, theirs.state) == ("cancelled", "new")
-    assert order.changes.get().by.username == "dispatcher"
+    assert (order.changes.get().by.username, order.changes.get().note) == ("dispatcher", "not ours")
     assert Incident.objects.get(work_orders=order).closed_at is not None
 
 

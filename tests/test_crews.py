@@ -11,6 +11,7 @@ from maintenance.models import OrderPart, Part, Refused, ServiceCentre, Stock, T
 from maintenance.models.opening import Wanted
 from maintenance.sending import open_orders
 from sntry_site.dispatch import close_proven
+from stations.access import sync_roles
 from stations.models import Operator
 from telemetry.models import ChargingSession, StatusReport
 
@@ -213,3 +214,36 @@ def test_a_crew_keeps_what_somebody_has_written_and_adds_the_rest(order):
     order.refresh_from_db()
     assert (order.action, order.minutes_work, order.minutes_travel) == ("cleaned", 7, 0)
     assert order.resolution.startswith("Simulated crew")
+
+
+def test_what_somebody_declined_goes_to_others_first_and_back_only_by_a_persons_choice(site, centre):
+    sync_roles()
+    own = fleet.person("ada", "technician", site.operator)
+    ada = Technician.objects.create(code="ADA", centre=centre, user=own)
+    [order] = open_orders([Wanted(site.pk, None, "unknown", "person", None, "odd")], NOW)
+    assert order.technician == ada
+    order.move("triaged", by=own, at=minutes(1))
+    crews.advance(minutes(3))
+    order.refresh_from_db()
+    assert order.technician is None, "there is nobody else"
+    WorkOrder.objects.move([order.pk], "triaged", minutes(4), by=fleet.person("desk", "dispatcher", site.operator))
+    proposed = dispatch_proposal.propose(WorkOrder.objects.all(), NOW).stops[0]
+    assert (proposed.technician, proposed.why) == (
+        None, "nobody of its operator has the skill, but for who has declined it: choose on the board",
+    )  # fmt: skip
+    assert dispatch_proposal.apply([(order.pk, ada.pk, 1)], None, NOW) == []
+    bob = Technician.objects.create(code="BOB", centre=centre)
+    assert dispatch_proposal.propose(WorkOrder.objects.all(), NOW).stops[0].technician == bob
+    boss = fleet.person("boss", is_superuser=True)
+    assert dispatch_proposal.apply([(order.pk, ada.pk, 1)], boss, minutes(5)) == [order.pk]
+    assert dispatch_proposal.propose(WorkOrder.objects.all(), NOW).stops[0].technician == ada, "a person chose her"
+
+
+def test_who_could_not_complete_an_order_is_not_sent_to_the_one_that_follows(site, centre):
+    ada, bob = (Technician.objects.create(code=code, centre=centre) for code in ("ADA", "BOB"))
+    [order] = open_orders([Wanted(site.pk, None, "unknown", "person", None, "odd")], NOW)
+    assert order.technician == ada
+    for state in ("accepted", "en_route", "could_not_complete"):
+        order.move(state, by=None, at=minutes(1), note="the road is closed")
+    crews.advance(minutes(3))
+    assert WorkOrder.objects.get(follows=order).technician == bob

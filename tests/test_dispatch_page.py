@@ -158,3 +158,63 @@ def test_a_full_board_needs_no_query_per_order(desk, operator, technician, djang
     desk.get(reverse("dispatch"))
     with django_assert_max_num_queries(14):
         desk.get(reverse("dispatch"))
+
+
+def test_orders_of_one_site_are_called_the_same_on_the_board(desk, operator):
+    first = opened(operator, 1)
+    second = fleet.work_order(first.site, charger=fleet.charger(first.site), state="triaged")
+    elsewhere = opened(operator, 2)
+    foreign = opened(Operator.objects.create(name="Copperline"), 3)
+    data = {"order": [second.pk, first.pk, elsewhere.pk, foreign.pk], "asked": "city=Austin"}
+    answer = desk.post(reverse("dispatch-duplicates"), data)
+    assert answer.headers["Location"] == "/dispatch/?city=Austin"
+    told = " ".join(str(message) for message in desk.get(reverse("dispatch")).context["messages"])
+    assert f"1 order ended as the same as {first}." in told
+    assert "2 left alone" in told
+    second.refresh_from_db()
+    assert (second.state, second.duplicate_of) == ("duplicate", first)
+    assert WorkOrder.objects.open().count() == 3
+    assert desk.post(reverse("dispatch-duplicates"), {"order": [first.pk]}).status_code == 400
+    desk.force_login(fleet.person("looker", "viewer", operator))
+    assert desk.post(reverse("dispatch-duplicates"), data).status_code == 403
+
+
+def test_only_technicians_who_may_go_there_are_offered(desk, operator, technician):
+    other = Operator.objects.create(name="Copperline")
+    own = fleet.person("own", "technician", operator)
+    for code, user in (("OWN", own), ("THEIRS", fleet.person("theirs", "technician", other))):
+        Technician.objects.create(code=code, centre=technician.centre, user=user)
+
+    def offered(**asked):
+        return [each.code for each in desk.get(reverse("dispatch"), asked).context["technicians"]]
+
+    assert offered() == offered(operator=other.pk) == ["ADA", "OWN"]
+    own.is_active = False
+    own.save()
+    assert offered() == ["ADA"]
+    desk.force_login(fleet.person("boss", is_superuser=True))
+    assert offered() == ["ADA", "THEIRS"]
+    assert offered(operator=operator.pk) == ["ADA"]
+
+
+def test_an_order_on_hold_is_late_nowhere(desk, operator, technician):
+    order = opened(operator, 1, technician=technician)
+    long_ago = timezone.now() - timedelta(hours=3)
+    reason = {"hold_reason": "parts", "held_since": long_ago}
+    WorkOrder.objects.filter(pk=order.pk).update(state="on_hold", due_at=long_ago, **reason)
+    page = desk.get(reverse("dispatch"))
+    assert page.context["late"] == 0
+    assert lane_of(desk, order) == "On hold"
+    assert lane_of(desk, order, due="late") is None
+
+
+def test_of_many_orders_the_first_due_are_shown_and_all_are_counted(desk, operator, monkeypatch):
+    monkeypatch.setattr("sntry_site.pages.dispatch.MOST_PER_LANE", 3)
+    orders = [opened(operator, number) for number in range(5)]
+    for hours, order in enumerate(reversed(orders), -1):
+        WorkOrder.objects.filter(pk=order.pk).update(due_at=timezone.now() + timedelta(hours=hours + 0.5))
+    page = desk.get(reverse("dispatch"))
+    lane = page.context["lanes"][0]
+    assert (lane.orders, lane.more, lane.count) == (orders[:1:-1], 2, 5)
+    assert (page.context["total"], page.context["to_assign"], page.context["late"]) == (5, 5, 1)
+    assert "and 2 more, due later" in page.content.decode()

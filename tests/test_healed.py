@@ -34,8 +34,24 @@ def healed(operators):
 
 
 def test_failures_count_once_by_what_helped(operator):
-    assert healed(None) == healed([operator.pk]) == [("firmware_hang", 4, 2, 1, 12)]
+    assert healed(None) == healed([operator.pk]) == [("firmware_hang", 4, 2, 1, 12, 0)]
     assert healed([operator.pk + 1]) == healed([]) == []
+
+
+def test_a_failure_counts_once_it_is_decided(operator):
+    charger, at = fleet.charger(operator.sites.get(), 2), timezone.now()
+    about = {"site": charger.site, "charger": charger, "cause": "hmi_display", "source": "status", "summary": "odd"}
+    incident = Incident.objects.create(**about, opened_at=at)
+
+    def tried(rung, answer="still faulted", *, helped=False):
+        RemoteAttempt.objects.create(incident=incident, charger=charger, rung=rung, at=at, answer=answer, helped=helped)
+        return healed(None)[-1][1:]
+
+    assert tried("poll") == (0, 0, 0, 1, 1)
+    assert tried("soft_reset") == (0, 0, 0, 2, 1)
+    assert tried("hard_reset", "not sent: a car is charging at the same cabinet") == (0, 0, 0, 3, 1)
+    Incident.objects.close([incident.pk], at, "works again")
+    assert healed(None)[-1][1:] == (1, 0, 0, 3, 0)
 
 
 def test_the_page_shows_the_share_with_its_interval_to_those_who_may_see_it(operator, client):

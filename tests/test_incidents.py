@@ -12,7 +12,7 @@ from maintenance.models import DriverReport, Incident, RemoteAttempt, ServiceCen
 from maintenance.models.opening import Wanted
 from maintenance.severity import severities
 from sntry_site import tasks
-from stations.models import Operator
+from stations.models import FleetEvent, Operator
 from telemetry.models import ChargerState, ChargingSession, StatusReport, WorldState
 from telemetry.simulation import causes, ladder
 
@@ -291,3 +291,28 @@ def test_an_order_that_a_person_has_called_verified_is_closed(real):
     tasks.tick(START)
     order.refresh_from_db()
     assert (order.state, order.closed_at) == ("closed", START)
+
+
+def test_a_driver_who_sees_danger_wakes_what_was_put_off_and_that_is_a_row(real):
+    person, charger = fleet.person("ops", is_superuser=True), real.chargers.first()
+    incident = Incident.objects.create(site=real, charger=charger, source="person", summary="odd", opened_at=START)
+    incident.snooze(second(600), "the road is closed", person, START)
+    DriverReport.objects.file(real, charger, "danger", "smoke", second(10))
+    assert incident.changes.filter(kind="woken").get().note == "a driver says that it is dangerous"
+    event = FleetEvent.objects.get(kind="DANGER_REPORTED")
+    assert (event.operator, event.site) == (real.operator, real)
+    assert "smoke" in event.message
+    incident.wake(person, second(20))
+    assert incident.changes.filter(kind="woken", by=person).exists()
+
+
+def test_what_a_partner_calls_dangerous_gets_somebody_there_although_the_charger_works(real):
+    charger, problem = real.chargers.first(), DriverReport.Problem.DANGER
+    say(charger, "AVAILABLE", START)
+    incident, is_new = Incident.objects.report(real, charger, problem, "bare wires", START, "partner Roamwell")
+    DriverReport.objects.call_dangerous(incident, "partner Roamwell", "bare wires", START)
+    tasks.tick(second(10))
+    order = WorkOrder.objects.get()
+    assert (is_new, order.incident, order.priority) == (True, incident, "urgent")
+    assert FleetEvent.objects.get(kind="DANGER_REPORTED").message == f"partner Roamwell at {charger}: bare wires"
+    assert FleetEvent.objects.filter(kind="WORK_ORDER_OPENED", operator=real.operator).exists()

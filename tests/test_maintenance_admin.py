@@ -32,8 +32,8 @@ def incident(site, charger=None, **fields) -> Incident:
     return Incident.objects.create(site=site, charger=charger, **values)
 
 
-def act(client, model: str, action: str, *rows) -> str:
-    chosen = {"action": action, "_confirmed": "yes", "_selected_action": [row.pk for row in rows]}
+def act(client, model: str, action: str, *rows, **fields) -> str:
+    chosen = {"action": action, "_confirmed": "yes", "_selected_action": [row.pk for row in rows], **fields}
     page = client.post(reverse(f"admin:maintenance_{model}_changelist"), chosen, follow=True)
     return " ".join(str(message) for message in page.context["messages"])
 
@@ -180,3 +180,37 @@ def test_duplicates_go_under_the_oldest_order_of_their_site_and_their_charger_is
     assert list(oldest.incident.chargers.all()) == [charger]
     assert Incident.objects.covered([charger.pk]) == {charger.pk}
     assert Incident.objects.need_an_order([charger.pk], now) == []
+
+
+def test_the_form_of_an_order_refuses_a_technician_who_may_not_go_there(client, site):
+    order = fleet.work_order(site, state="triaged")
+    centre = ServiceCentre.objects.create(name="Depot", latitude=30, longitude=-97)
+    stranger = Technician.objects.create(code="ADA", centre=centre, user=fleet.person("ada", "technician"))
+    url = reverse("admin:maintenance_workorder_change", args=[order.pk])
+    rows = {f"{name}-{count}_FORMS": 0 for name in ("changes", "checklist", "parts") for count in ("TOTAL", "INITIAL")}
+    values = {"title": order.title, "priority": order.priority, "technician": stranger.pk, **rows}
+    page = client.post(url, values)
+    [error] = page.context["adminform"].form.errors["technician"]
+    assert error.startswith(f"ADA's account is no member of {site.operator}")
+    assert "1 were too far on, or not of ADA's operators" in act(
+        client, "workorder", "send", order, technician=stranger.pk
+    )
+    order.refresh_from_db()
+    assert order.technician is None
+    stranger.user.memberships.create(operator=site.operator)
+    assert client.post(url, values).status_code == 302
+    order.refresh_from_db()
+    assert (order.technician, order.state) == (stranger, "assigned")
+
+
+def test_orders_that_end_by_a_desks_word_take_a_note_that_stays_with_them(client, site):
+    client.force_login(fleet.person("ops", "ops", site.operator))
+    order = fleet.work_order(site, state="resolved", resolved_at=fleet.NOW, **fleet.REPORT)
+    act_without = {"action": "close", "_confirmed": "yes", "_selected_action": [order.pk]}
+    page = client.post(reverse("admin:maintenance_workorder_changelist"), act_without)
+    assert page.context["form"].errors == {"reason": ["This field is required."]}
+    order.refresh_from_db()
+    assert order.state == "resolved"
+    told = act(client, "workorder", "close", order, reason="seen charging by the site's staff")
+    assert told == "1 of 1 orders are now closed."
+    assert set(order.changes.values_list("note", flat=True)) == {"seen charging by the site's staff"}

@@ -4,10 +4,21 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import connection
 from django.utils import timezone
 
-from maintenance.models import Overtaken, Part, ServiceCentre, Stock, Technician, WorkOrder, WorkOrderChange
+from maintenance.models import (
+    Incident,
+    Overtaken,
+    Part,
+    Refused,
+    ServiceCentre,
+    Stock,
+    Technician,
+    WorkOrder,
+    WorkOrderChange,
+)
 from stations.models import Operator
 
 from . import fleet
@@ -109,3 +120,35 @@ def test_the_last_pieces_of_a_part_go_to_as_many_orders_as_there_are_and_are_use
     stock.refresh_from_db()
     assert (stock.quantity, stock.reserved) == (2, 2)
     assert lucky.parts.get().used == 1
+
+
+def test_of_two_who_call_each_others_orders_duplicates_one_wins_and_one_order_is_left():
+    site = fleet.site(Operator.objects.create(name="Northline"), 1)
+    orders = [fleet.work_order(site, cause=cause) for cause in ("unknown", "hmi_display")]
+    boss = fleet.person("boss", is_superuser=True)
+
+    def call(place: int) -> bool:
+        this, that = orders[place % 2], orders[1 - place % 2]
+        return WorkOrder.objects.get(pk=this.pk).move("duplicate", by=boss, duplicate_of=that.pk)
+
+    results = at_once(10, call)
+    assert results.count(True) == 1, results
+    assert sum(isinstance(result, Refused) for result in results) == 9, results
+    assert WorkOrder.objects.open().count() == 1
+
+
+def test_of_many_who_merge_incidents_round_in_a_circle_one_incident_is_left_with_all_chargers():
+    site = fleet.site(Operator.objects.create(name="Northline"), 1)
+    chargers = [fleet.charger(site, number) for number in range(3)]
+    about = {"site": site, "source": "person", "summary": "odd", "opened_at": NOW}
+    incidents = [Incident.objects.create(charger=charger, **about) for charger in chargers]
+
+    def merge(place: int) -> None:
+        one, into = incidents[place % 3], incidents[(place + 1) % 3]
+        Incident.objects.get(pk=one.pk).merge_into(Incident.objects.get(pk=into.pk), None, NOW)
+
+    results = at_once(12, merge)
+    assert results.count(None) == 2, results
+    assert sum(isinstance(result, ValidationError) for result in results) == 10, results
+    left = Incident.objects.open().get()
+    assert {left.charger_id, *left.chargers.values_list("pk", flat=True)} == {charger.pk for charger in chargers}

@@ -404,3 +404,19 @@ def test_an_order_that_has_ended_cannot_be_changed(phone, order):
     assert (
         phone.post(reverse("work-photos", args=[order.pk]), {"kind": "after", "photos": [picture()]}).status_code == 422
     )
+
+
+def test_a_technician_says_that_an_order_is_the_same_as_another_of_its_site(phone, technician, operator, order):
+    other = fleet.work_order(order.site, charger=fleet.charger(order.site, 9), state="triaged", cause="grid_supply")
+    elsewhere = order_for(technician, operator, 2)
+    page = phone.get(reverse("work-order", args=[order.pk])).content.decode()
+    assert f'<option value="{other.pk}">{other.number}' in page
+    assert f'<option value="{elsewhere.pk}">' not in page
+    for wrong in ("", elsewhere.pk, order.pk, "x", "9" * 30):
+        answer = send(phone, order, "duplicate", duplicate_of=wrong)
+        assert (answer.status_code, "Choose the other order" in answer.content.decode()) == (422, True)
+    assert send(phone, order, "duplicate", duplicate_of=other.pk, note="one broken fuse").status_code == 200
+    order.refresh_from_db()
+    assert (order.state, order.duplicate_of) == ("duplicate", other)
+    step = order.changes.first()
+    assert (step.by, step.note) == (technician.user, "one broken fuse")

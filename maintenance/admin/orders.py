@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 from django.utils.html import format_html_join
@@ -40,6 +40,14 @@ class Sending(Reason):
     field_order = ["technician", "reason"]
 
 
+class Ending(Reason):
+    """Why orders end without what would end them by itself."""
+
+    def __init__(self, *arguments, **values):
+        super().__init__(*arguments, **values)
+        self.fields["reason"].required = True
+
+
 class Urgency(Reason):
     """How urgent it is."""
 
@@ -70,7 +78,7 @@ class QueueFilter(QuestionFilter):
         return queryset.open().filter(Exists(short))
 
     def rows_late(self, queryset):
-        return queryset.open().filter(resolved_at=None, due_at__lt=timezone.now())
+        return queryset.late(timezone.now())
 
     def rows_today(self, queryset):
         now = timezone.now()
@@ -116,6 +124,19 @@ class PartInline(ReadOnlyInline):
         return super().get_queryset(request).select_related("part")
 
 
+class WorkOrderForm(forms.ModelForm):
+    """What a desk plans: nobody is sent who may not see the order."""
+
+    def clean_technician(self):
+        technician, operator = self.cleaned_data["technician"], self.instance.site.operator
+        if technician and "technician" in self.changed_data and not technician.may_go_to(operator.pk):
+            raise forms.ValidationError(
+                f"{technician}'s account is no member of {operator}, or is closed: choose somebody else, or make it a "
+                "member first (Stations, Memberships)."
+            )
+        return technician
+
+
 @admin.register(WorkOrder)
 class WorkOrderAdmin(BaseAdmin):
     """Orders are opened by the loop; their state moves through the order's own steps, never in this form."""
@@ -133,6 +154,7 @@ class WorkOrderAdmin(BaseAdmin):
     search_fields = ["title", "site__name", "site__external_id", "technician__code"]
     search_help_text = "Title, site or technician"
     autocomplete_fields = ["technician"]
+    form = WorkOrderForm
     inlines = [ChangeInline, ChecklistInline, PartInline]
     actions = ["send", "set_priority", "accept", "close", "cancel", "call_duplicates"]
     readonly_fields = [
@@ -209,10 +231,13 @@ class WorkOrderAdmin(BaseAdmin):
     def send(self, request, queryset, technician, reason):
         now, note = timezone.now(), f"sent {technician}" + (f": {reason}" if reason else "")
         ids = list(queryset.values_list("pk", flat=True))
-        WorkOrder.objects.move(ids, State.TRIAGED, now, reason or BY_HAND, request.user)
-        sent = WorkOrder.objects.move(ids, State.ASSIGNED, now, note, request.user, technician_id=technician.pk)
+        operators = queryset.order_by().values_list("site__operator", flat=True).distinct()
+        may = [operator for operator in operators if technician.may_go_to(operator)]
+        theirs = list(queryset.filter(site__operator__in=may).values_list("pk", flat=True))
+        WorkOrder.objects.move(theirs, State.TRIAGED, now, reason or BY_HAND, request.user)
+        sent = WorkOrder.objects.move(theirs, State.ASSIGNED, now, note, request.user, technician_id=technician.pk)
         left = len(ids) - len(sent)
-        rest = f"; {left} were too far on, and were left alone" if left else ""
+        rest = f"; {left} were too far on, or not of {technician}'s operators, and were left alone" if left else ""
         self.message_user(request, f"{len(sent)} of {len(ids)} orders are with {technician} now{rest}.")
 
     @bulk_action("Set the priority", "Their time to respond and to repair follows from it.", form=Urgency)
@@ -230,13 +255,13 @@ class WorkOrderAdmin(BaseAdmin):
     @bulk_action(
         "Close what is resolved, without waiting for a session",
         "They and their incidents close, although no session has shown that the charger works.",
-        form=Reason,
+        form=Ending,
     )
     def close(self, request, queryset, reason):
         self._move(request, queryset, [State.VERIFIED, State.CLOSED], reason)
 
     @bulk_action(
-        "Cancel, with its incident", "They end and nobody goes there; a cancelled order stays so.", form=Reason
+        "Cancel, with its incident", "They end and nobody goes there; a cancelled order stays so.", form=Ending
     )
     def cancel(self, request, queryset, reason):
         self._move(request, queryset, [State.CANCELLED], reason)
@@ -247,12 +272,11 @@ class WorkOrderAdmin(BaseAdmin):
         whole=True,
     )
     def call_duplicates(self, request, queryset):
-        oldest, *others = queryset.order_by("pk")
-        here = [order.pk for order in others if order.site_id == oldest.site_id and oldest.closed_at is None]
-        details = {"duplicate_of": oldest.pk}
-        note = f"duplicate of {oldest}"
-        done = WorkOrder.objects.move(here, State.DUPLICATE, timezone.now(), note, request.user, **details)
-        left = len(others) - len(done)
+        ids = list(queryset.values_list("pk", flat=True))
+        oldest, done = WorkOrder.objects.call_duplicates(ids, timezone.now(), request.user)
+        if oldest is None:
+            return self.message_user(request, "None of them is open.", messages.ERROR)
+        left = len(ids) - 1 - len(done)
         rest = f"; {left} were at another site, or too far on, and were left alone" if left else ""
         self.message_user(request, f"{len(done)} orders are duplicates of {oldest} now{rest}.")
 

@@ -4,6 +4,7 @@ from django.db import IntegrityError, models, transaction
 from django.db.models import Q
 
 from stations.access import ScopedQuerySet
+from stations.models import FleetEvent
 from telemetry.models import Cause
 
 from ..states import Priority, Severity
@@ -16,8 +17,8 @@ class DriverReportQuerySet(ScopedQuerySet):
     def file(self, site, charger, problem: str, text: str, at: datetime) -> "DriverReport":
         """Keep what a driver says of a site, or of one charger of it: with the incident that is open, or a new one.
 
-        What is dangerous makes the incident critical, and an order about it urgent; the next tick opens one where there
-        is none.
+        What is dangerous is told on the board, makes the incident critical, and an order about it urgent; the next tick
+        opens one where there is none.
         """
         problem = DriverReport.Problem(problem)
         incident = self._open_incident(site, charger) or self._new_incident(site, charger, problem, at)
@@ -29,16 +30,24 @@ class DriverReportQuerySet(ScopedQuerySet):
         kind = IncidentChange.Kind.REPORTED
         IncidentChange.objects.create(incident=incident, at=at, kind=kind, note=f"a driver: {report}"[:300])
         if problem == DriverReport.Problem.DANGER:
-            self._make_urgent(incident, at)
+            self.call_dangerous(incident, "a driver", str(report), at)
         return report
 
-    def _make_urgent(self, incident: Incident, at: datetime) -> None:
-        why = "a driver says that it is dangerous"
+    @transaction.atomic
+    def call_dangerous(self, incident: Incident, who: str, said: str, at: datetime) -> None:
+        """`who` says that it is dangerous: told on the board, critical, awake, and an order about it urgent."""
+        why = f"{who} says that it is dangerous"[:200]
         changed = {"severity": Severity.CRITICAL, "severity_reason": why, "snoozed_until": None, "snooze_reason": ""}
+        was_asleep = Incident.objects.filter(pk=incident.pk, snoozed_until__gt=at).exists()
         Incident.objects.filter(pk=incident.pk).update(**changed)
+        if was_asleep:
+            IncidentChange.objects.create(incident=incident, at=at, kind=IncidentChange.Kind.WOKEN, note=why[:300])
         about_it = Q(incident=incident) | Q(site=incident.site_id, charger=incident.charger_id)
         orders = list(WorkOrder.objects.open().filter(about_it).values_list("pk", flat=True))
         WorkOrder.objects.change(orders, "priority", Priority.URGENT, at, why)
+        about = {"site": incident.site, "operator_id": incident.site.operator_id}
+        told = f"{who} at {incident.charger or incident.site}: {said}"[:300]
+        FleetEvent.objects.add([FleetEvent(at=at, kind=FleetEvent.Kind.DANGER_REPORTED, message=told, **about)])
 
     def _open_incident(self, site, charger):
         about = Q(charger=charger) | Q(chargers=charger) if charger else Q(charger=None, source=Incident.Source.DRIVER)

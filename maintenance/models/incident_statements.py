@@ -52,7 +52,7 @@ SELECT under.charger_id FROM maintenance_incident_chargers under
 JOIN maintenance_incident incident ON incident.id = under.incident_id AND incident.closed_at IS NULL
 """
 # Incidents of chargers that are out, that nobody has put off and for which no order is open; with those chargers. One
-# that a driver calls dangerous needs somebody though its charger says that it works.
+# that a driver or a partner calls dangerous needs somebody though its charger says that it works.
 NEED_AN_ORDER = """
 SELECT incident.id, incident.site_id, incident.charger_id, incident.cause, incident.source, incident.severity,
     incident.severity_reason, incident.summary, incident.diagnosis_id, array_agg(out.charger_id)
@@ -66,7 +66,7 @@ WHERE incident.closed_at IS NULL AND (incident.snoozed_until IS NULL OR incident
         AND work_order.closed_at IS NULL)
     AND (out.charger_id IS NOT NULL OR EXISTS (
         SELECT 1 FROM maintenance_driverreport report WHERE report.incident_id = incident.id
-        AND report.problem = 'danger'))
+        AND report.problem = 'danger') OR (incident.source = 'partner' AND incident.severity = 'critical'))
 GROUP BY incident.id ORDER BY incident.id
 """
 # Incidents whose chargers all work, for which nobody is on the way, and that are proven well: since the last one came

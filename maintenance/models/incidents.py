@@ -60,8 +60,6 @@ class IncidentQuerySet(ScopedQuerySet):
             incident, is_new = self.get_or_create(
                 **same, defaults={**values, "source": Incident.Source.PARTNER, "opened_at": at}
             )
-        elif problem.severity == Severity.CRITICAL:
-            self.filter(pk=incident.pk).update(severity=Severity.CRITICAL, severity_reason=f"{who} says: danger"[:200])
         incident._note(IncidentChange.Kind.REPORTED, f"{who}: {problem.label.lower()}. {text}".strip(), None, at)
         return incident, is_new
 
@@ -217,6 +215,10 @@ class Incident(models.Model):
     @transaction.atomic
     def merge_into(self, other: "Incident", by, at: datetime) -> None:
         """It is the same as `other` of that site: what it is about is under that one now. Raises ValidationError."""
+        # In the order of their ids, so that of two merges at once the second sees what the first has done.
+        locked = {each.pk: each for each in Incident.objects.select_for_update().filter(
+            pk__in=(self.pk, other.pk)).order_by("pk")}  # fmt: skip
+        self.closed_at, other = locked[self.pk].closed_at, locked[other.pk]
         if other.pk == self.pk or other.site_id != self.site_id or other.closed_at or self.closed_at:
             raise ValidationError("Choose another open incident of the same site.")
         if self.work_orders.filter(closed_at=None).exists():

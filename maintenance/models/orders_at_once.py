@@ -20,6 +20,7 @@ from .parts import Stock
 from .steps import WorkOrderChange, roles_of
 
 _ENDS_INCIDENT = (State.CLOSED, State.CANCELLED, State.DUPLICATE)
+NEVER_LATE = (State.RESOLVED, State.VERIFIED, State.ON_HOLD)
 _AT_WORK = (State.ACCEPTED, State.EN_ROUTE, State.IN_PROGRESS, State.ON_HOLD, State.RESOLVED)
 
 
@@ -27,6 +28,28 @@ class WorkOrderQuerySet(ScopedQuerySet):
     def open(self):
         """Orders that are not finished."""
         return self.filter(closed_at__isnull=True)
+
+    def late(self, at: datetime):
+        """Open ones whose time is over by `at`; what is done, or has its clock stopped on hold, is not late."""
+        return self.open().filter(due_at__lte=at).exclude(state__in=NEVER_LATE)
+
+    def locked(self, ids: list[int | None]) -> dict:
+        """These by id, locked in its order, so that of two who want the same the second sees what the first did."""
+        wanted = self.filter(pk__in=[pk for pk in ids if pk]).select_related("technician").order_by("pk")
+        return {order.pk: order for order in wanted.select_for_update(of=["self"])}
+
+    def twins_of(self, order: int | None):
+        """Other open orders at the site of this one (id), of which it could be one; none where it is not open."""
+        sites = self.model.objects.open().filter(pk=order).values("site")
+        return self.open().filter(site__in=sites).exclude(pk=order)
+
+    def call_duplicates(self, ids: list[int], at: datetime, by=None) -> tuple:
+        """Call these, of one site, duplicates of the oldest that is open; returns that (or None), and the ids done."""
+        oldest = self.open().filter(pk__in=ids).order_by("pk").first()
+        if oldest is None:
+            return None, []
+        others = [pk for pk in ids if pk != oldest.pk]
+        return oldest, self.move(others, State.DUPLICATE, at, f"same as {oldest}", by, duplicate_of=oldest.pk)
 
     def open_orders(self, wanted: list[Wanted], at: datetime, by=None) -> list:
         """Open an incident and an order for each of `wanted` that has none open; returns the new orders.
@@ -59,6 +82,9 @@ class WorkOrderQuerySet(ScopedQuerySet):
             return []
         state, roles = State(state), roles_of(by)
         with transaction.atomic(), connection.cursor() as cursor:
+            if state == State.DUPLICATE:
+                self.locked([*ids, duplicate_of])
+                ids = list(self.twins_of(duplicate_of).filter(pk__in=ids).values_list("pk", flat=True))
             ids = self._movable(list(ids), state, by, roles, technician_id)
             if state in (State.IN_PROGRESS, State.ASSIGNED, State.COULD_NOT_COMPLETE):
                 self._resume_clocks(ids, at)

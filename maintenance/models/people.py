@@ -56,15 +56,23 @@ class TechnicianQuerySet(models.QuerySet):
         """With all that it takes to say whose orders they may see."""
         return self.select_related("centre", "user").prefetch_related("user__memberships")
 
+    def for_operators(self, operator_ids):
+        """Those who may go to some of these operators (ids); None: to any. See `Technician.may_go_to`."""
+        if operator_ids is None:
+            return self.filter(Q(user=None) | Q(user__is_active=True))
+        own = Q(user__is_active=True, user__memberships__operator__in=operator_ids)
+        return self.filter(Q(user=None) | Q(user__is_superuser=True) | own).distinct()
+
     def nearest_to(
         self, latitudes: np.ndarray, longitudes: np.ndarray, skills: list[str] | None = None,
-        at: datetime | None = None, operators: list[int] | None = None,
+        at: datetime | None = None, operators: list[int] | None = None, not_to: list[set[int]] | None = None,
     ) -> list[int | None]:  # fmt: skip
         """For each place (degrees, nan where unknown) the technician to send.
 
         Of those within a day's drive who has the skill it takes ("": none) comes first, then who is on shift `at`, then
         the nearest centre, then the least busy. Those sent count as busier at once, so that many orders of one moment
-        spread over a centre's people. Nobody goes who may not see the orders of the place's operator (ids).
+        spread over a centre's people. Nobody goes who may not see the orders of the place's operator (ids), nor whom
+        the place is `not_to` (ids).
         """
         people = list(
             self.with_memberships()
@@ -79,13 +87,15 @@ class TechnicianQuerySet(models.QuerySet):
         may = _who_may_go(people, operators)
         chosen: list[int | None] = []
         every = len(latitudes)
-        about = zip(latitudes, longitudes, skills or [""] * every, operators or [None] * every, strict=True)
-        for latitude, longitude, skill, operator in about:
-            if not np.isfinite(latitude) or not may[operator].any():
+        skills, operators, not_to = skills or [""] * every, operators or [None] * every, not_to or [set()] * every
+        about = zip(latitudes, longitudes, skills, operators, not_to, strict=True)
+        for latitude, longitude, skill, operator, others in about:
+            may_go = may[operator] & np.array([person.pk not in others for person in people])
+            if not np.isfinite(latitude) or not may_go.any():
                 chosen.append(None)
                 continue
             away = _km_away(people, latitude, longitude)
-            place = np.lexsort((busy, away, off_shift, ~able[skill], away > DAYS_DRIVE_KM, ~may[operator]))[0]
+            place = np.lexsort((busy, away, off_shift, ~able[skill], away > DAYS_DRIVE_KM, ~may_go))[0]
             busy[place] += 1
             chosen.append(people[place].pk)
         return chosen

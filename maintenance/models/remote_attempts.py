@@ -25,16 +25,23 @@ ON CONFLICT (incident_id, charger_id, rung) DO UPDATE SET at = excluded.at, answ
     WHERE excluded.helped AND NOT maintenance_remoteattempt.helped
 """
 
+# A failure is decided when something helped, when all was tried, or when somebody is sent or nobody needed any more.
 _HEALED = """
-SELECT incident.cause, count(DISTINCT (attempt.incident_id, attempt.charger_id)),
-    count(DISTINCT (attempt.incident_id, attempt.charger_id)) FILTER (WHERE helped AND rung = 'soft_reset'),
-    count(DISTINCT (attempt.incident_id, attempt.charger_id)) FILTER (WHERE helped AND rung = 'hard_reset'),
-    count(*)
-FROM maintenance_remoteattempt attempt JOIN maintenance_incident incident ON incident.id = attempt.incident_id
-JOIN stations_site site ON site.id = incident.site_id
-WHERE attempt.at >= %(since)s AND attempt.at <= %(now)s
-    AND (%(operators)s::bigint[] IS NULL OR site.operator_id = ANY(%(operators)s))
-GROUP BY incident.cause ORDER BY count(*) DESC, incident.cause
+SELECT cause, count(*) FILTER (WHERE is_decided), count(*) FILTER (WHERE by_soft),
+    count(*) FILTER (WHERE by_hard), sum(tries)::int, count(*) FILTER (WHERE NOT is_decided)
+FROM (
+    SELECT incident.cause, count(*) AS tries, bool_or(helped AND rung = 'soft_reset') AS by_soft,
+        bool_or(helped AND rung = 'hard_reset') AS by_hard,
+        bool_or(helped) OR bool_or(rung = 'hard_reset' AND answer NOT LIKE 'not sent%%')
+            OR incident.closed_at IS NOT NULL OR EXISTS (
+                SELECT 1 FROM maintenance_workorder work_order WHERE work_order.incident_id = incident.id
+            ) AS is_decided
+    FROM maintenance_remoteattempt attempt JOIN maintenance_incident incident ON incident.id = attempt.incident_id
+    JOIN stations_site site ON site.id = incident.site_id
+    WHERE attempt.at >= %(since)s AND attempt.at <= %(now)s
+        AND (%(operators)s::bigint[] IS NULL OR site.operator_id = ANY(%(operators)s))
+    GROUP BY incident.id, attempt.charger_id
+) AS failure GROUP BY cause ORDER BY count(*) DESC, cause
 """
 
 
@@ -46,6 +53,7 @@ class Healed(NamedTuple):
     soft: int  # after a soft reset
     hard: int  # after a hard reset
     tries: int
+    undecided: int  # failures at which tries go on; they are not among the failures
 
 
 class RemoteAttemptQuerySet(ScopedQuerySet):

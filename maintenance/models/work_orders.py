@@ -144,7 +144,7 @@ class WorkOrder(models.Model):
         """
         at = at or timezone.now()
         with transaction.atomic():
-            now = WorkOrder.objects.select_for_update(of=["self"]).select_related("technician").get(pk=self.pk)
+            now = WorkOrder.objects.locked([self.pk, duplicate_of])[self.pk]
             if key and WorkOrderChange.objects.filter(key=key, order=self).exists():
                 self.refresh_from_db()
                 return False
@@ -171,8 +171,8 @@ class WorkOrder(models.Model):
             problems.append("Choose a technician.")
         if to == State.ON_HOLD and hold_reason not in HoldReason.values:
             problems.append(f"Say what it waits for: {', '.join(HoldReason.values)}.")
-        if to == State.DUPLICATE and duplicate_of in (None, self.pk):
-            problems.append("Say of which other order it is a duplicate.")
+        if to == State.DUPLICATE and not WorkOrder.objects.twins_of(duplicate_of).filter(pk=self.pk).exists():
+            problems.append("Choose the other order, of the same site and still open, with which it is one.")
         needs_why = (State.CANCELLED, State.COULD_NOT_COMPLETE, State.VERIFIED)
         if by is not None and to in needs_why and not note.strip():
             problems.append("Say why, in a note.")

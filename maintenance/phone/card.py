@@ -74,6 +74,7 @@ def card(order: WorkOrder, user, *, problems=(), notice: str = "") -> dict:
         "back": _offered(BACK, state, following),
         "may_hold": State.ON_HOLD in following,
         "may_give_up": State.COULD_NOT_COMPLETE in following,
+        "same": _same(order) if State.DUPLICATE in following else [],
         "is_at_work": state in AT_WORK,
         "holds": HoldReason.choices,
         "actions": Action.choices,
@@ -90,6 +91,11 @@ def card(order: WorkOrder, user, *, problems=(), notice: str = "") -> dict:
         "since": order.changes.filter(new_state=order.state).order_by("-pk").first(),
         **parts(order),
     }
+
+
+def _same(order: WorkOrder):
+    """Other open orders of the site, of which this may be one."""
+    return WorkOrder.objects.twins_of(order.pk).select_related("charger", "technician").order_by("pk")[:20]
 
 
 def parts(order: WorkOrder) -> dict:

@@ -70,7 +70,7 @@ def _carry_out(request, order: WorkOrder, key: str | None) -> list[str]:
                 _fill_times(order)
             order.move(
                 to, by=request.user, expected_version=int(version), note=sent(request, "note", 300),
-                hold_reason=sent(request, "hold_reason", 20), key=key,
+                hold_reason=sent(request, "hold_reason", 20), key=key, duplicate_of=_number(request, "duplicate_of"),
             )  # fmt: skip
     except Refused as refused:
         order.refresh_from_db()
@@ -188,6 +188,12 @@ def _minutes(text: str) -> float | None:
     except ValueError:
         return None
     return minutes if math.isfinite(minutes) and 0 <= minutes <= MOST_MINUTES else None
+
+
+def _number(request, name: str) -> int | None:
+    """A number that was sent, for what has one; None where it is none."""
+    text = sent(request, name, 18)
+    return int(text) if text.isascii() and text.isdecimal() else None
 
 
 def _fill_times(order: WorkOrder) -> None:

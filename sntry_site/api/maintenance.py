@@ -3,6 +3,7 @@
 from django.utils import timezone
 
 from maintenance.models import DriverReport, Incident, OrderComment, WorkOrder
+from maintenance.sending import tell_causes
 from maintenance.states import Priority, Severity, State
 from stations.models import Charger, Scope, Site
 from telemetry.models import Cause
@@ -60,13 +61,17 @@ class Incidents(Rows, Posted):
     def send(self, request):
         """201 with a new incident; 200 with the one that was open already, which now says that it was reported again.
 
-        What is dangerous is critical at once.
+        What is dangerous is critical at once, told on the board, and its work order is urgent.
         """
         sent = self.sent(request)
         site, charger = place_of(request, sent)
         problem = DriverReport.Problem(sent["problem"])
         who = f"partner {request.auth.partner.name}"
-        incident, is_new = Incident.objects.report(site, charger, problem, sent.get("text", ""), timezone.now(), who)
+        text, now = sent.get("text", ""), timezone.now()
+        incident, is_new = Incident.objects.report(site, charger, problem, text, now, who)
+        if problem == DriverReport.Problem.DANGER:
+            DriverReport.objects.call_dangerous(incident, who, text or problem.label, now)
+        tell_causes([incident.pk], anew=problem == DriverReport.Problem.DANGER)
         return made(one_of(Incident, self.row, incident.pk), 201 if is_new else 200)
 
 

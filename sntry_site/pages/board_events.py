@@ -40,6 +40,7 @@ EVENT_LOOKS = {
     "WORK_ORDER_CLOSED": ("work", "available", "●"),
     "CHARGER_FAULTED": ("charger", "critical", "▲"),
     "CHARGER_RECOVERED": ("charger", "available", "●"),
+    "DANGER_REPORTED": ("charger", "critical", "▲"),
     "STRESSED": ("action", "watch", "◆"),
     "HEALED": ("action", "available", "●"),
 }
@@ -52,6 +53,7 @@ EVENT_GROUPS = {
 }
 SEVERITIES = {"critical": "critical", "watch": "watch and critical"}
 TOASTS = {
+    "DANGER_REPORTED": "A driver reports danger",
     "RISK_RAISED": "High risk",
     "TRAFFIC_SURGE_DETECTED": "Surge of demand",
     "SURGE_OPENED": "Price surge",

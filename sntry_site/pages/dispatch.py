@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import F, Q
+from django.db.models import Case, Count, F, Q, When, Window
+from django.db.models.functions import RowNumber
 from django.http import HttpResponseBadRequest
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -13,9 +14,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from maintenance import dispatch_proposal
 from maintenance.models import Refused, ServiceCentre, Technician, WorkOrder
+from maintenance.models.orders_at_once import NEVER_LATE
 from maintenance.models.steps import roles_of
 from maintenance.states import Priority, State
 from maintenance.transitions import DISPATCHER, OPS
+from stations.access import operator_ids
 from stations.map_tiles import map_tiles
 from stations.models import Operator, Site
 
@@ -33,7 +36,9 @@ LANES = (
     ("On hold", (State.ON_HOLD,)),
     ("To verify", (State.RESOLVED, State.VERIFIED)),
 )
-NOT_LATE = (State.RESOLVED, State.VERIFIED, State.ON_HOLD)
+
+
+_LANE = Case(*(When(state__in=states, then=place) for place, (_, states) in enumerate(LANES)))
 
 
 @dataclass(frozen=True)
@@ -44,13 +49,18 @@ class Lane:
     orders: list[WorkOrder]
     more: int
 
+    @property
+    def count(self) -> int:
+        """Of all of them."""
+        return len(self.orders) + self.more
+
 
 @require_safe
 @staff_required
 def page(request):
     """All open orders of the person's operators, by state; filters stand in the address."""
-    orders = _filtered(request)
-    values = {**_lanes(list(orders)), **_choices(request), "may_send": _may_send(request.user), "now": timezone.now()}
+    now = timezone.now()
+    values = {**_lanes(_filtered(request), now), **_choices(request), "may_send": _may_send(request.user), "now": now}
     if request.headers.get("HX-Request"):
         return render(request, "dispatch/lanes.html", values)
     return render(request, "dispatch/page.html", {**values, **_map_of(values["lanes"])})
@@ -78,8 +88,36 @@ def send(request):
         messages.error(request, " ".join(refused.problems))
     else:
         _tell(request, len(done), len(choices))
+    return _back_to_board(request, "send/")
+
+
+@require_POST
+@staff_required
+def duplicates(request):
+    """Call the chosen orders of one site duplicates of the oldest of them."""
+    ids = request.POST.getlist("order")
+    if not 1 < len(ids) <= MOST_AT_ONCE or not all(pk.isascii() and pk.isdecimal() and len(pk) < 18 for pk in ids):
+        return HttpResponseBadRequest("Choose two orders or more of one site on the dispatch board.")
+    if not _may_send(request.user):
+        raise PermissionDenied("Only a dispatcher or ops may say that orders are the same.")
+    mine = WorkOrder.objects.visible_to(request.user).filter(pk__in=ids)
+    oldest, done = WorkOrder.objects.call_duplicates(
+        list(mine.values_list("pk", flat=True)), timezone.now(), request.user
+    )
+    if done:
+        messages.success(request, f"{len(done)} order{'s' * (len(done) != 1)} ended as the same as {oldest}.")
+    if len(done) < len(ids) - 1:
+        left = len(ids) - 1 - len(done)
+        messages.warning(
+            request, f"{left} left alone: at another site than {oldest or 'the oldest'}, or ended meanwhile."
+        )
+    return _back_to_board(request, "duplicates/")
+
+
+def _back_to_board(request, page: str):
+    """To the board as it was filtered."""
     address = request.POST.get("asked", "")
-    return redirect(f"{request.path.removesuffix('send/')}{'?' + address if address else ''}")
+    return redirect(f"{request.path.removesuffix(page)}{'?' + address if address else ''}")
 
 
 def _tell(request, done: int, asked: int) -> None:
@@ -124,42 +162,43 @@ def _filtered(request):
     if asked.get("priority") in Priority.values:
         orders = orders.filter(priority=asked["priority"])
     if asked.get("due") == "late":
-        orders = orders.filter(_late(timezone.now()))
+        orders = orders.late(timezone.now())
     elif asked.get("due") == "soon":
-        orders = orders.filter(_late(timezone.now() + SOON))
+        orders = orders.late(timezone.now() + SOON)
     return orders.order_by(F("due_at").asc(nulls_last=True), "pk")
 
 
-def _late(at) -> Q:
-    """Orders whose time is over by `at`; what is done, or waits for others, is not late."""
-    return Q(due_at__lte=at) & ~Q(state__in=NOT_LATE)
-
-
-def _lanes(orders: list[WorkOrder]) -> dict:
-    now, by_state = timezone.now(), {}
-    for order in orders:
-        order.is_late = bool(
-            order.due_at and order.due_at <= now and order.state not in (State.RESOLVED, State.VERIFIED)
-        )
-        by_state.setdefault(State(order.state), []).append(order)
-    lanes = []
-    for name, states in LANES:
-        theirs = sorted(
-            (o for state in states for o in by_state.get(state, [])), key=lambda o: (not o.due_at, o.due_at)
-        )
-        lanes.append(Lane(name, theirs[:MOST_PER_LANE], max(len(theirs) - MOST_PER_LANE, 0)))
-    late = sum(order.is_late for order in orders)
-    return {"lanes": lanes, "total": len(orders), "late": late, "to_assign": len(lanes[0].orders) + lanes[0].more}
+def _lanes(orders, now) -> dict:
+    """The lanes with the first of each, and how many there are: two queries, however many orders are open."""
+    shown: list[list[WorkOrder]] = [[] for _ in LANES]
+    first = Window(RowNumber(), partition_by=[_LANE], order_by=[F("due_at").asc(nulls_last=True), "pk"])
+    for order in orders.annotate(lane=_LANE, place=first).filter(place__lte=MOST_PER_LANE).order_by("lane", "place"):
+        order.is_late = bool(order.due_at and order.due_at <= now and order.state not in NEVER_LATE)
+        shown[order.lane].append(order)
+    counts = orders.order_by().aggregate(
+        late=Count("pk", filter=Q(due_at__lte=now) & ~Q(state__in=NEVER_LATE)),
+        **{f"lane{place}": Count("pk", filter=Q(state__in=states)) for place, (_, states) in enumerate(LANES)},
+    )
+    lanes = [
+        Lane(name, theirs, max(counts[f"lane{place}"] - len(theirs), 0))
+        for place, ((name, _), theirs) in enumerate(zip(LANES, shown, strict=True))
+    ]
+    total = sum(lane.count for lane in lanes)
+    return {"lanes": lanes, "total": total, "late": counts["late"], "to_assign": lanes[0].count}
 
 
 def _choices(request) -> dict:
     sites = Site.objects.visible_to(request.user)
+    wanted, operators = request.GET.get("operator", ""), operator_ids(request.user)
+    if wanted.isdecimal() and (operators is None or int(wanted[:18]) in operators):
+        operators = {int(wanted[:18])}
+    people = Technician.objects.for_operators(operators).select_related("centre").order_by("code")
     return {
         "asked": request.GET,
         "operators": Operator.objects.visible_to(request.user),
         "cities": sites.exclude(city="").order_by("city").values_list("city", flat=True).distinct()[:200],
         "priorities": Priority.choices,
-        "technicians": Technician.objects.select_related("centre").order_by("code"),
+        "technicians": list(people),
         "query": request.GET.urlencode(),
     }
 

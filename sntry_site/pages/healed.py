@@ -31,10 +31,9 @@ def healed_page(request):
 
 
 def _shown(row: Healed) -> dict:
-    low, high = proportion_interval(row.soft + row.hard, row.failures)
-    return {
-        **row._asdict(),
-        "cause": Cause(row.cause).label,
-        "share": f"{100 * (row.soft + row.hard) / row.failures:.0f} %",
-        "interval": f"{100 * low:.0f} to {100 * high:.0f} %",
-    }
+    shown = {**row._asdict(), "cause": Cause(row.cause).label, "share": "–", "interval": "–"}
+    if row.failures:
+        low, high = proportion_interval(row.soft + row.hard, row.failures)
+        shown["share"] = f"{100 * (row.soft + row.hard) / row.failures:.0f} %"
+        shown["interval"] = f"{100 * low:.0f} to {100 * high:.0f} %"
+    return shown

@@ -41,6 +41,7 @@ Sntry.dispatch = (() => {
     const number = chosen();
     document.getElementById("chosen").textContent = number ? `${number} chosen` : "Nothing chosen";
     document.getElementById("assign").disabled = !number;
+    document.getElementById("same").disabled = number < 2;
   }
 
   lanes.addEventListener("change", count);

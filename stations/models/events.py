@@ -43,6 +43,7 @@ class FleetEvent(models.Model):
         WORK_ORDER_CLOSED = "WORK_ORDER_CLOSED", "Work order closed"
         CHARGER_FAULTED = "CHARGER_FAULTED", "Charger fault"
         CHARGER_RECOVERED = "CHARGER_RECOVERED", "Charger recovered"
+        DANGER_REPORTED = "DANGER_REPORTED", "Danger reported"
         STRESSED = "STRESSED", "Stress (simulated)"
         HEALED = "HEALED", "Heal"
 
