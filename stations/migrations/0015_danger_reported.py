@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("stations", "0013_answered_requests"),
+        ("stations", "0014_job_operator"),
     ]
 
     operations = [
