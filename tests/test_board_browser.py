@@ -11,10 +11,10 @@ from django.utils import timezone
 from sntry_site import tasks
 from stations.access import sync_roles
 from stations.models import Operator, Site
-from telemetry.models import SiteState
+from telemetry.models import SiteState, Tick
 
 from . import fleet
-from .live_server import elsewhere
+from .live_server import Watched, elsewhere
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PLACES = {"Austin": (30.27, -97.74), "Boston": (42.36, -71.06), "Seattle": (47.61, -122.33)}
@@ -93,26 +93,122 @@ def test_a_person_logs_in_and_sees_the_network_move(live_site, network, boss, op
     assert watched.errors == []
 
 
-def test_a_site_is_stressed_from_the_list_and_everyone_sees_it(live_site, network, boss, open_page):
-    first, second = open_page(live_site, boss), open_page(live_site, boss, dark=True)
+def names(page) -> list[str]:
+    return page.evaluate("[...document.querySelectorAll('#at-risk-body .site-name')].map((name) => name.textContent)")
+
+
+def toasts(page) -> list[str]:
+    return page.evaluate("[...document.querySelectorAll('.toast strong')].map((name) => name.textContent)")
+
+
+def test_a_site_is_stressed_and_dispatched_and_a_second_window_sees_it_without_a_row_moving_under_its_pointer(
+    live_site, network, open_page
+):
+    ops = elsewhere(fleet.person, "ops", "ops", network)
+    first = open_page(live_site, ops)
+    second = Watched(first.page.context.new_page())
+    second.page.emulate_media(color_scheme="dark")
     for watched in (first, second):
         watched.page.goto(live_site.url)
         wait_for_words(watched.page, "Live")
-    page = first.page
-    hostile = page.locator("#at-risk .site-name", has_text="<img")
-    hostile.focus()
+    page, other = first.page, second.page
+    page.bring_to_front()
+    page.locator("#at-risk-body .site-name", has_text="<img").focus()
     page.keyboard.press("Enter")
+    page.wait_for_selector("#what-stress:has-text('98 %, ')")
+    assert "site=" in page.url
+    order = names(other)
+    other.locator("#at-risk-body tr").nth(len(order) - 1).hover()
     page.click("#actions button:has-text('Stress')")
     page.wait_for_selector("#actions .notice:has-text('held under stress')")
+    other.mouse.move(*middle(other, "#at-risk-body tr:last-child"))
     version = elsewhere(beat, 2)  # the first slot that begins after the button was pressed
     for watched in (first, second):
         wait_for_version(watched.page, version)
         watched.page.wait_for_selector("#event-log li:has-text('Stress (simulated)')")
-        watched.page.wait_for_selector("#at-risk tr:has-text('<img') .badge.critical")
-    assert page.locator("#at-risk tr[data-selected]").count() == 1
+        watched.page.wait_for_selector("#at-risk-body tr:has-text('<img') .badge.critical")
+        watched.page.wait_for_selector("#at-risk-body tr:has-text('<img') [data-part=price]:has-text('$0.7')")
+        watched.page.wait_for_selector("#event-log li:has-text('Surge') .prices:has-text('$0.40 → $0.70')")
+    assert names(other) == order
+    other.mouse.move(5, 5)
+    until(other, "document.querySelector('#at-risk-body .site-name').textContent.startsWith('<img')")
+    assert sorted(toasts(page) + toasts(other)) == ["High risk", "Price surge"]  # told once, by whichever was first
+    page.click("#actions button:has-text('Dispatch')")
+    page.wait_for_selector("#actions .notice:has-text('WO-')")
+    assert page.locator("#at-risk-body tr[data-selected]").count() == 1
     page.click("#actions button:has-text('Show on map')")
     page.wait_for_selector(".leaflet-popup .popup-name:has-text('<img')")
+    for watched in (first, second):
+        watched.page.reload()
+        wait_for_words(watched.page, "Live")
+        until(watched.page, "document.querySelectorAll('#event-log [data-toast]').length > 1")
+        assert toasts(watched.page) == []
+    assert page.locator("#at-risk-body tr[data-selected]").count() == 1  # as the address says
     assert (page.title(), first.errors, second.errors) == ("Board · Sntry", [], [])
+
+
+def middle(page, selector: str) -> tuple[float, float]:
+    box = page.locator(selector).bounding_box()
+    return box["x"] + box["width"] / 3, box["y"] + box["height"] / 2
+
+
+def measure_two_hours(start) -> None:
+    """Four half-hours of four sites, the first of them 20 % in use, the last 50 %."""
+    for site in Site.objects.order_by("pk")[:4]:
+        for step in range(4):
+            fleet.reading(site, at=start + timedelta(minutes=30 * step), utilization=0.2 + 0.1 * step)
+
+
+def test_filters_and_time_stand_in_the_address_and_the_back_button_goes_back(live_site, network, boss, open_page):
+    start = timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(days=40)
+    elsewhere(measure_two_hours, start)
+    watched = open_page(live_site, boss)
+    page = watched.page
+    page.goto(f"{live_site.url}/?city=Austin&order=risk&group=action")
+    wait_for_words(page, "Live")
+    until(page, "Sntry.map.looks.length > 0 && document.querySelectorAll('#at-risk-body .site-name').length === 2")
+    assert page.locator("a[data-order=risk][aria-current]").count() == 1
+    assert page.locator("#event-group").input_value() == "action"
+    page.select_option("select[name=city]", "")
+    until(page, "document.querySelectorAll('#at-risk-body .site-name').length === 6")
+    assert page.url.endswith("/?order=risk&group=action")
+    page.go_back()
+    until(page, "document.querySelectorAll('#at-risk-body .site-name').length === 2")
+    page.go_forward()
+    until(page, "document.querySelectorAll('#at-risk-body .site-name').length === 6")
+    page.click("#time-past")
+    until(page, "document.body.classList.contains('is-past') && document.body.dataset.moment")
+    assert page.locator("#at-risk-body .site-name").count() == 4  # what was measured then
+    assert page.locator("#past-utilization").inner_text() == "20.0 %"
+    assert "Historical" in page.locator("#connection-text").inner_text()
+    page.focus("#time-slider")
+    page.keyboard.press("ArrowRight")
+    moment = f"{start + timedelta(minutes=30):%Y-%m-%dT%H:%MZ}"
+    until(page, f"document.body.dataset.moment === '{moment}'")
+    assert page.locator("#past-utilization").inner_text() == "30.0 %"
+    assert f"time={moment}" in page.url
+    page.click("#at-risk-body .site-name >> nth=0")
+    page.wait_for_selector("#actions:has-text('only to be looked at')")
+    elsewhere(beat, 1)
+    page.click("#time-play")
+    until(page, "document.getElementById('past-utilization').textContent === '50.0 %'")
+    until(page, "document.getElementById('time-play').textContent === 'Play'")  # the end of what was measured
+    assert page.locator("#at-risk-body .site-name").count() == 4  # the beat was not mixed into the past
+    page.go_back()  # before the site was chosen
+    page.go_back()  # before the past was
+    until(page, "!document.body.classList.contains('is-past')")
+    until(page, "document.querySelectorAll('#at-risk-body .site-name').length === 6")
+    assert "period" not in page.url
+    assert watched.errors == []
+
+
+def test_without_redis_the_page_shows_what_is_stored_and_does_not_call_it_live(start_site, network, boss, open_page):
+    elsewhere(Tick.objects.update, finished_at=timezone.now() - timedelta(seconds=50))
+    site = start_site(REDIS_URL="redis://127.0.0.1:1/0")
+    page = open_page(site, boss).page
+    page.goto(site.url)
+    wait_for_words(page, "Stale")
+    assert shown_sites(page) == elsewhere(stored_sites)
 
 
 def test_the_page_says_that_it_reconnects_and_is_right_again_afterwards(start_site, network, boss, open_page):
@@ -148,10 +244,21 @@ def test_the_list_is_sorted_paused_and_resumed_without_a_reload(live_site, netwo
     version = elsewhere(beat, 0)
     page.click("#connection")
     wait_for_words(page, "Live")
+    hide(page, True)
+    wait_for_words(page, "Paused")
+    hide(page, False)
+    wait_for_words(page, "Live")
     wait_for_version(page, version)
     page.wait_for_selector("a[data-order=risk][aria-current]")
     assert page.evaluate("window.stayed")
     assert watched.errors == []
+
+
+def hide(page, is_hidden: bool) -> None:
+    """As if the reader went to another tab, or came back."""
+    said = str(is_hidden).lower()
+    page.evaluate(f"Object.defineProperty(document, 'hidden', {{ configurable: true, get: () => {said} }})")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
 @pytest.mark.parametrize("late", ["hx-ws.min.js", "live.js"])

@@ -63,13 +63,14 @@ TOASTS = {
 
 @dataclass(frozen=True)
 class EventFilter:
-    """Which events: of a group, from a severity on, of a site, older than one, until a time; empty: all."""
+    """Which events: of a group, from a severity on, of a site, older than one, between two times; empty: all."""
 
     group: str = ""
     severity: str = ""
     site: str = ""
     before: int | None = None
     until: datetime | None = None
+    since: datetime | None = None
 
     def kinds(self) -> list[str]:
         """The kinds of events that are asked for."""
@@ -88,6 +89,8 @@ class EventFilter:
             events = events.filter(site__external_id=self.site)
         if self.until:
             events = events.filter(at__lte=self.until)
+        if self.since:
+            events = events.filter(at__gte=self.since)
         return events.filter(pk__lt=self.before) if self.before else events
 
 

@@ -1,5 +1,7 @@
 """The live frames of the board: the map's data as JSON, the panels as HTML."""
 
+from datetime import datetime, timedelta
+
 import orjson
 from django.db.models import Max
 from django.utils import timezone
@@ -12,7 +14,8 @@ from .board_panels import render_panel
 from .board_view import BoardView
 
 LEVELS = {"low": 0, "watch": 1, "critical": 2}
-EVENTS_IN_CHANGES = 20
+MOST_EVENTS = 120  # in a frame; of more the page reads its log again
+OVERLAP = timedelta(seconds=20)  # what people did since the last beat has times of its own
 # Column of the frames -> where it comes from, and how it is written.
 PLACE = {
     "external_id": ("site__external_id", str),
@@ -64,14 +67,16 @@ class BoardFeed:
             "sites": sites,
             "words": words,
         }
-        return {"tick": version}, [_json(frame), *_panels(values), _events(view, board_events.PAGE_ROWS)]
+        newest = _events(view, board_events.EventFilter(), board_events.PAGE_ROWS)
+        return {"tick": version}, [_json(frame), *_panels(values), newest]
 
     def merged(self, older: dict, newer: dict) -> dict:
         """Two ticks as one: of a site that both have changed, what the newer says."""
         changed = set(newer["sites"]["id"])
         kept = [row for row, site in enumerate(older["sites"]["id"]) if site not in changed]
         sites = {name: [older["sites"][name][row] for row in kept] + values for name, values in newer["sites"].items()}
-        return {**newer, "previous": older["previous"], "sites": sites}
+        since = older.get("since", older["at"])
+        return {**newer, "previous": older["previous"], "since": since, "sites": sites}
 
     def changes(self, view: BoardView, message: dict) -> list[str]:
         """What a tick changed for `view`."""
@@ -85,7 +90,8 @@ class BoardFeed:
             "sites": _visible_columns(message["sites"], view.operators),
         }
         values = board_panels.context(view)
-        return [_json(frame), *_panels(values), _events(view, EVENTS_IN_CHANGES)]
+        news = _events(view, board_events.EventFilter(since=_since(message)), MOST_EVENTS)
+        return [_json(frame), *_panels(values), news]
 
 
 def _map_columns(view: BoardView) -> tuple[dict[str, list], dict[str, list[str]]]:
@@ -117,10 +123,15 @@ def _panels(values: dict) -> list[str]:
     ]
 
 
-def _events(view: BoardView, count: int) -> str:
+def _events(view: BoardView, wanted: board_events.EventFilter, count: int) -> str:
     """The newest events; the page knows by their ids which of them it has."""
-    rows = board_events.events(view, board_events.EventFilter(), count)
-    return _json({"type": "events", "content": render_panel("event-rows", {"events": rows})})
+    rows = board_events.events(view, wanted, count)
+    content = render_panel("event-rows", {"events": rows})
+    return _json({"type": "events", "content": content, "more": len(rows) == count})
+
+
+def _since(message: dict) -> datetime:
+    return datetime.fromisoformat(message.get("since", message["at"])) - OVERLAP
 
 
 def _utc(moment) -> str | None:

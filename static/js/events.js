@@ -17,12 +17,12 @@ Sntry.events = (() => {
   }
 
   /* Rows of the server's own template, newest first; those that are there already are known by their ids. */
-  function take(content) {
+  function take({ content, more }) {
     const rows = parse(content);
     Sntry.toasts.offer(rows);
     const oldest = Math.min(...rows.map(idOf));
     // More has happened than the frame holds: the log is read again rather than left with a hole.
-    if (newest && rows.length && oldest > newest && rows.length >= 20) reload();
+    if (newest && more && oldest > newest + 1) reload();
     newest = Math.max(newest, ...rows.map(idOf));
     if (Sntry.sites.isPast) return;
     for (const row of rows) if (!document.getElementById(row.id) && matches(row)) waiting.set(row.id, row);

@@ -2,7 +2,7 @@
 window.Sntry = window.Sntry || {};
 
 Sntry.list = (() => {
-  const PAGE = 25, HOLD_MILLISECONDS = 10000;
+  const PAGE = matchMedia("(max-width: 700px)").matches ? 8 : 25, HOLD_MILLISECONDS = 10000;
   const MARKS = { low: ["available", "●", "Low"], watch: ["watch", "◆", "Watch"], critical: ["critical", "▲", "Critical"] };
   const body = document.getElementById("at-risk-body");
   const holder = document.getElementById("at-risk-rows");

@@ -115,7 +115,7 @@ Sntry.live = (() => {
     const frame = JSON.parse(message.data);
     if (frame.type === "panel") return; // htmx puts it in its place
     event.preventDefault();
-    if (frame.type === "events") Sntry.events.take(frame.content);
+    if (frame.type === "events") Sntry.events.take(frame);
     else receive(frame);
   }
 
