@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import orjson
 from django.db import connection
-from django.db.models import Max, Min
+from django.db.models import OuterRef, Subquery
 from django.http import HttpResponse, HttpResponseBadRequest
 from django.utils import timezone
 from django.utils.cache import patch_cache_control, patch_vary_headers
@@ -51,11 +51,14 @@ ORDER BY site.id
 
 def months(view: BoardView, now: datetime) -> list[dict]:
     """The months of which there is history, newest first: what they are called, and where they begin and end."""
-    some = list(Site.objects.of_operators(view.operators).order_by("pk").values_list("pk", flat=True)[:KEPT_SITES])
-    ends = Reading.objects.filter(site__in=some).aggregate(first=Min("at"), last=Max("at"))
-    if ends["first"] is None:
+    kept = Reading.objects.filter(site=OuterRef("pk")).values("at")
+    some = Site.objects.of_operators(view.operators).order_by("pk").annotate(
+        first=Subquery(kept.order_by("at")[:1]), last=Subquery(kept.order_by("-at")[:1])
+    )  # fmt: skip
+    ends = [pair for pair in some.values_list("first", "last")[:KEPT_SITES] if pair[0]]
+    if not ends:
         return []
-    first, last = ends["first"], min(ends["last"], now)
+    first, last = min(first for first, _ in ends), min(max(last for _, last in ends), now)
     found, start = [], datetime(last.year, last.month, 1, tzinfo=UTC)
     while start > first - timedelta(days=31) and len(found) < MOST_MONTHS:
         end = datetime(start.year + start.month // 12, start.month % 12 + 1, 1, tzinfo=UTC)

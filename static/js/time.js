@@ -11,7 +11,7 @@ Sntry.time = (() => {
   const label = document.getElementById("time-label");
   const custom = { from: document.getElementById("time-from"), to: document.getElementById("time-to") };
   const frames = new Map();
-  let range = null, moment = "", timer = null, wanted = 0, isPlaying = false;
+  let range = null, moment = "", timer = null, sliding = null, wanted = 0, isPlaying = false;
 
   const text = (at) => new Date(at).toISOString().slice(0, 16) + "Z";
   const whole = (at) => Math.floor(at / HALF_HOUR) * HALF_HOUR;
@@ -38,12 +38,18 @@ Sntry.time = (() => {
     await go(Number.isFinite(asked) ? asked : next.from);
   }
 
+  function mark(state) {
+    bar.dataset.state = state;
+    document.getElementById("time-live").setAttribute("aria-pressed", String(state === "live"));
+    document.getElementById("time-past").setAttribute("aria-pressed", String(state === "past"));
+  }
+
   function enter(next) {
     range = next;
     slider.max = Math.round((next.to - next.from) / HALF_HOUR);
     document.body.classList.add("is-past");
     Sntry.route.hide();
-    bar.dataset.state = "past";
+    mark("past");
   }
 
   function goLive() {
@@ -52,7 +58,7 @@ Sntry.time = (() => {
     range = null;
     moment = "";
     document.body.classList.remove("is-past");
-    bar.dataset.state = "live";
+    mark("live");
     Sntry.live.say();
     if (!wasPast) return;
     Sntry.sites.showPast(null);
@@ -143,9 +149,18 @@ Sntry.time = (() => {
     document.getElementById("time-live").addEventListener("click", () => choose(""));
     document.getElementById("time-past").addEventListener("click", () => choose(choice.options[1]?.value || "custom"));
     for (const field of Object.values(custom)) field.addEventListener("change", () => choose("custom"));
-    slider.addEventListener("input", () => { if (range) go(range.from + slider.valueAsNumber * HALF_HOUR); });
+    slider.addEventListener("input", onSlide);
     play.addEventListener("click", () => (isPlaying ? stop() : run()));
     if (Sntry.address.get("period")) document.addEventListener("sntry:sites", readAddress, { once: true });
+  }
+
+  /* While the slider moves only its label follows; what it passes quickly is not asked for. */
+  function onSlide() {
+    if (!range) return;
+    const at = range.from + slider.valueAsNumber * HALF_HOUR;
+    say(at);
+    clearTimeout(sliding);
+    sliding = setTimeout(() => { if (range) go(at); }, 80);
   }
 
   function run() {
