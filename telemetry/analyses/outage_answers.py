@@ -9,7 +9,7 @@ from telemetry.reliability.answers import CannotAnswer
 from telemetry.reliability.control_charts import cusum
 from telemetry.reliability.hotspots import funnel, hotspots, spread_of_rates
 from telemetry.reliability.proportions import ClusteredShare, clustered_share
-from telemetry.reliability.rates import failures_at_once, kaplan_meier, mtbf, mttr
+from telemetry.reliability.rates import Mtbf, failures_at_once, kaplan_meier, mtbf, mttr
 from telemetry.reliability.uplift import FEW_CLUSTERS
 
 from .answer import COUNTED, Answer, Figure, in_words
@@ -102,8 +102,8 @@ def _failures_by(inputs: Inputs) -> pd.DataFrame:
         where = fresh["charger_id"].map(inputs.chargers.set_index("charger_id")[column])
         for name, group in groups:
             hours, onsets = group["up_hours"].sum(), int(group["onsets"].sum())
-            between = or_none(lambda h=hours, n=onsets: mtbf(h, n, confidence=0.95))
             mine = fresh[(where == name).to_numpy()]
+            between = _between(inputs, hours, onsets, mine)
             rows.append({
                 "of": kind, "name": name, "chargers": len(group), "up hours": round(hours, 1), "outages": onsets,
                 "MTBF (h)": between and between.estimate, "from": between and between.ci_low,
@@ -113,23 +113,28 @@ def _failures_by(inputs: Inputs) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _between(inputs: Inputs, hours: float, onsets: int, fresh: pd.DataFrame) -> Mtbf | None:
+    """Time between failures of a part of the chargers, with an interval for outages that begin together."""
+    burst = failures_at_once(fresh["start"], inputs.site_of(fresh["charger_id"]))
+    return or_none(lambda: mtbf(hours / burst, onsets / burst, confidence=0.95))
+
+
 def _median_repair(spells: pd.DataFrame) -> float | None:
     return kaplan_meier(spells["hours"], ~spells["right_censored"]).median if len(spells) else None
 
 
 def _failure_plots(inputs: Inputs) -> list[str]:
-    by_type = []
+    by_type, known = [], inputs.spells[~inputs.spells["left_censored"]]
     for name, group in inputs.exposure.groupby("charger_type"):
         hours, onsets = group["up_hours"].sum(), group["onsets"].sum()
-        if hours > 0 and onsets > 0:
-            found = mtbf(hours, onsets, confidence=0.95)
+        found = _between(inputs, hours, onsets, known[known["charger_id"].isin(group["charger_id"])])
+        if found and onsets > 0:
             by_type.append((name, *(YEAR_HOURS / one for one in (found.estimate, found.ci_high, found.ci_low))))
     drawn = []
     if by_type:
         most = max(by_type, key=lambda row: row[1])
         said = f"{most[0]} fails most often: {in_words(most[1])} times a year."
         drawn.append(plots.rows("Outages per charger and year, by type", said, "per charger and year", by_type))
-    known = inputs.spells[~inputs.spells["left_censored"]]
     if len(known) > 1 and not known["right_censored"].all():
         drawn.append(_repair_curve(known))
     daily = daily_onsets(inputs)

@@ -87,10 +87,8 @@ QUESTIONS = (
     Question(
         "attempts", "Charging success", "Do drivers succeed in charging?", use_answers.attempts,
         "ChargeX: an attempt goes from plugging in to leaving, and succeeds when a session followed, delivered more"
-        " than"
-        " 0.1 kWh, was not said to have failed and did not end in a fault. Visits gather attempts of unknown"
-        " drivers at one port"
-        " less than 2 minutes apart. Interval by site.",
+        " than 0.1 kWh, was said to have succeeded and did not end in a fault; where nobody said so it is in no share."
+        " Visits gather attempts of unknown drivers at one port less than 2 minutes apart. Interval by site.",
         ("Drivers are not known, so that somebody who moves to another port counts as two visits.",), True,
         (Option("least_kwh", "Energy of a success (kWh), more than", "number", "default 0.1"),), _USE,
     ),

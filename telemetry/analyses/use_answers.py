@@ -189,9 +189,10 @@ def attempts(inputs: Inputs) -> Answer:
         _percent("At the first attempt", by_charger, "first_visits", "visits"),
         _percent("After two or more", by_charger, "troubled_visits", "visits"),
         _per_visit(by_charger),
-        Figure("Attempts of unknown outcome", result.unknown_attempts, decimals=0, no_interval=COUNTED,
-               note="a session delivered, and nobody said how it ended; in no share but of those that started"),
     ]  # fmt: skip
+    if result.unknown_attempts:
+        figures.append(Figure("Attempts of unknown outcome", result.unknown_attempts, decimals=0, no_interval=COUNTED,
+                              note="energy was delivered, but nobody said how it ended"))  # fmt: skip
     count = by_charger["site"].nunique()
     notes = few_note(count if count > 1 else len(by_charger), "sites or chargers")
     by_charger["unknown"] = by_charger["all_attempts"] - by_charger["attempts"]
