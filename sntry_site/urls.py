@@ -15,6 +15,7 @@ from .pages import (
     board_route,
     dispatch,
     health,
+    jobs,
     kpis,
     maintenance_calendar,
     reliability,
@@ -50,6 +51,11 @@ urlpatterns = [
     path("reliability/<slug:slug>/", reliability.page, name="reliability-question"),
     path("login/", LoginView.as_view(template_name="login.html", redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
+    path("jobs/", jobs.index, name="jobs"),
+    path("jobs/ended/", jobs.ended, name="jobs-ended"),
+    path("jobs/<int:pk>/", jobs.page, name="job"),
+    path("jobs/<int:pk>/cancel/", jobs.cancel, name="job-cancel"),
+    path("jobs/<int:pk>/file/", jobs.file, name="job-file"),
     path("assistant/", assistant.page, name="assistant"),
     path("assistant/ask/", assistant.ask, name="assistant-ask"),
     path("assistant/words/<slug:token>/", assistant.words, name="assistant-words"),
@@ -69,4 +75,5 @@ urlpatterns = [
 
 websocket_urlpatterns = [
     path("live/board/", board.BoardConsumer.as_asgi()),
+    path("live/jobs/", jobs.JobsConsumer.as_asgi()),
 ]

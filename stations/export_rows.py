@@ -42,7 +42,7 @@ def export_page(admin, request):
     if rows[: AT_ONCE + 1].count() > AT_ONCE:
         wanted = {"list": admin.opts.label_lower, "query": query.urlencode(), "format": kind, "columns": columns}
         job = enqueue("export_rows", wanted, created_by=request.user)
-        return redirect("admin:stations_job_change", job.pk)
+        return redirect(job)
     response = HttpResponse(file_of(admin, rows, kind, columns, query.urlencode()), content_type=CONTENT_TYPES[kind])
     response["Content-Disposition"] = f'attachment; filename="{file_name(admin, kind)}"'
     response["X-Content-Type-Options"] = "nosniff"

@@ -6,11 +6,13 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
+from django.http import FileResponse, Http404
 from django.urls import reverse
 from django.utils import timezone
 
 from .admin_display import badge, moment
 from .models import Job
+from .spreadsheets import CONTENT_TYPES
 
 SHOWN_ROWS = 100
 LONGEST_CELL = 200
@@ -43,6 +45,7 @@ def progress_of(job: Job, now: datetime) -> dict:
         "shape": state.shape,
         "colour": state.colour,
         "ended": state in Job.ENDED,
+        "is_called_off": job.cancel_asked_at is not None and state not in Job.ENDED,
         "done": job.done,
         "total": job.total,
         "percent": 100 if state == Job.State.DONE else job.percent,
@@ -78,6 +81,27 @@ def _in_words(value) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {_in_words(part)}" for name, part in value.items())
     return "; ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def may_read_rows(user, job: Job) -> bool:
+    """A file is for who asked for it and for colleagues; those of the site's own jobs for superusers.
+
+    What is of one operator is for its members, whoever asked for it: nobody else sees the job.
+    """
+    return user.is_superuser or job.created_by_id is not None or job.operator_id is not None
+
+
+def file_of(job: Job) -> FileResponse:
+    """The job's file as a download that no browser opens by itself; Http404 where there is none."""
+    try:
+        content = job.result_file.open("rb")
+    except (ValueError, FileNotFoundError) as error:
+        raise Http404("This job has no file, or it was cleared away.") from error
+    kind = "".join(Path(job.result_file.name).suffixes[-2:])
+    content_type = CONTENT_TYPES.get(kind.rpartition(".")[2], CONTENT_TYPES["csv"])
+    response = FileResponse(content, as_attachment=True, filename=f"job-{job.pk}{kind}", content_type=content_type)
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
 
 
 def first_rows(job: Job) -> list[list[str]]:

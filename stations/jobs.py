@@ -11,10 +11,11 @@ from django.utils.module_loading import autodiscover_modules
 
 from .broker import tell
 from .models import Job
-from .progress import ConsoleProgress, JobLost, JobProgress, Progress
+from .progress import ConsoleProgress, JobCancelled, JobLost, JobProgress, Progress, tell_pages
 
 __all__ = [
     "ConsoleProgress",
+    "JobCancelled",
     "JobLost",
     "JobProgress",
     "JobRefused",
@@ -26,9 +27,9 @@ __all__ = [
 ]
 
 RUN_JOB = "stations.run_job"
-ATTEMPTS = 3
+ATTEMPTS = Job.ATTEMPTS
 UNTAKEN_AFTER = timedelta(seconds=20)
-SILENT_AFTER = timedelta(seconds=60)
+SILENT_AFTER = Job.SILENT_AFTER
 
 logger = logging.getLogger(__name__)
 _kinds: dict[str, Callable[[Job, Progress], dict | None]] = {}
@@ -66,7 +67,16 @@ def enqueue(kind: str, parameters: dict | None = None, *, created_by=None, uploa
     about = {"created_by": created_by, "upload": upload or "", "operator": operator}
     job = Job.objects.create(kind=kind, parameters=parameters or {}, heartbeat_at=timezone.now(), **about)
     transaction.on_commit(lambda: tell(RUN_JOB, [[job.pk]]))  # if it gets lost, the sweeper finds the row
+    transaction.on_commit(tell_pages)
     return job
+
+
+def cancel(job: Job, by) -> str:
+    """Call a job off for somebody who may; the state it has then. A running one stops at its next step."""
+    state = Job.objects.cancel(job.pk, by, timezone.now())
+    _delete_uploads([job.pk])
+    transaction.on_commit(tell_pages)
+    return state
 
 
 def run(job_id: int) -> bool:
@@ -79,6 +89,7 @@ def run(job_id: int) -> bool:
     close_old_connections()
     if Job.objects.held_by(job).update(**values):
         _delete_uploads([job.pk])
+        tell_pages()
     else:
         logger.warning("job %s was taken over by another runner; its outcome here is dropped", job.pk)
     return True
@@ -88,21 +99,27 @@ def redrive() -> int:
     """Send out again the jobs that nobody took or whose runner fell silent; say how many."""
     now = timezone.now()
     silent = Job.objects.filter(state=Job.State.RUNNING, heartbeat_at__lt=now - SILENT_AFTER)
+    called_off = list(silent.exclude(cancel_asked_at=None).values_list("pk", flat=True))
+    silent.filter(pk__in=called_off).update(
+        state=Job.State.CANCELLED, finished_at=now, message="Cancelled; the worker had stopped in the middle of it."
+    )
     given_up = list(silent.filter(attempts__gte=ATTEMPTS).values_list("pk", flat=True))
     silent.filter(pk__in=given_up).update(
         state=Job.State.FAILED,
         finished_at=now,
         message=f"Given up: the worker stopped in the middle of it {ATTEMPTS} times. Its log says more.",
     )
-    _delete_uploads(given_up)
+    _delete_uploads([*given_up, *called_off])
     # Its heartbeat stays as old as it was, so that the next query takes it up at once.
-    silent.update(state=Job.State.QUEUED)
+    sent_again = silent.update(state=Job.State.QUEUED)
     untaken = Job.objects.filter(state=Job.State.QUEUED, heartbeat_at__lt=now - UNTAKEN_AFTER)
     ids = list(untaken.values_list("pk", flat=True))
     # Not sent again for another while: the queue of a busy worker must not fill up with copies.
     Job.objects.filter(pk__in=ids, state=Job.State.QUEUED).update(heartbeat_at=now)
     if ids:
         tell(RUN_JOB, [[job_id] for job_id in ids], expires=SILENT_AFTER.total_seconds())
+    if called_off or given_up or sent_again:
+        tell_pages()
     return len(ids)
 
 
@@ -122,7 +139,7 @@ def _delete_uploads(ids: list[int]) -> None:
         logger.warning("an upload was not deleted, the nightly clearing tries again: %s", error)
 
 
-def _outcome(job: Job, progress: Progress) -> dict:
+def _outcome(job: Job, progress: JobProgress) -> dict:
     """Do the work; the values of the row it ends with."""
     state, result = Job.State.FAILED, {}
     try:
@@ -131,10 +148,13 @@ def _outcome(job: Job, progress: Progress) -> dict:
         state, job.done = Job.State.DONE, job.total or job.done
     except JobRefused as error:
         result, job.message = error.result, str(error)
+    except JobCancelled as error:
+        state, result, job.message = Job.State.CANCELLED, {}, str(error)
     except Exception as error:
         logger.exception("job %s (%s) failed", job.pk, job.kind)
         result, job.message = {}, f"{type(error).__name__}: {error}".replace("\0", "")
-        if isinstance(error, (InterfaceError, OperationalError)) and job.attempts < ATTEMPTS:
+        may_try_again = job.attempts < ATTEMPTS and not progress.is_called_off
+        if isinstance(error, (InterfaceError, OperationalError)) and may_try_again:
             state = Job.State.QUEUED  # the sweeper sends it again, because the database may be back by then
     now = timezone.now()
     values = {"done": job.done, "total": job.total, "message": job.message[:300], "result": result}

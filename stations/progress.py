@@ -11,9 +11,13 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
+from . import live
 from .models import Job
 
-HEARTBEAT_SECONDS = 10
+HEARTBEAT_SECONDS = 2  # at least so often the row says that somebody works on it, and is asked if it was called off
+LAST_WORD_SECONDS = 10
+TELL_SECONDS = 1  # pages are not told more often
+LIVE_KIND = "jobs"
 WRITE_SECONDS = 0.25
 PLAIN_LINE_SECONDS = 5
 
@@ -30,6 +34,15 @@ class JobLost(Exception):
     """Another runner has taken this job over, because this one gave no sign of life for too long."""
 
 
+class JobCancelled(Exception):
+    """Somebody has called this job off; the message is what its page says."""
+
+
+def tell_pages() -> None:
+    """Have the pages that show jobs read them again. For after the commit; takes a second at most."""
+    live.publish(LIVE_KIND, {})
+
+
 class JobProgress:
     """Keeps a running job's row up to date from a thread with its own connection, as a context manager.
 
@@ -41,13 +54,16 @@ class JobProgress:
         self.job = job
         self._news = threading.Event()
         self._closing = threading.Event()
-        self._lost = False
+        self._lost = self.is_called_off = False
+        self._told_at = 0.0
         self._thread = threading.Thread(target=self._run, name=f"progress of job {job.pk}", daemon=True)
 
     def __call__(self, done: int, total: int | None = None, message: str = "") -> None:
-        """Note how far the job is. Raises JobLost when it is not this runner's any more."""
+        """Note how far the job is. Raises JobLost when it is not this runner's any more, JobCancelled if called off."""
         if self._lost:
             raise JobLost(f"job {self.job.pk} was taken over by another runner")
+        if self.is_called_off:
+            raise JobCancelled(f"Cancelled at {done:,}{f' of {total:,}' if total else ''}.")
         self.job.done = int(done)
         self.job.total = self.job.total if total is None else int(total)
         self.job.message = _clean(message) or self.job.message
@@ -60,7 +76,7 @@ class JobProgress:
     def __exit__(self, *_) -> None:
         self._closing.set()
         self._news.set()
-        self._thread.join(HEARTBEAT_SECONDS)
+        self._thread.join(LAST_WORD_SECONDS)
 
     def _run(self) -> None:
         try:
@@ -79,9 +95,16 @@ class JobProgress:
             if not rows.held_by(job).update(**values):
                 # A row that this connection cannot see at all was made in a transaction that is still open.
                 self._lost = rows.filter(pk=job.pk).exists()
+            self.is_called_off = rows.filter(pk=job.pk).exclude(cancel_asked_at=None).exists()
+            self._tell()
         except Exception as error:
             logger.warning("the progress of job %s was not written: %s", job.pk, error)
             connections["progress"].close()
+
+    def _tell(self) -> None:
+        if time.monotonic() - self._told_at >= TELL_SECONDS:
+            self._told_at = time.monotonic()
+            tell_pages()
 
 
 class ConsoleProgress:

@@ -6,7 +6,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import path
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminTextInputWidget
 
@@ -137,7 +137,7 @@ class ModelVersionAdmin(HistoryAdmin):
             return redirect("admin:telemetry_modelversion_changelist")
         waiting = Job.objects.filter(kind="train_risk", state__in=[Job.State.QUEUED, Job.State.RUNNING]).first()
         job = waiting or enqueue("train_risk", {"then": "train_causes"}, created_by=request.user)
-        return redirect(reverse("admin:stations_job_change", args=[job.pk]))
+        return redirect(job)
 
     def drift(self, request):
         """How far the features of now are from those of the training."""

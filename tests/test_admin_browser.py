@@ -1,11 +1,9 @@
 """The admin in a real browser: nothing on the console, nothing from elsewhere, and hostile names stay text."""
 
 import shutil
-from threading import Thread
 
 import pytest
 from django.contrib.sessions.models import Session
-from django.db import connections
 from django.urls import reverse
 from playwright.sync_api import sync_playwright
 
@@ -37,11 +35,10 @@ def addresses(client):
     SiteState.objects.update(reason=HOSTILE[0])
     ChargerState.objects.update(error_code=HOSTILE[0])
     WorkOrder.objects.update(title=HOSTILE[2])
-    job = Job.objects.create(kind="import_status", message=HOSTILE[0], parameters={"file_name": HOSTILE[4]})
+    Job.objects.create(kind="import_status", message=HOSTILE[0], parameters={"file_name": HOSTILE[4]})
     client.force_login(fleet.person("chief", is_superuser=True))
     pages = [reverse(f"admin:{name}") for name in PAGES] + [reverse("import")]
     pages += [reverse("admin:stations_site_change", args=[site.pk]) for site in Site.objects.all()]
-    pages += [reverse("admin:stations_job_change", args=[job.pk])]
     pages += [reverse("admin:maintenance_workorder_change", args=[WorkOrder.objects.first().pk])]
     assert Session.objects.count() == 1
     return pages, client.cookies["sessionid"].value
@@ -71,35 +68,3 @@ def test_no_page_complains_runs_a_name_or_asks_elsewhere(scheme, addresses, live
 
 def elsewhere(request) -> bool:
     return not request.url.startswith(("http://localhost", "http://127.0.0.1", "data:"))
-
-
-def test_a_jobs_page_follows_the_job_to_its_end(addresses, live_server):
-    _, session = addresses
-    job = Job.objects.get(kind="import_status")
-    Job.objects.filter(pk=job.pk).update(state="running", done=1, total=4, message="reading")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        context = browser.new_context()
-        context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
-        page = context.new_page()
-        page.goto(live_server.url + reverse("admin:stations_job_change", args=[job.pk]))
-        page.get_by_text("25 %").wait_for()
-        in_a_thread(lambda: Job.objects.filter(pk=job.pk).update(done=3, message="merging"))
-        page.get_by_text("75 %").wait_for()
-        page.get_by_text("merging").wait_for()
-        in_a_thread(lambda: Job.objects.filter(pk=job.pk).update(state="done", result={"inserted": 1234}))
-        page.get_by_text("1,234").wait_for()
-        assert page.locator("#job .badge").inner_text() == "● Done"
-        browser.close()
-
-
-def in_a_thread(work) -> None:
-    """The browser's driver keeps an event loop in this thread, in which Django refuses to touch the database."""
-
-    def run():
-        work()
-        connections.close_all()
-
-    thread = Thread(target=run)
-    thread.start()
-    thread.join()

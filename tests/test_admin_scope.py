@@ -204,7 +204,7 @@ def test_a_job_is_seen_by_its_owner_and_colleagues_and_its_rows_by_no_stranger(m
     (tmp_path / "r.csv").write_text("line,reason\n2,<b>not a number</b>\n")
     owner = fleet.person("owner", "ops", mine)
     job = Job.objects.create(kind="import_readings", state="done", created_by=owner, result_file="r.csv")
-    page, file = (reverse(f"admin:stations_job_{name}", args=[job.pk]) for name in ("change", "file"))
+    page, file = (reverse(name, args=[job.pk]) for name in ("job", "job-file"))
     for user in (owner, fleet.person("colleague", "ops", mine)):
         client.force_login(user)
         assert "&lt;b&gt;not a number" in client.get(page).content.decode()
@@ -222,7 +222,7 @@ def test_rows_of_the_sites_own_jobs_are_for_superusers(mine, client, settings, t
     settings.MEDIA_ROOT = tmp_path
     (tmp_path / "r.csv").write_text("line,reason\n2,secret\n")
     job = Job.objects.create(kind="import_readings", state="done", result_file="r.csv")
-    page, file = (reverse(f"admin:stations_job_{name}", args=[job.pk]) for name in ("change", "file"))
+    page, file = (reverse(name, args=[job.pk]) for name in ("job", "job-file"))
     client.force_login(fleet.person("viewer", "viewer", mine))
     assert "secret" not in client.get(page).content.decode()
     assert client.get(file).status_code == 404
@@ -234,7 +234,7 @@ def test_refused_values_are_not_in_the_result_that_everybody_reads(mine, client)
     result = {"bad_rows": 1, "bad_cells": ["line 2, price: 'secret' is not a number"]}
     job = Job.objects.create(kind="import_readings", state="done", result=result)
     client.force_login(fleet.person("viewer", "viewer", mine))
-    page = client.get(reverse("admin:stations_job_change", args=[job.pk])).content.decode()
+    page = client.get(job.get_absolute_url()).content.decode()
     assert "Bad rows" in page
     assert "secret" not in page
 

@@ -71,7 +71,7 @@ def test_a_file_becomes_a_job_that_imports_it_and_a_page_that_says_so(name, cont
     operator = Operator.objects.get()
     response = hand_in(client, content, name, operator=operator.pk, site="DUB-1")
     job = Job.objects.get()
-    assert response["Location"] == reverse("admin:stations_job_change", args=[job.pk])
+    assert response["Location"] == job.get_absolute_url()
     expected = {"skip_bad": False, "time_zone": "Europe/Dublin", "operator": "Northline", "site": "DUB-1"}
     assert job.parameters == {**expected, "file_name": name}
     assert (job.kind, job.created_by) == ("import_status", ops)
@@ -91,10 +91,10 @@ def test_bad_rows_are_shown_and_can_be_fetched(ops, client):
     hand_in(client, STATUS + b"2026-01-01 02:00:00,C1,<b>BROKEN</b>,30\n", skip_bad="on")
     job = Job.objects.get()
     jobs.run(job.pk)
-    page = client.get(reverse("admin:stations_job_change", args=[job.pk])).content.decode()
+    page = client.get(job.get_absolute_url()).content.decode()
     assert "&lt;b&gt;BROKEN" in page
     assert "<b>BROKEN" not in page
-    file = client.get(reverse("admin:stations_job_file", args=[job.pk]))
+    file = client.get(reverse("job-file", args=[job.pk]))
     assert b"BROKEN" in b"".join(file.streaming_content)
 
 

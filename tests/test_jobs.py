@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from celery import current_app
+from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.db import OperationalError, connection, connections, transaction
 from django.utils import timezone
@@ -309,3 +310,74 @@ def test_the_nightly_clearing_deletes_old_results_and_forgotten_uploads(settings
     assert [result.exists() for _, _, result in kept.values()] == [False, True, True]
     assert [upload.exists() for _, upload, _ in kept.values()][1:] == [False, True]
     assert [bool(Job.objects.get(pk=job.pk).result_file) for job, _, _ in kept.values()] == [False, True, True]
+
+
+@jobs.job_kind("test.wait_for_cancel")
+def wait_for_cancel(job, progress):
+    Job.objects.create(kind="made on the way", heartbeat_at=timezone.now())
+    for step in range(400):
+        progress(step, 400, "waiting")
+        time.sleep(0.05)
+
+
+def boss():
+    return User.objects.create_superuser("boss")
+
+
+def test_a_job_that_nobody_has_begun_is_cancelled_at_once_and_never_run():
+    job, somebody = make_job(), boss()
+    assert jobs.cancel(job, somebody) == "cancelled"
+    assert not jobs.run(job.pk)
+    Job.objects.update(heartbeat_at=timezone.now() - timedelta(hours=1))
+    assert jobs.redrive() == 0
+    job.refresh_from_db()
+    assert (job.state, job.attempts, job.cancelled_by) == ("cancelled", 0, somebody)
+    assert job.finished_at is not None
+
+
+def test_a_running_job_that_is_cancelled_stops_at_its_next_step_and_undoes_its_transaction(monkeypatch):
+    monkeypatch.setattr("stations.progress.HEARTBEAT_SECONDS", 0.1)
+    monkeypatch.setattr("stations.progress.WRITE_SECONDS", 0.05)
+    job, somebody = make_job("test.wait_for_cancel"), boss()
+
+    def work():
+        jobs.run(job.pk)
+        connections.close_all()
+
+    runner = threading.Thread(target=work)
+    began = time.monotonic()
+    runner.start()
+    while Job.objects.get(pk=job.pk).state != "running":
+        time.sleep(0.02)
+    assert jobs.cancel(job, somebody) == "running"
+    runner.join(15)
+    assert time.monotonic() - began < 15
+    job.refresh_from_db()
+    assert (job.state, job.cancelled_by) == ("cancelled", somebody)
+    assert job.message.startswith("Cancelled at ")
+    assert job.message.endswith(" of 400.")
+
+
+def test_a_cancelled_job_whose_worker_died_is_not_sent_again():
+    long_ago = timezone.now() - timedelta(seconds=61)
+    job = make_job(state="running", attempts=1, heartbeat_at=long_ago)
+    jobs.cancel(job, boss())
+    assert jobs.redrive() == 0
+    job.refresh_from_db()
+    assert job.state == "cancelled"
+    assert "the worker had stopped" in job.message
+
+
+def test_a_job_that_has_ended_is_cancelled_by_nobody():
+    job = make_job(state="done")
+    assert jobs.cancel(job, boss()) == "done"
+    assert Job.objects.get().cancel_asked_at is None
+
+
+def test_pages_are_told_when_a_job_is_asked_for_moves_and_ends(monkeypatch):
+    told = []
+    monkeypatch.setattr("stations.live.publish", lambda kind, payload: told.append(kind))
+    job = jobs.enqueue("test.count", {"steps": 1})
+    assert told == ["jobs"]
+    jobs.run(job.pk)
+    assert 2 <= len(told) <= 5

@@ -86,7 +86,7 @@ def test_a_check_is_a_job_whose_page_shows_the_figures_beside_their_bands(ops, c
     assert all(re.search(r"\d", label) or "Most outages" in label for label in labels)
     assert "loaded history" in text
     assert " nan" not in text
-    page = client.get(reverse("admin:stations_job_change", args=[job.pk])).content.decode()
+    page = client.get(job.get_absolute_url()).content.decode()
     assert job.result["summary"] in page
     assert "concentration" not in page.lower()
 

@@ -127,7 +127,7 @@ def import_page(request):
         # A name of our own: what people call their files has no business on our disk.
         file.name = secrets.token_hex(16) + (".csv.gz" if file.name.lower().endswith(".gz") else ".csv")
         job = enqueue(form.cleaned_data["kind"], parameters, created_by=request.user, upload=file)
-        return redirect("admin:stations_job_change", job.pk)
+        return redirect(job)
     context = {**admin.site.each_context(request), "title": "Import a file", "form": form}
     context["time_zones"] = sorted(available_timezones())
     return TemplateResponse(request, "admin/import.html", context)

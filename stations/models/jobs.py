@@ -3,6 +3,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
+from django.urls import reverse
 
 from .access import Membership
 
@@ -28,10 +29,22 @@ class JobQuerySet(models.QuerySet):
 
     def claim(self, job_id: int, at: datetime) -> "Job | None":
         """Take a queued job for its one runner; None if it is not queued any more."""
-        taken = self.filter(pk=job_id, state=Job.State.QUEUED).update(
+        taken = self.filter(pk=job_id, state=Job.State.QUEUED, cancel_asked_at=None).update(
             state=Job.State.RUNNING, attempts=F("attempts") + 1, started_at=at, heartbeat_at=at
         )
         return self.get(pk=job_id) if taken else None
+
+    def cancel(self, job_id: int, by, at: datetime) -> str:
+        """Call a job off: at once where nobody has begun it, else by asking its runner; the state it has then.
+
+        `by` may do so; see `Job.may_be_cancelled_by`.
+        """
+        asked = {"cancel_asked_at": at, "cancelled_by": by}
+        ended = {"state": Job.State.CANCELLED, "finished_at": at, "message": "Cancelled before it began."}
+        queued = self.filter(pk=job_id, state=Job.State.QUEUED)
+        if not queued.update(**asked, **ended):
+            self.filter(pk=job_id, state=Job.State.RUNNING, cancel_asked_at=None).update(**asked)
+        return self.values_list("state", flat=True).get(pk=job_id)
 
     def held_by(self, job: "Job"):
         """The row of `job` while the attempt that `job` was claimed for is still the one that runs."""
@@ -59,17 +72,21 @@ class Job(models.Model):
         RUNNING = "running", "Running"
         DONE = "done", "Done"
         FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
 
         @property
         def colour(self) -> str:
             """Name of the colour in static/css/colours.css."""
-            return {"queued": "offline", "running": "in-use", "done": "available", "failed": "critical"}[self.value]
+            looks = {"queued": "offline", "running": "in-use", "done": "available", "failed": "critical"}
+            return looks.get(self.value, "watch")
 
         @property
         def shape(self) -> str:
-            return {"queued": "○", "running": "■", "done": "●", "failed": "▲"}[self.value]
+            return {"queued": "○", "running": "■", "done": "●", "failed": "▲", "cancelled": "◆"}[self.value]
 
-    ENDED = (State.DONE, State.FAILED)
+    ENDED = (State.DONE, State.FAILED, State.CANCELLED)
+    SILENT_AFTER = timedelta(seconds=60)  # without a heartbeat; then its runner is thought to be gone
+    ATTEMPTS = 3
 
     kind = models.CharField(max_length=50)
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
@@ -90,6 +107,8 @@ class Job(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)  # of a queued job: when the workers were last told
     finished_at = models.DateTimeField(null=True, blank=True)
+    cancel_asked_at = models.DateTimeField(null=True, blank=True, help_text="It stops at its next step.")
+    cancelled_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
 
     objects = JobQuerySet.as_manager()
 
@@ -101,6 +120,23 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind.replace('_', ' ').capitalize()} #{self.pk}"
+
+    def get_absolute_url(self) -> str:
+        """Its own page."""
+        return reverse("job", args=[self.pk])
+
+    def is_silent(self, at: datetime) -> bool:
+        """Whether its runner has given no sign of life for so long that it will be sent again."""
+        silent = self.heartbeat_at is not None and self.heartbeat_at < at - self.SILENT_AFTER
+        return self.state == self.State.RUNNING and silent
+
+    def may_be_cancelled_by(self, user) -> bool:
+        """Who started it and superusers may, and who may start jobs may call off those of colleagues that they see."""
+        if self.state in self.ENDED or self.cancel_asked_at is not None or not user.is_active:
+            return False
+        if user.is_superuser or (self.created_by_id is not None and self.created_by_id == user.pk):
+            return True
+        return self.created_by_id is not None and user.has_perm("stations.add_job")
 
     @property
     def percent(self) -> int | None:
