@@ -1,3 +1,4 @@
+import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,8 @@ from .opening import Wanted
 from .orders_at_once import WorkOrderQuerySet
 from .parts import OrderPart, Stock
 from .steps import Overtaken, Refused, WorkOrderChange, roles_of
+
+BEFORE_FIRST = 1000  # so that a number is told from a count
 
 
 class WorkOrder(models.Model):
@@ -101,7 +104,13 @@ class WorkOrder(models.Model):
 
     @property
     def number(self) -> str:
-        return f"WO-{1000 + self.pk}"
+        return f"WO-{BEFORE_FIRST + self.pk}"
+
+    @staticmethod
+    def pk_of(number: str) -> int | None:
+        """The key of the order that people call by `number`: WO-1017, #1017 or 1017; None for anything else."""
+        digits = number.strip().upper().removeprefix("WO-").removeprefix("#")
+        return int(digits) - BEFORE_FIRST if re.fullmatch("[0-9]{4,15}", digits) else None
 
     @property
     def shown_state(self) -> State:

@@ -91,7 +91,8 @@ Sntry.routeMap = (() => {
   function mark(place, number, name) {
     const drawing = element("span", number, number ? "route-mark" : "route-mark start");
     const icon = L.divIcon({ className: "sntry-icon", html: drawing, iconSize: [26, 26] });
-    const marker = L.marker([place.latitude, place.longitude], { icon, alt: name, zIndexOffset: number ? 100 : 0 }).addTo(map);
+    const marker = L.marker([place.latitude, place.longitude], { icon, zIndexOffset: number ? 100 : 0 });
+    marker.on("add", () => marker.getElement().setAttribute("aria-label", name)).addTo(map);
     marker.bindTooltip(element("span", name));
   }
 
