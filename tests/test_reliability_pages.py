@@ -92,8 +92,9 @@ def test_sites_of_a_roll_out_may_have_days_of_their_own(volta):
         assert "every site needs one" in ask("rollout", Scope(START, END, options={"treated": mixed})).sentence
 
 
-def test_without_data_every_question_says_so_in_a_sentence():
+def test_without_data_every_question_says_so_in_a_sentence(client, boss):
     for question in QUESTIONS:
+        assert page(client, question.slug).status_code == 200, question.slug
         answer = ask(question.slug, WHOLE)
         assert answer.cannot, question.slug
         assert answer.sentence[0].isupper()
@@ -260,6 +261,7 @@ def test_odd_networks_get_answers_or_sentences_on_every_page(client, boss, kind)
         assert not answer.sentence[0].islower(), question.slug
         assert answer.sentence.endswith("."), question.slug
         assert answer.cannot or answer.figures, question.slug
+        assert page(client, question.slug).status_code == 200, question.slug
     body = page(client, "uptime").content.decode()
     assert {"one charger": "0 of 1 ports", "all down": "0 of 5 ports", "never down": "5 of 5 ports"}[kind] in body
 
