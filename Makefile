@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UV_VERSION := 0.13.8
 
-.PHONY: run test deep mutants lint bench clean lock
+.PHONY: run test deep fuzz mutants lint bench clean lock
 
 run: $(READY)
 	@$(BIN)/python manage.py up $(if $(PORT),--port=$(PORT))
@@ -19,6 +19,10 @@ deep: $(READY)
 	RECOVERY_SEEDS=200 PRICE_EXAMPLES=10000 LAB_SEEDS=8 ORDER_STEPS=250000 $(BIN)/python -m pytest \
 		-n 2 --timeout=3600 tests/test_world_truth.py \
 		tests/test_pricing_properties.py tests/test_policy_lab.py tests/test_order_machine.py
+
+# Over 20,000 cases against the API's contract as three callers, and every method at every page for every caller.
+fuzz: $(READY)
+	FUZZ_EXAMPLES=60 $(BIN)/python -m pytest --timeout=7200 tests/test_api_fuzz.py
 
 # Whether the tests notice small mistakes in the surge engine: nine of ten at least; about two minutes.
 mutants: $(READY)

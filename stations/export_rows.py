@@ -122,7 +122,7 @@ def _reader(admin, name: str):
 
 
 def _all_fields(admin) -> list[tuple]:
-    fields = [field for field in admin.opts.concrete_fields if field.name not in ("password",)]
+    fields = [field for field in admin.opts.concrete_fields if field.name not in ("password", "secret_hash")]
     return [(field.name, lambda row, field=field: _field_value(field, row, raw=True)) for field in fields]
 
 

@@ -1,7 +1,7 @@
 """Changing a row by PATCH: only the version that the caller has seen, and only what the caller may change."""
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
-from rest_framework import serializers
 
 from .bodies import dumps
 from .fields import Body
@@ -17,7 +17,7 @@ class Changed(One):
     def patch(self, request, id):
         """Change some fields; 428 without If-Match, 412 if the row is not the one that was read."""
         refuse_parameters(request)
-        wanted = request.headers.get("If-Match")
+        wanted, values = request.headers.get("If-Match"), self._sent(request.data)
         with transaction.atomic():
             row = self.rows(request).select_for_update(of=["self"]).filter(**{self.path: id}).first()
             version = answer(request, dumps(self.found(request, id)), is_version=True)["ETag"]
@@ -26,15 +26,21 @@ class Changed(One):
             if version not in [each.strip() for each in wanted.split(",")]:
                 detail = "It has changed since you read it: read it again and decide again."
                 raise Problem(412, detail, headers={"ETag": version})
-            self._change(row, request.data)
+            self._change(row, values)
             return answer(request, dumps(self.found(request, id)), is_version=True)
 
-    def _change(self, row, data) -> None:
+    def _sent(self, data) -> dict:
         sent = self.body(data=data)
         sent.is_valid(raise_exception=True)
-        if not sent.validated_data:
-            raise serializers.ValidationError({"": ["Send at least one field."]})
-        for name, value in sent.validated_data.items():
+        return sent.validated_data
+
+    def _change(self, row, values: dict) -> None:
+        for name, value in values.items():
             setattr(row, name, value)
-        row.full_clean(validate_unique=False, validate_constraints=False)
-        row.save(update_fields=list(sent.validated_data))
+        try:
+            row.clean_fields(exclude=[field.name for field in row._meta.fields if field.name not in values])
+        except ValidationError as error:
+            told = [{"path": f"/{name}", "message": " ".join(each)} for name, each in error.message_dict.items()]
+            raise Problem(409, "The values cannot be stored; see errors.", told) from None
+        if values:
+            row.save(update_fields=list(values))

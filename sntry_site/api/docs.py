@@ -6,7 +6,6 @@ import orjson
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
-from drf_spectacular.generators import SchemaGenerator
 
 from .problems import TITLES
 
@@ -14,6 +13,8 @@ from .problems import TITLES
 @cache
 def contract() -> bytes:
     """OpenAPI 3.1 as JSON; made once in each process."""
+    from drf_spectacular.generators import SchemaGenerator  # here, because it costs every other process a second
+
     return orjson.dumps(SchemaGenerator().get_schema(request=None, public=True), option=orjson.OPT_NON_STR_KEYS)
 
 

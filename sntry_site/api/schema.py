@@ -154,6 +154,8 @@ class Contract(AutoSchema):
         schema = super()._map_serializer_field(field, direction, bypass_extensions)
         if isinstance(field, Text) and "$ref" not in schema:
             schema = {**schema, "pattern": NO_NUL}
+            if isinstance(field.parent, Row):  # what is stored is shown, however long it is
+                schema = {name: value for name, value in schema.items() if name not in ("minLength", "maxLength")}
         if isinstance(field, Label):
             schema = {"type": "string", "enum": list(field.choices)}
         return schema

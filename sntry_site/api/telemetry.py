@@ -148,17 +148,27 @@ def _known(row, fields: frozenset[str]) -> None:
         raise Malformed(f"/{name[:50]}", f"There is no such field; known are {', '.join(sorted(fields))}.")
 
 
-def _place(row: dict, name: str, places: dict[str, int]) -> int:
+def _id(row: dict, name: str) -> str:
     value = row.get(name)
     if type(value) is not str or not 0 < len(value) <= 64:
         raise Malformed(f"/{name}", "Text of 1 to 64 characters.")
+    return value
+
+
+def _place(value: str, name: str, places: dict[str, int]) -> int:
     place = places.get(value)
     if place is None:
         raise Wrong(f"/{name}", f"There is no such {name}, or it is not yours.")
     return place
 
 
-def _time(row: dict, name: str, latest: datetime) -> datetime:
+def _within(at: datetime, name: str, latest: datetime) -> datetime:
+    if not EARLIEST <= at <= latest:
+        raise Wrong(f"/{name}", "The time lies in the future, or before the year 2000.")
+    return at
+
+
+def _time(row: dict, name: str) -> datetime:
     value = row.get(name)
     try:
         at = datetime.fromisoformat(value)
@@ -169,8 +179,6 @@ def _time(row: dict, name: str, latest: datetime) -> datetime:
         at = datetime.min.replace(tzinfo=UTC)
     except (TypeError, ValueError, IndexError):
         raise Malformed(f"/{name}", "Write a time with its zone, for example 2026-11-21T12:00:00Z.") from None
-    if not EARLIEST <= at <= latest:
-        raise Wrong(f"/{name}", "The time lies in the future, or before the year 2000.")
     return at
 
 
@@ -204,17 +212,16 @@ class StatusIngest(Ingest):
     names = frozenset(StatusIn().fields)
 
     def check(self, row, places, latest) -> tuple:
-        """The columns of one report, or what is wrong with it."""
+        """The columns of one report, or what is wrong with it; its form is looked at first."""
         _known(row, self.names)
-        warm = row.get("temperature_c")
-        return (
-            _place(row, "charger", places),
-            _time(row, "reported_at", latest),
+        charger, at, warm = _id(row, "charger"), _time(row, "reported_at"), row.get("temperature_c")
+        said = (
             _word(row, "status", ChargerStatus.values),
             _text(row, "error_code", 50) if "error_code" in row else "",
             None if warm is None else _number(row, "temperature_c", -100, 300),
             _text(row, "vendor_code", 50) if "vendor_code" in row else "",
         )
+        return _place(charger, "charger", places), _within(at, "reported_at", latest), *said
 
     def store(self, columns) -> int:
         """Through the sole writer of reports, states and outages."""
@@ -228,16 +235,16 @@ class SessionIngest(Ingest):
     names = frozenset(SessionIn().fields)
 
     def check(self, row, places, latest) -> tuple:
-        """The columns of one session, or what is wrong with it."""
+        """The columns of one session, or what is wrong with it; its form is looked at first."""
         _known(row, self.names)
-        started = _time(row, "started_at", latest)
-        ended = _time(row, "ended_at", latest) if row.get("ended_at") is not None else None
-        if ended is not None and ended < started:
-            raise Wrong("/ended_at", "It ends before it starts.")
-        success = row.get("success")
+        charger, started, success = _id(row, "charger"), _time(row, "started_at"), row.get("success")
+        ended = _time(row, "ended_at") if row.get("ended_at") is not None else None
         if success is not None and type(success) is not bool:
             raise Malformed("/success", "true, false or null.")
-        return _place(row, "charger", places), started, ended, _number(row, "energy_kwh", 0, 100_000, 0), success
+        energy = _number(row, "energy_kwh", 0, 100_000, 0)
+        if ended is not None and _within(ended, "ended_at", latest) < started:
+            raise Wrong("/ended_at", "It ends before it starts.")
+        return _place(charger, "charger", places), _within(started, "started_at", latest), ended, energy, success
 
     def store(self, columns) -> int:
         """Through the sole writer of sessions that come from outside."""
@@ -252,14 +259,13 @@ class ReadingIngest(Ingest):
     words = {"status": SiteStatus, "weather": Weather, "local_event": LocalEvent}
 
     def check(self, row, places, latest) -> tuple:
-        """The columns of one half-hour, or what is wrong with it."""
+        """The columns of one half-hour, or what is wrong with it; its form is looked at first."""
         _known(row, self.names)
-        if "at" in row and _time(row, "at", latest).timestamp() % 1800:
+        site, at = _id(row, "site"), _time(row, "at")
+        measured = [self._value(row, name) for name in Reading.INGESTED]
+        if _within(at, "at", latest).timestamp() % 1800:
             raise Wrong("/at", "A half-hour ends at :00 or :30.")
-        values = [_place(row, "site", places), _time(row, "at", latest)]
-        for name in Reading.INGESTED:
-            values.append(self._value(row, name))
-        return tuple(values)
+        return _place(site, "site", places), at, *measured
 
     def _value(self, row, name):
         if name in self.words:
