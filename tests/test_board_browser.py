@@ -215,6 +215,7 @@ def test_the_page_says_that_it_reconnects_and_is_right_again_afterwards(start_si
     site = start_site()
     watched = open_page(site, boss)
     page = watched.page
+    elsewhere(Tick.objects.update, finished_at=timezone.now())  # however long the start took
     page.goto(site.url)
     wait_for_words(page, "Live")
     site.kill()

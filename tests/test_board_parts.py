@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from maintenance.models import ServiceCentre
 from sntry_site.pages import board_events, board_history
+from sntry_site.pages.board_feed import LIVE, BoardFeed
 from sntry_site.pages.board_view import BoardView, view_of
 from stations.access import sync_roles
 from stations.models import FleetEvent, Operator
@@ -252,3 +253,12 @@ def test_each_button_says_beforehand_what_it_would_do(client, northline):
     assert "ends WO-" in panel
     healed = words(client.post(reverse("site-heal", args=[here.pk]), headers={"HX-Request": "true"}))
     assert "is healed: 0 chargers repaired, 1 work order ended" in healed
+
+
+def test_events_that_were_written_long_before_a_push_are_told_with_it(boss, northline):
+    here, feed, view = measured(northline, 1), BoardFeed(), BoardView(None)
+    feed.snapshot(view)
+    pressed = event(here, at=timezone.now() - timedelta(minutes=5))  # while no tick came by
+    message = {"version": 2, "previous": 1, "at": timezone.now().isoformat(), "sites": {name: [] for name in LIVE}}
+    assert f'data-event=\\"{pressed.pk}\\"' in feed.changes(view, message)[-1]
+    assert "data-event" not in feed.changes(view, message)[-1]

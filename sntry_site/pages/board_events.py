@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Q
 from django.shortcuts import render
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_safe
@@ -71,6 +72,7 @@ class EventFilter:
     before: int | None = None
     until: datetime | None = None
     since: datetime | None = None
+    after: int | None = None  # or younger than this one
 
     def kinds(self) -> list[str]:
         """The kinds of events that are asked for."""
@@ -90,7 +92,8 @@ class EventFilter:
         if self.until:
             events = events.filter(at__lte=self.until)
         if self.since:
-            events = events.filter(at__gte=self.since)
+            is_new = Q(at__gte=self.since)
+            events = events.filter(is_new if self.after is None else is_new | Q(pk__gt=self.after))
         return events.filter(pk__lt=self.before) if self.before else events
 
 

@@ -15,7 +15,8 @@ from .board_view import BoardView
 
 LEVELS = {"low": 0, "watch": 1, "critical": 2}
 MOST_EVENTS = 120  # in a frame; of more the page reads its log again
-OVERLAP = timedelta(seconds=20)  # what people did since the last beat has times of its own
+OVERLAP = timedelta(seconds=20)  # told twice rather than never, because an earlier number may be committed later
+MOST_VIEWS = 1000
 # Column of the frames -> where it comes from, and how it is written.
 PLACE = {
     "external_id": ("site__external_id", str),
@@ -52,6 +53,9 @@ class BoardFeed:
 
     kinds = frozenset({"tick"})
 
+    def __init__(self) -> None:
+        self._told: dict[BoardView, int] = {}  # id of the newest event that a view has been told
+
     def snapshot(self, view: BoardView) -> tuple[dict[str, int], list[str]]:
         """One read of everything: the map's data, and the panels."""
         # The version first: what a tick writes in between is then sent twice, never missed.
@@ -67,8 +71,10 @@ class BoardFeed:
             "sites": sites,
             "words": words,
         }
-        newest = _events(view, board_events.EventFilter(), board_events.PAGE_ROWS)
-        return {"tick": version}, [_json(frame), *_panels(values), newest]
+        rows = board_events.events(view, board_events.EventFilter(), board_events.PAGE_ROWS)
+        # Not for a view that is looked at already: its other readers have yet to hear of the last ones.
+        self._told.setdefault(view, _newest(rows))
+        return {"tick": version}, [_json(frame), *_panels(values), _events(rows, board_events.PAGE_ROWS)]
 
     def merged(self, older: dict, newer: dict) -> dict:
         """Two ticks as one: of a site that both have changed, what the newer says."""
@@ -90,8 +96,22 @@ class BoardFeed:
             "sites": _visible_columns(message["sites"], view.operators),
         }
         values = board_panels.context(view)
-        news = _events(view, board_events.EventFilter(since=_since(message)), MOST_EVENTS)
-        return [_json(frame), *_panels(values), news]
+        since = min(datetime.fromisoformat(message.get("since", message["at"])), timezone.now()) - OVERLAP
+        wanted = board_events.EventFilter(since=since, after=self._told.get(view))
+        rows = board_events.events(view, wanted, MOST_EVENTS)
+        if len(self._told) > MOST_VIEWS:
+            self._told.clear()
+        self._told[view] = max(self._told.get(view, 0), _newest(rows))
+        return [_json(frame), *_panels(values), _events(rows, MOST_EVENTS)]
+
+
+def _newest(rows: list[dict]) -> int:
+    return max((row["id"] for row in rows), default=0)
+
+
+def _events(rows: list[dict], most: int) -> str:
+    """Rows of the log; the page knows by their ids which of them it has."""
+    return _json({"type": "events", "content": render_panel("event-rows", {"events": rows}), "more": len(rows) == most})
 
 
 def _map_columns(view: BoardView) -> tuple[dict[str, list], dict[str, list[str]]]:
@@ -121,17 +141,6 @@ def _panels(values: dict) -> list[str]:
         _json({"type": "panel", "target": f"#{name}", "swap": "outerMorph", "content": render_panel(name, values)})
         for name in ("summary", "chips", "scored", "outlook")
     ]
-
-
-def _events(view: BoardView, wanted: board_events.EventFilter, count: int) -> str:
-    """The newest events; the page knows by their ids which of them it has."""
-    rows = board_events.events(view, wanted, count)
-    content = render_panel("event-rows", {"events": rows})
-    return _json({"type": "events", "content": content, "more": len(rows) == count})
-
-
-def _since(message: dict) -> datetime:
-    return datetime.fromisoformat(message.get("since", message["at"])) - OVERLAP
 
 
 def _utc(moment) -> str | None:
