@@ -4,9 +4,6 @@ from django.contrib import admin
 from django.contrib.admin.utils import flatten_fieldsets
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db import connections
-from django.db.models import Subquery
-from django.db.models.functions import Coalesce
 from django.shortcuts import redirect
 from django.urls import path
 from django.utils import timezone
@@ -17,11 +14,12 @@ from . import export_rows, saved_views
 from .access import visible_rows
 from .admin_display import moment
 from .change_history import WHY, Entry, changed_values, entry, with_why
+from .keyset import KeysetChangeList, estimated_rows
+from .map_tiles import map_tiles
 from .row_import import Row
 from .row_import_page import import_rows_page
 
 EXACT_UP_TO = 10_000
-NEWEST = 20_000  # rows of a big table that its list looks through while no place is chosen
 
 
 class EstimatedPaginator(Paginator):
@@ -38,13 +36,6 @@ class EstimatedPaginator(Paginator):
     def ends_early(self) -> bool:
         """Whether there are, or may be, more rows than can be paged to."""
         return self.count == EXACT_UP_TO
-
-
-def estimated_rows(model, using: str = "default") -> int:
-    """How many rows PostgreSQL believes the table has; -1 before its first ANALYZE."""
-    with connections[using].cursor() as cursor:
-        cursor.execute("SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass", [model._meta.db_table])
-        return cursor.fetchone()[0]
 
 
 def scoped(queryset, user, operator_path: str | None = None, fleet_wide: bool = False):
@@ -187,6 +178,25 @@ class BaseAdmin(Scope, ModelAdmin):
         return super().changelist_view(request, context)
 
 
+class PlaceAdmin(BaseAdmin):
+    """Rows with a latitude and a longitude: the form has a map beside the two fields."""
+
+    change_form_after_template = "admin/map_picker.html"
+
+    class Media:
+        css = {"all": ["vendor/leaflet/1.9.4/leaflet.css"]}
+        js = [
+            "vendor/leaflet/1.9.4/leaflet.js",
+            "vendor/topojson-client/3.1.0/topojson-client.min.js",
+            "js/base-map.js",
+            "admin_pages/map_picker.js",
+        ]
+
+    def render_change_form(self, request, context, *args, **kwargs):
+        context["map_tiles"] = map_tiles()
+        return super().render_change_form(request, context, *args, **kwargs)
+
+
 class HistoryAdmin(BaseAdmin):
     """Rows that are added by the loop or an import and never changed by hand; newest first, by primary key."""
 
@@ -206,37 +216,30 @@ class HistoryAdmin(BaseAdmin):
 
 
 class BigTableAdmin(HistoryAdmin):
-    """Millions of rows: the newest of the whole network, or all of one place, which an index has in order of time.
-
-    Nothing else is offered, because a rare status or a small operator would be searched for in the whole table.
-    """
+    """Millions of rows: pages of the whole table as it was written, or of one place, which an index has in time."""
 
     list_per_page = 100
     list_filter_submit = True
     list_before_template = "admin/newest_rows.html"
-    place_filter: tuple  # the relation to the place, and its filter
+    place_filter: tuple = ()  # the relation to the place, and its filter
     more_filters: tuple = ()  # offered once a place is chosen
-    time = "reported_at"
+    wide_filters: tuple = ()  # offered always
+    time = "reported_at"  # unique for each place, and in an index with it; "pk" where it is the key there too
 
-    def one_place(self, request) -> bool:
-        """Whether the list is of one charger or site."""
-        return any(name.startswith(f"{self.place_filter[0]}__") for name in request.GET)
+    def place_of(self, request) -> dict[str, str]:
+        """The lookup that says of which charger or site the list is; none: of all."""
+        if not self.place_filter:
+            return {}
+        name = f"{self.place_filter[0]}__id__exact"
+        value = request.GET.get(name, "")
+        return {name: value} if value.isdecimal() and len(value) < 19 else {}
 
     def get_list_filter(self, request):
-        return (self.place_filter, *(self.more_filters if self.one_place(request) else ()))
+        place = (self.place_filter,) if self.place_filter else ()
+        return (*place, *self.wide_filters, *(self.more_filters if self.place_of(request) else ()))
 
-    def get_ordering(self, request):
-        return (f"-{self.time}",) if self.one_place(request) else ("-pk",)
-
-    def get_queryset(self, request):
-        rows = super().get_queryset(request)
-        if not request.resolver_match.url_name.endswith("_changelist") or self.one_place(request):
-            return rows
-        oldest = self.model._default_manager.order_by("-pk").values("pk")[NEWEST : NEWEST + 1]
-        return rows.filter(pk__gt=Coalesce(Subquery(oldest), 0))
-
-    def changelist_view(self, request, extra_context=None):
-        return super().changelist_view(request, {"newest": None if self.one_place(request) else NEWEST})
+    def get_changelist(self, request, **kwargs):
+        return KeysetChangeList
 
 
 class BaseInline(Scope, TabularInline):

@@ -177,10 +177,11 @@ class ChargerRiskAdmin(HistoryAdmin):
 
 
 @admin.register(Risk)
-class RiskAdmin(HistoryAdmin):
+class RiskAdmin(BigTableAdmin):
+    time = "pk"
     list_display = ["when", "site", "level_badge", "percent", "reason", "scorer"]
     list_select_related = ["site", "model"]
-    list_filter = [("level", admin.ChoicesFieldListFilter), operator_filter("site__operator")]
+    wide_filters = (("level", admin.ChoicesFieldListFilter), operator_filter("site__operator"))
     search_fields = ["site__external_id__iexact"]
     search_help_text = "ID of a site"
     when = staticmethod(moment_column("at", "when"))

@@ -60,3 +60,13 @@ def test_no_page_of_the_admin_needs_more_queries_than_its_budget(filled, client)
     over = {name: (count, budgets.get(name)) for name, count in used.items() if count > budgets.get(name, 0)}
     assert not over, f"page: (queries now, budget); re-record with RECORD_QUERY_BUDGETS=1: {over}"
     assert not {name: count for name, count in used.items() if name.endswith(" list") and count > MOST_PER_LIST}
+
+
+def test_every_list_that_offers_counts_beside_its_filters_has_them(filled, client):
+    client.force_login(fleet.person("chief", is_superuser=True))
+    for pages in admin.site._registry.values():
+        if pages.show_facets is not admin.ShowFacets.NEVER:
+            opts = pages.model._meta
+            listed = reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
+            response = client.get(listed, {"_facets": "True"})
+            assert response.status_code == 200, (opts.label, response.get("Location"))

@@ -4,13 +4,13 @@ from django.contrib import admin
 from django.db.models import Count
 
 from stations.admin_display import quantity
-from stations.admin_site import BaseAdmin
+from stations.admin_site import BaseAdmin, PlaceAdmin
 
 from ..models import ServiceCentre, Technician
 
 
 @admin.register(ServiceCentre)
-class ServiceCentreAdmin(BaseAdmin):
+class ServiceCentreAdmin(PlaceAdmin):
     fleet_wide = True
     import_fields = ("name", "city", "latitude", "longitude", "time_zone", "hourly_cost")
     import_key = ("name",)

@@ -3,19 +3,20 @@
 from django.contrib import admin
 
 from ..admin_display import moment_column, quantity
-from ..admin_filters import QuestionFilter, operator_filter
-from ..admin_site import HistoryAdmin
+from ..admin_filters import PlaceFilter, QuestionFilter, operator_filter
+from ..admin_site import BigTableAdmin, HistoryAdmin
 from ..models import AssistantCall, FleetEvent, Outbox
 
 
 @admin.register(FleetEvent)
-class FleetEventAdmin(HistoryAdmin):
+class FleetEventAdmin(BigTableAdmin):
     list_display = ["when", "kind", "site", "message", "prices", "actor"]
     list_select_related = ["site", "actor"]
-    list_filter = [("kind", admin.ChoicesFieldListFilter), operator_filter("operator")]
+    place_filter = ("site", PlaceFilter)
+    wide_filters = (("kind", admin.ChoicesFieldListFilter), operator_filter("operator"))
+    time = "pk"
     search_fields = ["site__external_id__iexact"]
     search_help_text = "ID of a site"
-    list_per_page = 100
     when = staticmethod(moment_column("at", "when"))
 
     @admin.display(description="price")

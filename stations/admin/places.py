@@ -11,7 +11,7 @@ from django.utils.html import format_html
 
 from ..admin_display import EMPTY, badge_column, clipped_column, lookup, moment_column, quantity, quantity_column
 from ..admin_filters import QuestionFilter, SilentFilter, choice_filter, operator_filter
-from ..admin_site import BaseAdmin, ReadOnlyInline
+from ..admin_site import BaseAdmin, PlaceAdmin, ReadOnlyInline
 from ..models import Charger, Membership, Operator, Site
 from ..sparkline import sparkline
 
@@ -99,7 +99,7 @@ class ChargerInline(ReadOnlyInline):
 
 
 @admin.register(Site)
-class SiteAdmin(BaseAdmin):
+class SiteAdmin(PlaceAdmin):
     import_fields = (
         "external_id", "operator", "name", "city", "region", "latitude", "longitude", "location_type", "charger_type",
         "power_kw", "ports_total", "amenities", "pricing_type", "base_price", "price_is_regulated", "session_minutes",

@@ -62,6 +62,7 @@ class FleetEvent(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        indexes = [models.Index(fields=["site", "id"], name="fleet_event_by_site")]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.message}"

@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import Q
 
 # Where a reader is in a list, not what the list is of; and what the admin's own pop-ups add.
-PASSING = {"p", "e", "all", "view", "before", "after", "_popup", "_to_field", "_changelist_filters"}
+PASSING = {"p", "e", "all", "view", "before", "after", "day", "_popup", "_to_field", "_changelist_filters"}
 
 
 def plain_query(query: str) -> str:
