@@ -15,9 +15,11 @@ from telemetry.models import ChargerStatus, LiveReading, RiskLevel
 
 from .access import staff_required
 from .board_panels import dollars, price
+from .price_history import price_history
 from .report import report_code
 
 HALF_HOUR = timedelta(minutes=30)
+STALE = timedelta(minutes=2)
 
 
 @require_safe
@@ -26,18 +28,14 @@ def page(request, external_id: str):
     """A site of one of the person's operators; everyone else's does not exist."""
     sites = Site.objects.visible_to(request.user).select_related("operator", "state")
     site = get_object_or_404(sites, external_id=external_id)
-    state = getattr(site, "state", None)
+    now = timezone.now()
+    tariff = tariffs([site.pk], now).get(site.pk)
     values = {
-        "site": site,
-        "state": state,
-        "facts": _facts(state) if state and state.at else [],
-        "level": RiskLevel(state.level) if state else None,
-        "risk": f"{100 * state.risk:.0f} %" if state else "",
-        "charts": _charts(site, timezone.now()),
-        "chargers": [
-            _charger(charger)
-            for charger in site.chargers.select_related("state").order_by(Length("external_id"), "external_id")[:100]
-        ],
+        **now_values(site, tariff),
+        **charger_values(site),
+        "tariff": tariff,
+        "prices": price_history(site, now, tariff) if tariff else None,
+        "charts": _charts(site, now),
         "incidents": site.incidents.open()
         .exclude(work_orders__in=WorkOrder.objects.open())
         .prefetch_related(Prefetch("notes", RootCauseNote.objects.current()))[:50],
@@ -53,10 +51,30 @@ def page(request, external_id: str):
     return render(request, "sites/page.html", values)
 
 
-def _facts(state) -> list[tuple[str, str, str]]:
+def now_values(site: Site, tariff=None) -> dict:
+    """What the live part of the page says; reads the site's state."""
+    state, now = getattr(site, "state", None), timezone.now()
+    tariff = tariff or tariffs([site.pk], now).get(site.pk)
+    return {
+        "site": site,
+        "state": state,
+        "facts": _facts(state, tariff) if state and state.at else [],
+        "is_stale": bool(state and state.at and now - state.at > STALE),
+        "level": RiskLevel(state.level) if state else None,
+        "risk": f"{100 * state.risk:.0f} %" if state else "",
+    }
+
+
+def charger_values(site: Site) -> dict:
+    """What the list of chargers says."""
+    chargers = site.chargers.select_related("state").order_by(Length("external_id"), "external_id")[:100]
+    return {"site": site, "chargers": [_charger(charger) for charger in chargers]}
+
+
+def _facts(state, tariff) -> list[tuple[str, str, str]]:
     total = state.ports_available + state.ports_occupied + state.ports_out_of_service
     return [
-        ("Price", price(state.price), _price_note(state)),
+        ("Price", price(tariff.price), _price_note(state, tariff)),
         ("Utilization", f"{100 * state.utilization:.0f} %", f"usually {100 * state.usual_utilization:.0f} %"),
         ("Ports free", f"{state.ports_available} of {total}", f"{state.ports_out_of_service} out of service"),
         ("Wait", f"{state.wait_minutes:.0f} min", "estimate"),
@@ -65,9 +83,8 @@ def _facts(state) -> list[tuple[str, str, str]]:
     ]
 
 
-def _price_note(state) -> str:
+def _price_note(state, told) -> str:
     """What it is for, and what it will be next and from when, as drivers are told it."""
-    told = tariffs([state.site_id], timezone.now())[state.site_id]
     note = f"usually {price(state.site.base_price)} {told.unit}"
     if told.changes_at is None:
         return note

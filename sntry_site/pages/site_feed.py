@@ -1,0 +1,55 @@
+"""The live part of a site's page: its values and chargers after each tick."""
+
+import orjson
+from django.db.models import Max
+from django.template.loader import render_to_string
+from django.utils import timezone
+
+from stations.access import operator_ids
+from stations.consumers import LiveConsumer
+from stations.models import Site
+from telemetry.models import SiteState
+
+from .sites import charger_values, now_values
+
+
+class SiteFeed:
+    """Snapshot and changes of one site; a view is its id."""
+
+    kinds = frozenset({"tick"})
+
+    def snapshot(self, view: int) -> tuple[int, list[str]]:
+        """The version first: what a tick writes in between is then sent twice, never missed."""
+        version = SiteState.objects.aggregate(newest=Max("version"))["newest"] or 0
+        return version, self._frames(view)
+
+    def changes(self, view: int, message: dict) -> list[str]:
+        """The site as it is after a tick, whole, because it is small."""
+        return self._frames(view)
+
+    def _frames(self, view: int) -> list[str]:
+        site = Site.objects.select_related("operator", "state").filter(pk=view).first()
+        if site is None:
+            return []
+        panels = {
+            "site-now": render_to_string("sites/now.html", now_values(site)),
+            "site-chargers": render_to_string("sites/chargers.html", charger_values(site)),
+        }
+        at = site.state.at if hasattr(site, "state") and site.state.at else None
+        now = timezone.now()
+        age = (now - at).total_seconds() if at else None
+        return [orjson.dumps({"type": "site", "age": age, "panels": panels}).decode()]
+
+
+class SiteConsumer(LiveConsumer):
+    """The socket of a site's page: staff of its operator only."""
+
+    feed = SiteFeed()
+
+    def view_of(self, user, asked: dict) -> int | None:
+        wanted = asked.get("site", "")
+        if not user.is_staff or not wanted.isascii() or not wanted.isdecimal() or len(wanted) > 15:
+            return None
+        visible = Site.objects.filter(pk=int(wanted)).values_list("pk", "operator_id").first()
+        ids = operator_ids(user)
+        return visible[0] if visible and (ids is None or visible[1] in ids) else None
