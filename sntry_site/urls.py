@@ -15,6 +15,7 @@ from .pages import (
     board_route,
     dashboard,
     dispatch,
+    drive,
     find,
     health,
     jobs,
@@ -28,6 +29,7 @@ from .pages import (
 from .pages.exports import ev_chart_file, exports_page
 from .pages.healed import healed_page
 from .pages.import_page import import_page
+from .pages.site_feed import SiteConsumer
 from .pages.world_check import world_check_page
 
 urlpatterns = [
@@ -40,6 +42,10 @@ urlpatterns = [
     path("board/sites/<int:pk>/heal/", site_actions.heal, name="site-heal"),
     path("board/sites/<int:pk>/dispatch/", site_actions.dispatch, name="site-dispatch"),
     path("sites/<path:external_id>/", sites.page, name="site"),
+    path("drive/", drive.page, name="drive"),
+    path("drive/sites.json", drive.data, name="drive-data"),
+    path("drive/route/", drive.route, name="drive-route"),
+    path("drive/prices/<path:external_id>/", drive.prices, name="drive-prices"),
     path("report/<path:external_id>/", report.page, name="report"),
     path("dispatch/", dispatch.page, name="dispatch"),
     path("dispatch/proposal/", dispatch.proposal, name="dispatch-proposal"),
@@ -79,5 +85,6 @@ urlpatterns = [
 
 websocket_urlpatterns = [
     path("live/board/", board.BoardConsumer.as_asgi()),
+    path("live/site/", SiteConsumer.as_asgi()),
     path("live/jobs/", jobs.JobsConsumer.as_asgi()),
 ]

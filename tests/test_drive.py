@@ -131,7 +131,7 @@ def test_the_prices_of_a_week_are_drawn(client, city):
     assert "between $0.40 and $0.90" in text
 
 
-def test_a_driver_finds_a_charger_on_a_small_phone(live_site, open_page, city):
+def test_a_driver_finds_a_charger_on_a_small_phone(live_site, city, open_page):
     watched = open_page(live_site, width=360, height=740)
     page, asked = watched.page, []
     page.on("request", lambda request: asked.append((request.url, request.post_data or "")))

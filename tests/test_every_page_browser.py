@@ -27,7 +27,7 @@ PARTS_AND_FILES = {  # answers that are no page of their own: parts, data, butto
     "dispatch-send", "work-route-data", "work-status", "work-step", "work-draft", "work-item", "work-part",
     "work-add-part", "work-photos", "work-photo", "work-photo-remove", "work-charger-code", "logout", "assistant-ask",
     "assistant-words", "find", "healthz", "readyz", "dispatch-duplicates", "api-schema", "jobs-ended",
-    "job-cancel", "job-file",
+    "job-cancel", "job-file", "drive-data", "drive-route", "drive-prices",
 }  # fmt: skip
 AXE = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations.map(
     (found) => found.id + ": " + found.nodes.slice(0, 3).map((node) => node.html.slice(0, 120)).join(" ; "))"""
@@ -43,7 +43,7 @@ def own_pages() -> dict[str, str]:
         "board": [], "site": [site.external_id], "report": [site.external_id], "dispatch": [], "dispatch-proposal": [],
         "maintenance-calendar": [], "dispatch-kpis": [], "work-day": [], "work-route": [], "work-order": [order.pk],
         "work-charger": [charger.external_id], "reliability": [], "reliability-report": [site.operator_id],
-        "login": [], "assistant": [], "api-docs": [], "jobs": [], "job": [Job.objects.first().pk],
+        "login": [], "assistant": [], "api-docs": [], "jobs": [], "drive": [], "job": [Job.objects.first().pk],
     }  # fmt: skip
     pages = {name: reverse(name, args=arguments) for name, arguments in wanted.items()}
     questions = {f"reliability {one.slug}": reverse("reliability-question", args=[one.slug]) for one in QUESTIONS}
