@@ -11,5 +11,7 @@
     displayRequestDuration: true,
     persistAuthorization: false,
     validatorUrl: null,
+    // The page has a title and an address of its own.
+    plugins: [() => ({ wrapComponents: { InfoContainer: () => () => null } })],
   });
 })();
