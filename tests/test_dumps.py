@@ -110,7 +110,7 @@ def test_a_job_writes_it_and_only_the_operators_members_see_and_fetch_it(operato
     for name, operator, status in (("nora", operators[0], 200), ("sam", operators[1], 404)):
         client.force_login(fleet.person(name, "ops", operator))
         assert client.get(reverse("job-file", args=[job.pk])).status_code == status
-        assert client.get(reverse("admin:stations_job_change", args=[job.pk])).status_code == status
+        assert client.get(job.get_absolute_url()).status_code == status
         shown = client.get(reverse("exports")).content.decode()
         assert (f"before {DAY}" in shown) == (status == 200)
     client.force_login(fleet.person("nora2", "ops", operators[0]))
