@@ -1,8 +1,10 @@
-"""The example of the documentation is run as it stands against a site that runs."""
+"""The example of the documentation is run as it stands against a site that runs; and the page of the contract."""
 
 import os
 import subprocess
 import sys
+
+import pytest
 
 from maintenance.models import Incident
 from stations.models import Operator
@@ -32,3 +34,15 @@ def test_a_partners_day_goes_as_the_example_says(live_site):
     )
     assert wrong.returncode == 1
     assert "401" in wrong.stderr
+
+
+@pytest.mark.browser
+def test_the_contract_is_shown_without_anybody_elses_help(live_site, open_page):
+    elsewhere, watched = [], open_page(live_site)
+    page = watched.page
+    page.on("request", lambda each: each.url.startswith((live_site.url, "data:")) or elsewhere.append(each.url))
+    page.goto(f"{live_site.url}/api/docs/")
+    page.locator(".opblock-tag").first.click(timeout=60_000)
+    page.locator(".opblock-summary-control").first.click(timeout=60_000)
+    page.locator(".opblock-body").first.wait_for(timeout=60_000)
+    assert watched.errors == elsewhere == []
