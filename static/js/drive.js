@@ -49,6 +49,12 @@ Sntry.drive = (() => {
   const minutes = (km) => Math.max(1, Math.round((km * DETOUR) / SPEED_KMH * 60));
   const clock = (at) => new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
 
+  /* Phones open their map; elsewhere a map of the web does, which is asked only when somebody presses. */
+  function navigation(there) {
+    if (/iPhone|iPad|iPod/.test(navigator.userAgent)) return `maps://?daddr=${there}`;
+    return /Android/.test(navigator.userAgent) ? `geo:${there}?q=${there}` : `https://www.openstreetmap.org/directions?to=${there}`;
+  }
+
   function button(text, act) {
     const made = element("button", text, "button wide");
     made.type = "button";
@@ -70,7 +76,8 @@ Sntry.drive = (() => {
     const free = site.free === null ? "ports not known" : `${site.free} of ${site.ports} ports free`;
     const about = element("p", `${site.km.toFixed(1)} km · about ${minutes(site.km)} min (estimate) · ${free}`);
     const links = element("p", "", "stop-links"), go = element("a", "Navigate", "button wide");
-    go.href = `geo:${site.latitude},${site.longitude}?q=${site.latitude},${site.longitude}`;
+    go.rel = "noreferrer";
+    go.href = navigation(`${site.latitude},${site.longitude}`);
     const history = element("div");
     links.append(go, button("Map", () => show(site, true)), button("Prices", (pressed) => prices(site, history, pressed)));
     whole.append(head, cost, about, element("p", [site.operator, site.kind, site.city].filter(Boolean).join(" · "), "quiet"), links, history);
