@@ -106,6 +106,7 @@ def test_no_page_of_ours_complains_shuts_anyone_out_or_is_too_wide(live_site, ho
     page, trouble = watched_page(open_page, live_site, hostile_fleet, width=width, dark=dark)
     for name, address in elsewhere(own_pages).items():
         assert page.goto(live_site.url + address, wait_until="load").status == 200, name
+        page.locator("main").wait_for()  # where a script draws it, as at the API's contract
         page.wait_for_timeout(100)
         page.evaluate(AXE_SCRIPT)
         trouble += [(name, found) for found in page.evaluate(AXE)]
