@@ -27,6 +27,8 @@ class Tariff:
     reason: str  # why the price differs now, empty while it does not
     next_price: Decimal | None
     changes_at: datetime | None
+    change_id: int | None  # of the price change that holds now
+    announced_ids: tuple[int, ...]  # of those that are to begin
     power_share: Decimal  # of the rated power that a session gets now; an announced surge goes on with its limit
 
     @property
@@ -70,6 +72,8 @@ def _tariff(state: SiteState, changes: list[PriceChange], at: datetime) -> Tarif
         reason=now.reason if now else "",
         next_price=next_price,
         changes_at=changes_at,
+        change_id=now.pk if now else None,
+        announced_ids=tuple(change.pk for change in changes if not change.applied),
         power_share=min((change.power_share for change in changes), default=Decimal(1)),
     )
 

@@ -34,6 +34,9 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Ids, times in UTC with Z, money as text. See docs/api.md for the rules that hold everywhere.",
 }
 
+# For development and tests: webhooks and OCPI may then call http, any port and private addresses.
+PRIVATE_RECEIVERS = env.bool("PRIVATE_RECEIVERS", default=False)
+
 # Class of endpoints -> calls at once, and the seconds in which so many are free again; for each key.
 API_LIMITS = {
     "read": (env.int("API_READS_PER_MINUTE", default=1200), 60),

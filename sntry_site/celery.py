@@ -15,11 +15,14 @@ app.conf.beat_schedule = {
     # A tick that could not start before the next one is due is dropped: the next slot does its work.
     "tick": {"task": "sntry_site.tick", "schedule": 10.0, "options": {"expires": 10}},
     "deliver-outbox": {"task": "stations.deliver_outbox", "schedule": 10.0, "options": {"expires": 10}},
+    "tell-partners": {"task": "sntry_site.tell_partners", "schedule": 10.0, "options": {"expires": 10}},
+    "deliver-outside": {"task": "stations.deliver_outside", "schedule": 10.0, "options": {"expires": 10}},
     "redrive-jobs": {"task": "stations.redrive_jobs", "schedule": 30.0, "options": {"expires": 30}},
     "renew-pasts": {"task": "sntry_site.renew_pasts", "schedule": 300.0, "options": {"expires": 300}},
     "missing-notes": {"task": "maintenance.write_missing_notes", "schedule": 300.0, "options": {"expires": 300}},
     "thin-latest": {"task": "sntry_site.thin_latest", "schedule": crontab(minute="1,31"), "options": {"expires": 1500}},
     # Soon after midnight, because periods end with the last whole day.
     "prepare-reliability": {"task": "sntry_site.prepare_reliability", "schedule": crontab(hour=0, minute=25)},
+    "nightly-dumps": {"task": "sntry_site.nightly_dumps", "schedule": crontab(hour=0, minute=40)},
     "retain": {"task": "sntry_site.retain", "schedule": crontab(hour=3, minute=20)},
 }

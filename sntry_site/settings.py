@@ -7,7 +7,7 @@ from csp.constants import NONE, SELF
 
 from . import embedded
 from .admin_look import UNFOLD  # noqa: F401  (a setting)
-from .api_settings import API_LIMITS, REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401  (settings)
+from .api_settings import API_LIMITS, PRIVATE_RECEIVERS, REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"

@@ -1,7 +1,7 @@
 """THE LOOP: tick -> readings -> features -> risk -> root cause -> price and work order -> one push."""
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from celery import shared_task
@@ -12,7 +12,17 @@ from django.utils import timezone
 from maintenance.models import PlannedWork, RootCauseNote
 from stations import live
 from stations.jobs import enqueue
-from stations.models import AssistantCall, Charger, FleetEvent, Job
+from stations.models import (
+    AssistantCall,
+    Charger,
+    FleetEvent,
+    Job,
+    Operator,
+    Outbox,
+    PartnerKey,
+    Scope,
+    WebhookDelivery,
+)
 from telemetry import charger_pasts, live_causes, live_history, live_risk, retention
 from telemetry.live_fleet import LiveFleet
 from telemetry.loop_lock import one_at_a_time
@@ -29,7 +39,9 @@ from telemetry.simulation.live import Measured, Memory, Options, Usual, step
 from . import messages
 from .beat import Beat, Clock
 from .dispatch import dispatch
+from .exports.dump import ask_for_last_day
 from .incidents import note_healed
+from .partner_news import tell_webhooks
 from .planned import keep_planned_work
 from .prices import reprice
 
@@ -168,10 +180,27 @@ def prepare_reliability_task() -> None:
     enqueue("prepare_reliability")
 
 
+@shared_task(name="sntry_site.tell_partners", time_limit=55)
+def tell_partners_task() -> None:
+    """Queue what partners are to be told of what has happened since the last time."""
+    tell_webhooks(timezone.now())
+
+
+@shared_task(name="sntry_site.nightly_dumps")
+def nightly_dumps_task() -> None:
+    """Ask for yesterday's dump of every operator with a partner whose key may fetch exports."""
+    now = timezone.now()
+    keys = PartnerKey.objects.live(now).filter(scopes__contains=[Scope.EXPORTS_READ.value])
+    ask_for_last_day(Operator.objects.filter(pk__in=keys.values("partner__operator")), now)
+
+
 @shared_task(name="sntry_site.retain")
 def retain_task() -> None:
     at = timezone.now()
     retention.retain(at)
+    old = at - timedelta(days=settings.RESULT_DAYS)
+    Outbox.objects.drop_old(old)
+    WebhookDelivery.objects.filter(created_at__lt=old).delete()
     for work in PlannedWork.objects.select_related("site"):
         work.lay_out(at)
     Job.objects.delete_old_files(at)

@@ -74,6 +74,7 @@ urlpatterns = [
     path("api/schema/", docs.schema, name="api-schema"),
     path("api/v1/", include("sntry_site.api.urls")),
     path("admin/feed/", admin.site.admin_view(dashboard.feed), name="dashboard-feed"),
+    path("ocpi/", include("sntry_site.ocpi.urls")),
     path("admin/import/", admin.site.admin_view(import_page), name="import"),
     path("admin/exports/", admin.site.admin_view(exports_page), name="exports"),
     path("admin/exports/ev-chart/", admin.site.admin_view(ev_chart_file), name="export-ev-chart"),

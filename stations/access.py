@@ -46,6 +46,7 @@ ROLES: dict[str, dict[str, list[str]]] = {
     "ops": {
         "stations": KEEP,
         "stations.partnerkey": ["view", "add", "change"],  # to make one, and to revoke it
+        "stations.webhookdelivery": SEE,
         "stations.job": ["view", "add"],
         "telemetry": SEE,
         "telemetry.outage": ["view", "change"],

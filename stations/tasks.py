@@ -21,3 +21,9 @@ def redrive_jobs(**_) -> None:
 def deliver_outbox(**_) -> None:
     """Carry out the side effects that are due."""
     outbox.deliver_due()
+
+
+@shared_task(name="stations.deliver_outside", time_limit=55)
+def deliver_outside(**_) -> None:
+    """Carry out what is due for receivers outside."""
+    outbox.deliver_outside()

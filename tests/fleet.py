@@ -34,6 +34,7 @@ from stations.models import (
     FleetEvent,
     Job,
     Membership,
+    OcpiConnection,
     Operator,
     Outbox,
     Partner,
@@ -41,6 +42,9 @@ from stations.models import (
     SavedView,
     Scope,
     Site,
+    Webhook,
+    WebhookDelivery,
+    WebhookEvent,
 )
 from telemetry.models import (
     CauseGroup,
@@ -170,6 +174,23 @@ def price_proposal(at: Site, **fields) -> PriceProposal:
     return PriceProposal.objects.create(site=at, **values)
 
 
+def webhook(company: Partner, **fields) -> Webhook:
+    """A subscription to everything; its secret is `webhook.secret`."""
+    values = {"url": "https://hooks.example/sntry", "events": WebhookEvent.values, **fields}
+    made = Webhook(partner=company, **values)
+    made.renew_secret()
+    made.save()
+    return made
+
+
+def ocpi_connection(company: Partner, **fields) -> tuple[OcpiConnection, str]:
+    """A partner that was invited to speak OCPI, and its first token."""
+    made = OcpiConnection(partner=company, **{"party_id": "NOR", **fields})
+    token = made.new_token()
+    made.save()
+    return made, token
+
+
 def partner(operator: Operator, name: str = "Fleetly", scopes: list[str] | None = None) -> tuple[PartnerKey, str]:
     """A partner of `operator` with a key for these scopes (default all), and the key's text."""
     who, _ = Partner.objects.get_or_create(operator=operator, name=name)
@@ -227,7 +248,10 @@ def _fill_one(operator: Operator, number: int, centre: ServiceCentre, model: Mod
     price_proposal(here)
     surge_policy(f"own-{number}", operator=operator)
     PricingStop.objects.create(operator=operator, starts_at=at, ends_at=NOW, by=someone)
-    partner(operator, f"partner {number}")
+    company = partner(operator, f"partner {number}")[0].partner
+    hook = webhook(company)
+    WebhookDelivery.objects.create(webhook=hook, key=f"test:{number}", event="test", payload={"data": {}})
+    ocpi_connection(company)
     FleetEvent.objects.create(at=at, kind="SURGE_OPENED", operator=operator, site=here, message="m", actor=someone)
     Job.objects.create(kind="train_risk", created_by=someone)
     SavedView.objects.create(user=someone, changelist="stations.site", querystring="q=1", name="Mine", shared=True)

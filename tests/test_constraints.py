@@ -24,7 +24,18 @@ from maintenance.models import (
 )
 from stations.access import APPS
 from stations.characters import CONTROLS
-from stations.models import AnsweredRequest, AssistantCall, Charger, Membership, Operator, Partner, PartnerKey, Site
+from stations.models import (
+    AnsweredRequest,
+    AssistantCall,
+    Charger,
+    Membership,
+    OcpiConnection,
+    Operator,
+    Partner,
+    PartnerKey,
+    Site,
+    WebhookDelivery,
+)
 from telemetry.models import (
     CauseGroup,
     ChargerRisk,
@@ -106,6 +117,10 @@ def membership(world):
         Membership.objects.create(user=user, operator=world.operator)
 
 
+def company(world, name="Fleetly"):
+    return fleet.partner(world.operator, name)[0].partner
+
+
 def partner_key(world, **fields):
     fleet.partner(world.operator)
     PartnerKey.objects.update(**fields)
@@ -162,6 +177,17 @@ REFUSED = {
     "membership_once_per_operator": membership,
     "answered_once_per_caller_and_key": lambda w: twice(
         AnsweredRequest.objects.create, caller="user:1", key="1", request_hash="", asked_at=NOW
+    ),
+    "webhook_once_per_partner_and_address": lambda w: twice(fleet.webhook, company(w)),
+    "webhook_wants_something": lambda w: fleet.webhook(company(w), events=[]),
+    "webhook_delivery_once_per_event": lambda w: twice(
+        WebhookDelivery.objects.create, webhook=fleet.webhook(company(w)), key="a", event="test", payload={}
+    ),
+    "ocpi_token_once": lambda w: [
+        OcpiConnection.objects.create(partner=company(w, name), party_id="NOR", token_hash="0" * 128) for name in "ab"
+    ],
+    "ocpi_token_hash_is_sha512": lambda w: OcpiConnection.objects.create(
+        partner=company(w), party_id="NOR", token_hash="plain"
     ),
     "partner_once_per_operator": lambda w: twice(Partner.objects.create, operator=w.operator, name="Fleetly"),
     "partner_key_has_scopes": lambda w: partner_key(w, scopes=[]),

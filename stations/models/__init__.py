@@ -3,9 +3,11 @@ from .answered import AnsweredRequest
 from .assistant import AssistantCall
 from .events import FleetEvent
 from .jobs import Job
+from .ocpi import OcpiConnection
 from .outbox import Outbox
 from .places import Charger, LocationType, Operator, PricingType, Site
 from .saved_views import SavedView
+from .webhooks import Webhook, WebhookDelivery, WebhookEvent
 
 __all__ = [
     "AnsweredRequest",
@@ -15,6 +17,7 @@ __all__ = [
     "Job",
     "LocationType",
     "Membership",
+    "OcpiConnection",
     "Operator",
     "Outbox",
     "Partner",
@@ -23,4 +26,7 @@ __all__ = [
     "SavedView",
     "Scope",
     "Site",
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookEvent",
 ]

@@ -1,11 +1,14 @@
 from datetime import datetime, timedelta
 
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import Min, Q
 
 CLAIM = timedelta(seconds=60)
 BACKOFF = [timedelta(seconds=seconds) for seconds in (10, 60, 300, 1800)]
 ATTEMPTS = len(BACKOFF) + 1
+# What goes to systems of others, which may be away for a night.
+PATIENT_BACKOFF = [*BACKOFF, *(timedelta(hours=hours) for hours in (2, 6, 12))]
+PATIENT_ATTEMPTS = len(PATIENT_BACKOFF) + 1
 
 
 class OutboxQuerySet(models.QuerySet):
@@ -15,17 +18,31 @@ class OutboxQuerySet(models.QuerySet):
 
     def bury_abandoned(self, now: datetime) -> int:
         """Give up the rows whose last attempt ended with the death of its process."""
-        abandoned = self.waiting().filter(attempts__gte=ATTEMPTS, claimed_at__lte=now - CLAIM)
+        spent = Q(lane="", attempts__gte=ATTEMPTS) | Q(attempts__gte=PATIENT_ATTEMPTS)
+        abandoned = self.waiting().filter(spent, claimed_at__lte=now - CLAIM)
         return abandoned.update(dead_at=now, last_error="The process stopped in the middle of the last attempt.")
 
+    def due(self, now: datetime):
+        """Rows that somebody may take now."""
+        free = Q(claimed_at__isnull=True) | Q(claimed_at__lte=now - CLAIM)
+        return self.waiting().filter(free, due_at__lte=now)
+
+    def due_lanes(self, now: datetime) -> list[str]:
+        """The lanes in which something is due, the one that has waited longest first."""
+        lanes = self.due(now).exclude(lane="").values_list("lane").annotate(first=Min("due_at")).order_by("first")
+        return [lane for lane, _ in lanes]
+
+    def drop_old(self, before: datetime) -> None:
+        """Forget what was carried out or given up before that."""
+        self.filter(Q(done_at__lt=before) | Q(dead_at__lt=before)).delete()
+
     @transaction.atomic
-    def claim_next(self, now: datetime) -> "Outbox | None":
-        """Take the row that has been due longest and is nobody else's; its attempt counts from here on.
+    def claim_next(self, now: datetime, lane: str = "") -> "Outbox | None":
+        """Take the row of a lane that has been due longest and is nobody else's; its attempt counts from here on.
 
         A claim that is a minute old is void, because whoever made it has died.
         """
-        due = self.waiting().filter(Q(claimed_at__isnull=True) | Q(claimed_at__lte=now - CLAIM), due_at__lte=now)
-        row = due.select_for_update(skip_locked=True).order_by("due_at", "id").first()
+        row = self.due(now).filter(lane=lane).select_for_update(skip_locked=True).order_by("due_at", "id").first()
         if row is None:
             return None
         row.attempts, row.claimed_at = row.attempts + 1, now
@@ -38,6 +55,10 @@ class Outbox(models.Model):
 
     kind = models.CharField(max_length=50)
     idempotency_key = models.CharField(max_length=200, unique=True)
+    lane = models.CharField(
+        max_length=30, blank=True, default="", db_default="",
+        help_text="Of a receiver outside, which is tried for a day and holds up nobody else.",
+    )  # fmt: skip
     payload = models.JSONField(default=dict)
     created_at = models.DateTimeField(auto_now_add=True)
     due_at = models.DateTimeField()
@@ -66,8 +87,9 @@ class Outbox(models.Model):
     def note_failure(self, error: Exception, at: datetime) -> None:
         """It failed: try again after a pause, or give up after the last attempt."""
         values = {"claimed_at": None, "last_error": f"{type(error).__name__}: {error}".replace("\0", "")[:2000]}
-        if self.attempts >= ATTEMPTS:
+        pauses = PATIENT_BACKOFF if self.lane else BACKOFF
+        if self.attempts > len(pauses):
             values["dead_at"] = at
         else:
-            values["due_at"] = at + BACKOFF[self.attempts - 1]
+            values["due_at"] = at + pauses[self.attempts - 1]
         Outbox.objects.waiting().filter(pk=self.pk, claimed_at=self.claimed_at).update(**values)

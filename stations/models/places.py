@@ -5,7 +5,7 @@ from zoneinfo import available_timezones
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import connection, models, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, functions
 
 from ..access import ScopedQuerySet
 from ..characters import CONTROLS
@@ -140,6 +140,7 @@ class Site(models.Model):
         max_length=40, blank=True, default="", db_default="", validators=[is_time_zone],
         help_text="Such as America/Denver, for business hours and planned work. Empty: that of the data.",
     )  # fmt: skip
+    changed_at = models.DateTimeField(db_default=functions.Now(), editable=False)  # kept by a trigger
 
     objects = SiteQuerySet.as_manager()
 
@@ -181,6 +182,7 @@ class Charger(models.Model):
     connector_type = models.CharField(max_length=50, blank=True)
     model = models.CharField(max_length=100, blank=True)
     power_kw = models.FloatField("power (kW)", default=0)
+    changed_at = models.DateTimeField(db_default=functions.Now(), editable=False)  # kept by a trigger
 
     objects = ChargerQuerySet.as_manager()
 

@@ -104,6 +104,9 @@ class ChargingSession(models.Model):
     energy_kwh = models.FloatField("energy (kWh)", default=0)
     success = models.BooleanField(null=True, blank=True)
     price = models.DecimalField(max_digits=8, decimal_places=4, null=True, blank=True, help_text="Empty: not recorded.")
+    changed_at = models.DateTimeField(
+        db_default=models.functions.Now(), editable=False
+    )  # when we learnt of it; kept by a trigger
 
     objects = ChargingSessionQuerySet.as_manager()
 

@@ -213,6 +213,9 @@ class ChargerState(models.Model):
     temperature_c = models.FloatField("temperature (°C)", null=True, blank=True)
     since = models.DateTimeField(null=True, blank=True, help_text="When it entered this state.")
     last_report_at = models.DateTimeField(null=True, blank=True)
+    changed_at = models.DateTimeField(
+        db_default=models.functions.Now(), editable=False, db_index=True
+    )  # when we learnt of the status, which may be later than `since`; kept by a trigger
 
     objects = ChargerStateQuerySet.as_manager()
 

@@ -1,0 +1,44 @@
+"""A receiver on a loopback port: keeps what it is sent, and answers as it is told."""
+
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Receiver:
+    """`answers` is taken from, one for each call: a status, (status, headers, body), or "hang" or "drip"."""
+
+    def __init__(self):
+        self.calls, self.answers = [], []
+        self.pages: dict[str, bytes] = {}
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                receiver.calls.append((self.command, self.path, dict(self.headers), body))
+                said = receiver.answers.pop(0) if receiver.answers else 200
+                if said == "hang":
+                    time.sleep(8)
+                    return
+                status, headers, text = said if isinstance(said, tuple) else (said, {}, b"")
+                text = text or receiver.pages.get(self.path, b"")
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(text)
+
+            do_GET = do_POST = do_PUT = do_PATCH = answer
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()

@@ -1,0 +1,238 @@
+"""Partners are told what they asked for: once, signed, again when it failed, and never what is another operator's."""
+
+import hashlib
+import hmac
+import json
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+from django.core import mail
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from maintenance.models import WorkOrderChange
+from sntry_site.partner_news import tell_webhooks
+from sntry_site.webhooks import send_test
+from stations import outbox
+from stations.access import sync_roles
+from stations.models import Operator, Outbox, Webhook, WebhookDelivery
+from stations.sealing import CannotOpen, opened, sealed
+from telemetry.models import Risk, StatusReport
+
+from . import fleet
+from .hostile_strings import HOSTILE
+from .receiver import Receiver
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def receiver(settings):
+    settings.PRIVATE_RECEIVERS = True
+    started = Receiver()
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def world(receiver):
+    """Northline with a partner that wants to know everything; Southway with none."""
+    north, south = Operator.objects.create(name="Northline"), Operator.objects.create(name="Southway")
+    hook = fleet.webhook(fleet.partner(north)[0].partner, url=f"{receiver.url}/hook")
+    Webhook.objects.update(told_until=timezone.now() - timedelta(minutes=5))
+    Webhook.objects.update(created_at=timezone.now() - timedelta(minutes=5))
+    here, there = fleet.site(north, 1), fleet.site(south, 1)
+    return SimpleNamespace(
+        hook=hook, receiver=receiver, north=north, south=south, here=here, there=there, port=fleet.charger(here),
+        far=fleet.charger(there), now=timezone.now(),
+    )  # fmt: skip
+
+
+def make_news(site, charger, at):
+    """One event of every kind."""
+    order = fleet.work_order(site, charger=charger, opened_at=at)
+    order.incident.closed_at = at
+    order.incident.save()
+    WorkOrderChange.objects.create(order=order, at=at, old_state="new", new_state="assigned")
+    Risk.objects.create(site=site, at=at, probability=0.7, level="critical", reason="hot")
+    fleet.price_change(site, announced_at=at, starts_at=at + timedelta(minutes=20), ends_at=at + timedelta(hours=1))
+    StatusReport.objects.record([charger.pk], [at], ["FAULTED"], ["OtherError"])
+
+
+def test_everything_that_happened_is_told_once_and_nothing_of_another_operator(world):
+    make_news(world.here, world.port, world.now)
+    make_news(world.there, world.far, world.now)
+    assert tell_webhooks(timezone.now()) == 6
+    assert tell_webhooks(timezone.now()) == 0
+    assert outbox.deliver_outside() == 6
+    told = [json.loads(body) for *_, body in world.receiver.calls]
+    assert {each["event"] for each in told} == {
+        "incident.opened", "incident.closed", "risk.level", "price.changed", "work_order.state", "charger.status"
+    }  # fmt: skip
+    assert {each["site"] for each in told} == {world.here.external_id}
+    assert all(each["at"].endswith("Z") for each in told)
+    assert len({each["id"] for each in told}) == 6
+    assert not Outbox.objects.waiting().exists()
+
+
+def test_only_the_events_that_were_asked_for_are_told(world):
+    Webhook.objects.update(events=["risk.level"])
+    make_news(world.here, world.port, world.now)
+    assert tell_webhooks(timezone.now()) == 1
+
+
+def test_what_happened_before_the_subscription_is_not_told(world):
+    Webhook.objects.update(created_at=timezone.now() + timedelta(minutes=1))
+    make_news(world.here, world.port, world.now)
+    assert tell_webhooks(timezone.now()) == 0
+
+
+def test_the_number_of_queries_does_not_grow_with_the_network(world):
+    def queries(count):
+        for number in range(count):
+            site = fleet.site(world.north, 100 + WorkOrderChange.objects.count() + number)
+            make_news(site, fleet.charger(site), timezone.now())
+        with CaptureQueriesContext(connection) as captured:
+            tell_webhooks(timezone.now())
+        return len(captured)
+
+    few = queries(1)
+    assert queries(8) == few <= 22
+
+
+def test_a_message_is_signed_with_the_secret_and_the_time(world):
+    send_test(world.hook, timezone.now())
+    outbox.deliver_outside()
+    [(method, path, headers, body)] = world.receiver.calls
+    at, _, digest = headers["Sntry-Signature"].partition(",")
+    expected = hmac.new(world.hook.secret.encode(), f"{at[2:]}.".encode() + body, hashlib.sha256).hexdigest()
+    assert (method, path, digest) == ("POST", "/hook", f"v1={expected}")
+    assert abs(int(at[2:]) - timezone.now().timestamp()) < 60
+    assert world.hook.secret not in str(Webhook.objects.values())
+
+
+def test_a_message_that_fails_is_tried_again_with_the_same_bytes_and_another_time(world):
+    world.receiver.answers = [500, (302, {"Location": "http://127.0.0.1:9/"}, b""), 204]
+    delivery = send_test(world.hook, timezone.now())
+    now = timezone.now()
+    assert [outbox.deliver_outside(now), outbox.deliver_outside(now + timedelta(seconds=9))] == [0, 0]
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.status_code, delivery.attempts) == ("failing", 500, 1)
+    assert outbox.deliver_outside(now + timedelta(seconds=11)) == 0
+    assert outbox.deliver_outside(now + timedelta(minutes=2)) == 1
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.status_code, delivery.attempts) == ("delivered", 204, 3)
+    assert len({body for *_, body in world.receiver.calls}) == 1
+
+
+def test_a_message_is_given_up_after_a_day_and_can_be_sent_again(world):
+    world.receiver.answers = [500] * 8
+    delivery, now = send_test(world.hook, timezone.now()), timezone.now()
+    for _ in range(8):
+        outbox.deliver_outside(now)
+        now += timedelta(hours=13)
+    row = Outbox.objects.get()
+    delivery.refresh_from_db()
+    assert (row.attempts, row.dead_at is not None, delivery.state) == (8, True, "dead")
+    assert WebhookDelivery.objects.all().replay(now) == 1
+    assert outbox.deliver_outside(now) == 1
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.tries, delivery.attempts) == ("delivered", 2, 9)
+
+
+def test_a_webhook_that_fails_for_a_day_is_switched_off_and_the_partner_is_told(world):
+    world.hook.partner.contact_email = "ops@partner.example"
+    world.hook.partner.save()
+    Webhook.objects.update(failing_since=timezone.now() - timedelta(hours=25))
+    world.receiver.answers = [500]
+    send_test(world.hook, timezone.now())
+    outbox.deliver_outside()
+    world.hook.refresh_from_db()
+    assert world.hook.disabled_at is not None
+    assert "answered 500" in world.hook.disabled_because
+    outbox.deliver_due()
+    assert mail.outbox[0].to == ["ops@partner.example"]
+    make_news(world.here, world.port, timezone.now())
+    assert tell_webhooks(timezone.now()) == 0
+    world.hook.switch_on(timezone.now())
+    assert Webhook.objects.active().count() == 1
+
+
+def test_one_success_ends_the_row_of_failures(world):
+    Webhook.objects.update(failing_since=timezone.now() - timedelta(hours=23))
+    send_test(world.hook, timezone.now())
+    outbox.deliver_outside()
+    world.hook.refresh_from_db()
+    assert world.hook.failing_since is None
+
+
+def test_a_receiver_that_fails_holds_up_neither_mail_nor_others(world):
+    other = fleet.webhook(fleet.partner(world.north, "Other")[0].partner, url=f"{world.receiver.url}/other")
+    Webhook.objects.filter(pk=world.hook.pk).update(url="http://127.0.0.1:9/")
+    for number in range(5):
+        send_test(Webhook.objects.get(pk=world.hook.pk), timezone.now() + timedelta(seconds=number))
+        send_test(other, timezone.now() + timedelta(seconds=number))
+    outbox.put("mail", "m", {"subject": "s", "body": "b", "to": ["a@example.com"]})
+    assert outbox.deliver_due() == 1
+    assert outbox.deliver_outside() == 5
+    # The failing one was tried once in this round, not five times.
+    assert sum(WebhookDelivery.objects.values_list("attempts", flat=True)) == 6
+
+
+def test_a_receiver_inside_is_never_called(world, settings):
+    settings.PRIVATE_RECEIVERS = False
+    delivery = send_test(world.hook, timezone.now())
+    assert outbox.deliver_outside() == 0
+    delivery.refresh_from_db()
+    assert delivery.error == "The address must begin with https://."
+    assert not world.receiver.calls
+
+
+def test_hostile_words_arrive_as_words(world):
+    for text in HOSTILE[:30]:
+        Risk.objects.create(
+            site=world.here, at=timezone.now(), probability=0.5, level="watch", reason=text.replace("\0", "")[:200]
+        )
+    tell_webhooks(timezone.now())
+    outbox.deliver_outside()
+    assert len(world.receiver.calls) == 30
+    assert all(json.loads(body)["event"] == "risk.level" for *_, body in world.receiver.calls)
+
+
+def test_a_secret_is_kept_sealed_and_opens_under_an_older_key_only_while_that_is_known(settings):
+    kept = sealed("whsec_1")
+    assert "whsec_1" not in kept
+    old, settings.SECRET_KEY = settings.SECRET_KEY, "another key of more than fifty characters, which is not the old"
+    with pytest.raises(CannotOpen):
+        opened(kept)
+    settings.SECRET_KEY_FALLBACKS = [old]
+    assert opened(kept) == "whsec_1"
+
+
+def test_staff_make_one_see_its_secret_once_test_it_and_send_again(world, client, settings):
+    sync_roles()
+    client.force_login(fleet.person("nora", "ops", world.north))
+    page = reverse("admin:stations_webhook_add")
+    company = fleet.partner(world.north, "New")[0].partner
+    values = {"partner": company.pk, "url": f"{world.receiver.url}/new", "events": ["risk.level"]}
+    answer = client.post(page, values)
+    made = Webhook.objects.get(partner=company)
+    assert made.secret in answer.content.decode()
+    assert "no-store" in answer["Cache-Control"]
+    assert made.secret not in client.get(reverse("admin:stations_webhook_change", args=[made.pk])).content.decode()
+    client.post(reverse("admin:stations_webhook_changelist"), {"action": "test", "_selected_action": [made.pk]})
+    assert outbox.deliver_outside() == 1
+    log = reverse("admin:stations_webhookdelivery_changelist")
+    assert "Delivered" in client.get(log).content.decode()
+    client.post(log, {"action": "replay", "_selected_action": [WebhookDelivery.objects.get().pk]})
+    assert outbox.deliver_outside() == 1
+    assert len(world.receiver.calls) == 2
+    settings.PRIVATE_RECEIVERS = False
+    refused = client.post(page, {**values, "url": "http://127.0.0.1/"})
+    assert "must begin with https" in refused.content.decode()
+    client.force_login(fleet.person("sam", "ops", world.south))
+    assert "/new" not in client.get(log).content.decode()
+    assert client.get(reverse("admin:stations_webhook_change", args=[made.pk])).status_code in (302, 404)
