@@ -37,7 +37,7 @@ def test_orders_are_chosen_and_sent_and_the_lanes_follow(live_site, desk, open_p
     for box in page.locator("#lanes input[type=checkbox]").all()[:2]:
         box.check()
     page.get_by_text("2 chosen").wait_for()
-    page.locator("#technician").select_option(label="ADA · Depot")
+    page.locator("#technician").select_option(label="ADA · Depot · 0 open")
     page.get_by_role("button", name="Send to the chosen orders").click()
     page.get_by_text("2 orders sent.").wait_for()
     assert elsewhere(lambda: WorkOrder.objects.filter(state="assigned").count()) == 2

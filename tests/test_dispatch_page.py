@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
-from maintenance.models import ServiceCentre, Technician, WorkOrder
+from maintenance.models import DriverReport, ServiceCentre, Technician, WorkOrder
 from maintenance.models.opening import Wanted
 from stations.access import sync_roles
 from stations.models import Operator
@@ -218,3 +218,30 @@ def test_of_many_orders_the_first_due_are_shown_and_all_are_counted(desk, operat
     assert (lane.orders, lane.more, lane.count) == (orders[:1:-1], 2, 5)
     assert (page.context["total"], page.context["to_assign"], page.context["late"]) == (5, 5, 1)
     assert "and 2 more, due later" in page.content.decode()
+
+
+def test_an_order_is_found_by_its_number_its_site_and_its_charger(desk, operator):
+    first, second = opened(operator, 1, name="Mill Street"), opened(operator, 2, name="Harbour")
+    third = fleet.work_order(first.site, charger=fleet.charger(first.site, 7), state="triaged")
+    for words, found in (
+        (first.number, {first}), (str(1000 + second.pk), {second}), ("harb", {second}), ("wo-1", set()),
+        (third.charger.external_id, {third}), (first.site.external_id, {first, third}), ("%", set()),
+    ):  # fmt: skip
+        lanes = desk.get(reverse("dispatch"), {"find": words}).context["lanes"]
+        assert {order for lane in lanes for order in lane.orders} == found, words
+
+
+def test_what_people_report_and_nobody_is_sent_for_is_counted_until_a_desk_decides(desk, operator):
+    site = fleet.site(operator, 1)
+    DriverReport.objects.file(site, None, "slow", "", timezone.now())
+    elsewhere = fleet.site(Operator.objects.create(name="Copperline"), 2)
+    DriverReport.objects.file(elsewhere, None, "slow", "", timezone.now())
+    page = desk.get(reverse("dispatch"))
+    assert "1 report to decide" in page.content.decode()
+    listed = desk.get(reverse("admin:maintenance_incident_changelist"), {"attention": "undecided"})
+    incident = listed.context["cl"].result_list[0]
+    assert incident.site == site
+    about = (site.pk, None, incident.cause, "driver", None, "slow")
+    [order] = WorkOrder.objects.open_orders([Wanted(*about, incident_id=incident.pk)], timezone.now())
+    assert desk.get(reverse("dispatch")).context["undecided"] == 0
+    order.move("cancelled", by=None)

@@ -45,7 +45,10 @@ class AttentionFilter(QuestionFilter):
 
     title = "attention"
     parameter_name = "attention"
-    questions = {"unseen": "not acknowledged", "asleep": "put off"}
+    questions = {"undecided": "said by people, nobody sent", "unseen": "not acknowledged", "asleep": "put off"}
+
+    def rows_undecided(self, queryset):
+        return queryset.undecided(timezone.now())
 
     def rows_unseen(self, queryset):
         return queryset.open().filter(acknowledged_at=None)

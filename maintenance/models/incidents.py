@@ -26,6 +26,12 @@ class IncidentQuerySet(ScopedQuerySet):
         """Open ones that nobody has put off."""
         return self.open().exclude(snoozed_until__gt=at)
 
+    def undecided(self, at: datetime):
+        """What people outside have said and for which nobody is sent by itself: a desk decides."""
+        told = (Incident.Source.DRIVER, Incident.Source.PARTNER, Incident.Source.PERSON)
+        sent = self.model.objects.filter(work_orders__isnull=False, work_orders__closed_at=None).values("pk")
+        return self.awake(at).filter(source__in=told).exclude(pk__in=sent)
+
     def open_for_outages(self, wanted: list["Opening"], at: datetime) -> list[int]:
         """Open an incident for each of `wanted` that has none open about the same, with its chargers under it."""
         if not wanted:

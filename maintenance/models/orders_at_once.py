@@ -29,6 +29,13 @@ class WorkOrderQuerySet(ScopedQuerySet):
         """Orders that are not finished."""
         return self.filter(closed_at__isnull=True)
 
+    def found_by(self, words: str):
+        """Those whose number (WO-1234), or the name or ID of whose site or charger, was typed."""
+        number = self.model.pk_of(words)
+        about = Q(site__name__icontains=words) | Q(site__external_id__icontains=words)
+        about |= Q(charger__external_id__icontains=words)
+        return self.filter(about if number is None else about | Q(pk=number))
+
     def late(self, at: datetime):
         """Open ones whose time is over by `at`; what is done, or has its clock stopped on hold, is not late."""
         return self.open().filter(due_at__lte=at).exclude(state__in=NEVER_LATE)

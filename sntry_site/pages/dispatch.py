@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from maintenance import dispatch_proposal
-from maintenance.models import Refused, ServiceCentre, Technician, WorkOrder
+from maintenance.models import Incident, Refused, ServiceCentre, Technician, WorkOrder
 from maintenance.models.orders_at_once import NEVER_LATE
 from maintenance.models.steps import roles_of
 from maintenance.states import Priority, State
@@ -159,6 +159,8 @@ def _filtered(request):
             orders = orders.filter(**{path: int(asked[name][:18])})
     if asked.get("city"):
         orders = orders.filter(site__city=asked["city"].replace("\x00", ""))
+    if words := asked.get("find", "").replace("\x00", "").strip()[:60]:
+        orders = orders.found_by(words)
     if asked.get("priority") in Priority.values:
         orders = orders.filter(priority=asked["priority"])
     if asked.get("due") == "late":
@@ -192,13 +194,16 @@ def _choices(request) -> dict:
     wanted, operators = request.GET.get("operator", ""), operator_ids(request.user)
     if wanted.isdecimal() and (operators is None or int(wanted[:18]) in operators):
         operators = {int(wanted[:18])}
-    people = Technician.objects.for_operators(operators).select_related("centre").order_by("code")
+    busy = Count("work_orders", filter=Q(work_orders__closed_at=None), distinct=True)
+    people = Technician.objects.for_operators(operators).select_related("centre").annotate(busy=busy).order_by("code")
+    undecided = Incident.objects.visible_to(request.user).undecided(timezone.now())
     return {
         "asked": request.GET,
         "operators": Operator.objects.visible_to(request.user),
         "cities": sites.exclude(city="").order_by("city").values_list("city", flat=True).distinct()[:200],
         "priorities": Priority.choices,
         "technicians": list(people),
+        "undecided": undecided.count(),
         "query": request.GET.urlencode(),
     }
 
