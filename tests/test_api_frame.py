@@ -176,3 +176,19 @@ def test_a_method_that_a_view_does_not_open_is_closed():
     person = SimpleNamespace(is_authenticated=True)
     with pytest.raises(problems.exceptions.PermissionDenied, match="takes a partner's key"):
         Allowed().has_permission(SimpleNamespace(user=person, auth=None, method="GET"), view)
+
+
+def test_a_limit_with_zeros_before_it_asks_for_no_more_than_the_most(mine, client):
+    _, text = fleet.partner(mine)
+    for limit in ("0000000009999999", "1001", "0", ""):
+        answer = client.get(f"/api/v1/sites/?limit={limit}", headers={"Authorization": f"Bearer {text}"})
+        assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "/limit")
+
+
+def test_heavy_questions_have_a_limit_of_their_own(mine, client, settings):
+    _, text = fleet.partner(mine)
+    headers = {"Authorization": f"Bearer {text}"}
+    settings.API_LIMITS = {**settings.API_LIMITS, "heavy": (1, 60)}
+    answers = [client.get("/api/v1/session-success/?since=x", headers=headers) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [422, 429]
+    assert client.get("/api/v1/sites/", headers=headers).status_code == 200

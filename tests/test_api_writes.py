@@ -265,6 +265,23 @@ def test_a_site_is_changed_only_by_whoever_has_seen_its_version(send, here, clie
     assert here.name == "New"
 
 
+def test_a_change_of_notes_that_are_not_shown_is_another_version_too(send, here):
+    address = f"sites/{here.external_id}/"
+    version = {"If-Match": send(address, b"", "get")["ETag"]}
+    changed = send(address, {"access_notes": "Gate 2"}, "patch", **version)
+    assert send(address, {"access_notes": "Gate 3"}, "patch", **version).status_code == 412
+    assert send(address, b"", "get")["ETag"] == changed["ETag"] != version["If-Match"]
+
+
+def test_a_form_with_an_idempotency_key_is_a_415(mine):
+    sync_roles()
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(fleet.person("owner", "ops", mine))
+    client.cookies["csrftoken"] = "a" * 32
+    headers = {"X-CSRFToken": "a" * 32, "Idempotency-Key": "1"}
+    assert client.post("/api/v1/staff/retrain/", {"a": "1"}, headers=headers).status_code == 415
+
+
 def test_a_charger_is_changed_by_its_owner(send, here):
     address = f"chargers/{fleet.charger(here).external_id}/"
     version = send(address, b"", "get")["ETag"]

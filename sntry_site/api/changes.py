@@ -3,10 +3,9 @@
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from .bodies import dumps
 from .fields import Body
 from .problems import Problem
-from .rows import One, answer, refuse_parameters
+from .rows import One, refuse_parameters
 
 
 class Changed(One):
@@ -20,14 +19,14 @@ class Changed(One):
         wanted, values = request.headers.get("If-Match"), self._sent(request.data)
         with transaction.atomic():
             row = self.rows(request).select_for_update(of=["self"]).filter(**{self.path: id}).first()
-            version = answer(request, dumps(self.found(request, id)), is_version=True)["ETag"]
+            version = self.versioned(request, id)["ETag"]
             if wanted is None:
                 raise Problem(428, f"Send If-Match with the ETag of what you change; it is {version} now.")
             if version not in [each.strip() for each in wanted.split(",")]:
                 detail = "It has changed since you read it: read it again and decide again."
                 raise Problem(412, detail, headers={"ETag": version})
             self._change(row, values)
-            return answer(request, dumps(self.found(request, id)), is_version=True)
+            return self.versioned(request, id)
 
     def _sent(self, data) -> dict:
         sent = self.body(data=data)

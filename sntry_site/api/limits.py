@@ -10,6 +10,7 @@ from functools import cached_property
 
 import redis
 from django.conf import settings
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.throttling import BaseThrottle
 
 from .problems import Problem
@@ -76,10 +77,15 @@ buckets = Buckets()
 
 
 class PerCaller(BaseThrottle):
-    """So many calls of a class of endpoints (`limit_class` of the view) for each key, member of staff or stranger."""
+    """So many calls of a class of endpoints (`limit_class` of the view) for each key or member of staff.
+
+    Strangers never come so far: they are refused before anything of theirs is read.
+    """
 
     def allow_request(self, request, view) -> bool:
-        kind = "read" if request.method in ("GET", "HEAD", "OPTIONS") else getattr(view, "limit_class", "write")
+        kind = getattr(view, "limit_class", "write")
+        if request.method in SAFE_METHODS and kind != "heavy":
+            kind = "read"
         limit, seconds = settings.API_LIMITS[kind]
         allowed, left_or_wait, empty = buckets.take(f"{kind}:{caller(request)}", limit, seconds)
         headers = {

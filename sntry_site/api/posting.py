@@ -4,8 +4,9 @@ import hashlib
 import re
 
 from django.db import transaction
-from django.http import HttpResponse
+from django.http import HttpResponse, RawPostDataException
 from django.utils import timezone
+from rest_framework.exceptions import UnsupportedMediaType
 
 from stations.models import AnsweredRequest
 
@@ -85,4 +86,7 @@ def _caller(request) -> str:
 
 def _hash(request) -> str:
     told = f"{request.method} {request.path}\n".encode()
-    return hashlib.sha256(told + request._request.body).hexdigest()
+    try:
+        return hashlib.sha256(told + request._request.body).hexdigest()
+    except RawPostDataException:  # the check for CSRF has read it, because it came as a form
+        raise UnsupportedMediaType(request.content_type) from None

@@ -65,7 +65,7 @@ class Sites(Rows):
 class OneSite(Changed):
     """A site; PATCH changes what its owner may change, by If-Match."""
 
-    row, body = SiteRow, SiteChange
+    row, body, unseen = SiteRow, SiteChange, ("access_notes", "safety_notes")
     scopes = {"GET": Scope.SITES_READ, "PATCH": Scope.SITES_WRITE}
     staff = {"GET": "stations.view_site", "PATCH": "stations.change_site"}
 
