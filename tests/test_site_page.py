@@ -2,8 +2,11 @@
 
 from datetime import UTC, datetime
 
+import orjson
 import pytest
+from django.utils import timezone
 
+from sntry_site.pages.site_feed import SiteConsumer, SiteFeed
 from sntry_site.templatetags.sntry_times import local_time
 from stations.access import sync_roles
 from stations.models import Operator
@@ -38,3 +41,19 @@ def test_the_page_of_a_site_shows_its_price_drawn_and_its_keys(client, two_netwo
     assert "MST" in text
     assert "Stale: nothing has been heard" in text
     assert "hot &lt;b&gt;" in text
+
+
+def test_the_socket_of_a_site_is_for_staff_of_its_operator_and_sends_the_site_as_it_is(two_networks):
+    mine, theirs = (fleet.site(operator, 1) for operator in two_networks)
+    SiteState.objects.ensure()
+    SiteState.objects.update(at=timezone.now(), reason="hot <b>")
+    ada = fleet.person("Ada", "ops", two_networks[0])
+    assert SiteConsumer().view_of(ada, {"site": str(mine.pk)}) == mine.pk
+    for asked in (str(theirs.pk), "", "x", "9" * 40, "-1"):
+        assert SiteConsumer().view_of(ada, {"site": asked}) is None
+    ada.is_staff = False
+    assert SiteConsumer().view_of(ada, {"site": str(mine.pk)}) is None
+    [frame] = SiteFeed().changes(mine.pk, {})
+    panels = orjson.loads(frame)["panels"]
+    assert "hot &lt;b&gt;" in panels["site-now"]
+    assert set(panels) == {"site-now", "site-chargers"}
