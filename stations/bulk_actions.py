@@ -91,7 +91,7 @@ def _queue(pages, request, queryset, values: dict):
         return None
     plain = {name: getattr(value, "pk", value) for name, value in values.items()}
     wanted = {"list": pages.opts.label_lower, "action": request.POST["action"], "values": plain, "rows": ids}
-    return redirect("admin:stations_job_change", enqueue("bulk_action", wanted, created_by=request.user).pk)
+    return redirect(enqueue("bulk_action", wanted, created_by=request.user))
 
 
 class Told:

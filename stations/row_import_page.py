@@ -86,7 +86,7 @@ def _confirm(admin, request):
         suffix = ".xlsx" if held["name"].lower().endswith(".xlsx") else ".csv"
         upload = ContentFile(held["content"], secrets.token_hex(16) + suffix)
         job = enqueue("import_rows", wanted, created_by=request.user, upload=upload)
-        return redirect("admin:stations_job_change", job.pk)
+        return redirect(job)
     try:
         counts = apply(admin, request.user, found, reason)
     except Unreadable as error:

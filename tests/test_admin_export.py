@@ -59,7 +59,7 @@ def test_many_rows_are_written_by_a_job_that_sees_no_more_than_its_person(client
     client.force_login(ann)
     response = client.get(EXPORT, {"format": "csv", "columns": "all"})
     job = Job.objects.get(kind="export_rows")
-    assert response.url == f"/admin/stations/job/{job.pk}/change/"
+    assert response.url == job.get_absolute_url()
     assert run(job.pk)
     job.refresh_from_db()
     assert (job.state, job.result["rows"]) == ("done", 2), job.message

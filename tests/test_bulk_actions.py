@@ -66,7 +66,7 @@ def test_many_rows_are_done_by_a_job_which_says_what_became_of_them(ops, orders,
     monkeypatch.setattr(bulk_actions, "AT_ONCE", 3)
     response = ops.post(ORDERS, chosen(orders, _confirmed="yes", reason="storm"))
     job = Job.objects.get(kind="bulk_action")
-    assert response.url == f"/admin/stations/job/{job.pk}/change/"
+    assert response.url == job.get_absolute_url()
     assert open_orders() == 8
     assert run(job.pk)
     job.refresh_from_db()

@@ -24,7 +24,9 @@ def site(client):
 
 def change(client, site, **fields):
     values = {name: value for name, value in model_to_dict(site).items() if value is not None}
-    inline = {"chargers-TOTAL_FORMS": 0, "chargers-INITIAL_FORMS": 0}
+    page = client.get(f"/admin/stations/site/{site.pk}/change/")
+    prefixes = [each.formset.prefix for each in page.context["inline_admin_formsets"]]
+    inline = {f"{prefix}-{name}_FORMS": 0 for prefix in prefixes for name in ("TOTAL", "INITIAL")}
     return client.post(f"/admin/stations/site/{site.pk}/change/", {**values, **inline, **fields})
 
 
