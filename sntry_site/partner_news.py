@@ -88,7 +88,7 @@ def risks(since: datetime, now: datetime, operators: set[int]) -> list[News]:
 
 
 def prices(since: datetime, now: datetime, operators: set[int]) -> list[News]:
-    """Price changes that were announced, began or ended."""
+    """Price changes that were announced, began or ended; one that was called off before its start did neither."""
     passed = (
         Q(announced_at__gt=since) | Q(starts_at__gt=since, starts_at__lte=now) | Q(ends_at__gt=since, ends_at__lte=now)
     )
@@ -99,8 +99,9 @@ def prices(since: datetime, now: datetime, operators: set[int]) -> list[News]:
     ):
         data = {"price_change": pk, "kind": kind, "old_price": str(old), "new_price": str(new), "reason": reason}
         data |= {"starts_at": moment(times[1]), "ends_at": moment(times[2])}
+        was_called_off = times[1] == times[2]
         for what, at in zip(("announced", "began", "ended"), times, strict=True):
-            if since < at <= now:
+            if since < at <= now and (what == "announced" or not was_called_off):
                 key = f"price:{pk}:{what}"
                 told.append(News("price.changed", key, at, operator, site, None, {**data, "what": what}))
     return told

@@ -129,6 +129,8 @@ class _Pinned(http.client.HTTPConnection):
         self.sock.settimeout(WHOLE_SECONDS)
         if self.is_tls:
             self.sock = tls_context().wrap_socket(self.sock, server_hostname=self.host)
+        if self.was_cut:  # while hands were shaken there was no socket to cut
+            raise TimeoutError
 
     def cut(self) -> None:
         self.was_cut = True

@@ -9,7 +9,7 @@ import redis
 from django.contrib.auth.models import User
 from django.db import OperationalError
 from django.http import Http404
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import MethodNotAllowed, ValidationError
 
 from sntry_site.api import bodies, limits, problems
 from sntry_site.api.access import Allowed
@@ -165,13 +165,17 @@ def test_too_many_calls_are_told_when_to_come_back_and_every_answer_says_what_is
 
 def test_a_method_that_a_view_does_not_open_is_closed():
     key = SimpleNamespace(is_authenticated=True, scopes=["sites:read"])
-    view = SimpleNamespace(scopes={"GET": "sites:read", "POST": "sites:write"}, staff={})
-    for method, opened in (("GET", True), ("HEAD", True), ("POST", False), ("DELETE", False)):
+    opens = dict.fromkeys(("get", "head", "post", "patch"))
+    view = SimpleNamespace(
+        scopes={"GET": "sites:read", "POST": "sites:write"}, staff={}, http_method_names=list(opens), **opens
+    )
+    for method, opened in (("GET", True), ("HEAD", True), ("POST", False), ("PATCH", False), ("DELETE", False)):
         request = SimpleNamespace(user=key, auth=key, method=method)
         if opened:
             assert Allowed().has_permission(request, view)
         else:
-            with pytest.raises(problems.exceptions.PermissionDenied):
+            closed = problems.exceptions.PermissionDenied if method.lower() in opens else MethodNotAllowed
+            with pytest.raises(closed):
                 Allowed().has_permission(request, view)
     person = SimpleNamespace(is_authenticated=True)
     with pytest.raises(problems.exceptions.PermissionDenied, match="takes a partner's key"):

@@ -194,7 +194,7 @@ def test_the_site_page_shows_the_day_the_chargers_the_work_and_the_prices(client
         "$0.40 → $0.60",
     ):
         assert said in page
-    assert page.count("<polyline") == 2
+    assert page.count("<polyline") == 3  # use, temperature, price
 
 
 @pytest.mark.parametrize("path", ["site", "board"])

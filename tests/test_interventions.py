@@ -138,7 +138,7 @@ def test_a_heal_in_the_middle_of_a_tick_waits_its_turn_and_still_heals(site, mon
         go.set()
         ticking.join(20)
         healing.join(20)
-    assert [type(result).__name__ for result in results] == ["Tick", "NoneType"]
+    assert [type(result).__name__ for result in results] == ["Tick", "str"]
     tasks.tick(second(20))
     state = SiteState.objects.get()
     assert not state.is_stressed

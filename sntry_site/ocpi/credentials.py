@@ -89,11 +89,13 @@ def receivers(token: str, url: str, version: str) -> dict[str, str]:
     kept = {}
     for one in endpoints[:MOST_ENDPOINTS]:
         if isinstance(one, dict) and one.get("role") == "RECEIVER" and isinstance(one.get("url"), str):
+            if not re.fullmatch("[a-z_]{1,36}", str(one.get("identifier"))):
+                continue
             try:
                 check_url(one["url"])
             except NotCalled:
                 continue
-            kept[str(one.get("identifier"))[:36]] = one["url"]
+            kept[one["identifier"]] = one["url"]
     return kept
 
 
