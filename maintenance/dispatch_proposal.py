@@ -20,7 +20,7 @@ from .transitions import DISPATCHER, OPS
 
 TO_PLAN = (State.NEW, State.TRIAGED, State.ASSIGNED)  # later on somebody has said yes
 TAKEN = (State.ACCEPTED, State.EN_ROUTE, State.IN_PROGRESS)
-MOST_ORDERS = 1_000
+MOST_ORDERS = 900  # a form that takes them all stays below Django's limit of 1,000 fields
 USUAL_MINUTES = 60.0  # on site, where nobody knows what it takes
 NOTE = "by the dispatch proposal"
 IN_WORDS = {
@@ -73,7 +73,7 @@ class Proposal:
 
 
 def propose(orders, at: datetime) -> Proposal:
-    """Propose who does those of `orders` (a WorkOrder queryset) that nobody has accepted: a thousand at most.
+    """Propose who does those of `orders` (a WorkOrder queryset) that nobody has accepted: 900 at most.
 
     A fixed number of queries, and one question to OSRM where there are up to a hundred places.
     """

@@ -7,8 +7,10 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
+from maintenance import dispatch_proposal
 from maintenance.models import DriverReport, ServiceCentre, Technician, WorkOrder
 from maintenance.models.opening import Wanted
+from sntry_site.pages import dispatch
 from stations.access import sync_roles
 from stations.models import Operator
 
@@ -245,3 +247,15 @@ def test_what_people_report_and_nobody_is_sent_for_is_counted_until_a_desk_decid
     [order] = WorkOrder.objects.open_orders([Wanted(*about, incident_id=incident.pk)], timezone.now())
     assert desk.get(reverse("dispatch")).context["undecided"] == 0
     order.move("cancelled", by=None)
+
+
+def test_a_whole_proposal_fits_into_one_form_and_what_it_leaves_out_is_said(
+    desk, operator, technician, monkeypatch, settings
+):
+    assert dispatch_proposal.MOST_ORDERS <= dispatch.MOST_AT_ONCE < settings.DATA_UPLOAD_MAX_NUMBER_FIELDS - 10
+    monkeypatch.setattr(dispatch_proposal, "MOST_ORDERS", 2)
+    for number in range(3):
+        opened(operator, number)
+    page = desk.get(reverse("dispatch-proposal"))
+    assert len(page.context["proposal"].stops) == 2
+    assert "The 2 that are due first; 1 more are due later." in page.content.decode()

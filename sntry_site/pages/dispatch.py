@@ -10,6 +10,7 @@ from django.db.models.functions import RowNumber
 from django.http import HttpResponseBadRequest
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.timesince import timesince
 from django.views.decorators.http import require_POST, require_safe
 
 from maintenance import dispatch_proposal
@@ -25,7 +26,7 @@ from stations.models import Operator, Site
 from .access import staff_required
 
 MOST_PER_LANE = 60
-MOST_AT_ONCE = 200
+MOST_AT_ONCE = dispatch_proposal.MOST_ORDERS  # so that a whole proposal can be taken
 SOON = timedelta(hours=2)
 LANES = (
     ("To assign", (State.NEW, State.TRIAGED)),
@@ -70,8 +71,15 @@ def page(request):
 @staff_required
 def proposal(request):
     """Who would go where, if the filtered orders that nobody has accepted were planned now."""
-    found = dispatch_proposal.propose(_filtered(request), timezone.now())
-    values = {"proposal": found, "may_send": _may_send(request.user), "asked": request.GET.urlencode()}
+    orders = _filtered(request)
+    found = dispatch_proposal.propose(orders, timezone.now())
+    left = orders.filter(state__in=dispatch_proposal.TO_PLAN).count() - len(found.stops)
+    values = {
+        "proposal": found,
+        "left": max(left, 0),
+        "may_send": _may_send(request.user),
+        "asked": request.GET.urlencode(),
+    }
     return render(request, "dispatch/proposal.html", values)
 
 
@@ -176,6 +184,7 @@ def _lanes(orders, now) -> dict:
     first = Window(RowNumber(), partition_by=[_LANE], order_by=[F("due_at").asc(nulls_last=True), "pk"])
     for order in orders.annotate(lane=_LANE, place=first).filter(place__lte=MOST_PER_LANE).order_by("lane", "place"):
         order.is_late = bool(order.due_at and order.due_at <= now and order.state not in NEVER_LATE)
+        order.late_for = timesince(order.due_at, now, depth=1) if order.is_late else ""
         shown[order.lane].append(order)
     counts = orders.order_by().aggregate(
         late=Count("pk", filter=Q(due_at__lte=now) & ~Q(state__in=NEVER_LATE)),
