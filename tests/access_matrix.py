@@ -25,6 +25,9 @@ ADMIN = {
     "import", "exports", "export-ev-chart", "world-check", "healed", "policy-lab", "search", "index", "password_change",
     "password_change_done", "autocomplete", "dashboard-feed", "view_on_site", "app_list", None,
 }  # fmt: skip
+# Other platforms with a token of their own (tests/test_ocpi.py); nobody of the callers here has one.
+OCPI = {f"ocpi-{each}" for each in ("versions", "details", "credentials", "locations", "location", "evse", "connector",
+                                    "tariffs", "sessions", "cdrs")}  # fmt: skip
 ADMIN_PUBLIC = {"login", "logout", "jsi18n"}  # the form to sign in, and words for scripts
 ACTIONS = (
     "changelist", "add", "change", "delete", "history", "export", "import", "save_view", "change_view", "progress",
@@ -47,6 +50,7 @@ def class_of(route: str, name: str | None, models: set[str]) -> str | None:
     if name == "api-nothing":
         return "nothing"
     known = {"public": PUBLIC, "staff": STAFF, "signed in": SIGNED_IN, "technicians": TECHNICIANS, "api": API}
+    known["ocpi"] = OCPI
     return next((each for each, names in known.items() if name in names), None)
 
 

@@ -90,6 +90,8 @@ def argument(parameter: str, route: str, name: str | None, here: SimpleNamespace
         "operator": here.operator.pk, "slug": "uptime", "token": "none",
         "pk": here.site.pk if "sites/" in route else here.order.pk,
     }  # fmt: skip
+    if route.startswith("ocpi/"):
+        known |= {"version": "2.2.1", "location": here.site.pk, "evse": here.charger.pk, "connector": "1"}
     if route.startswith("jobs/"):
         known["pk"] = job_of(here)
     if "photos/<int:pk>" in route:
