@@ -1,5 +1,6 @@
 """How large a request may be. Django writes a whole body to disk before any middleware or view sees the request."""
 
+import json
 from collections.abc import Mapping
 
 REFUSAL = "The request is larger than this address takes; send less at once.\n"
@@ -17,7 +18,7 @@ class BodyLimit:
     async def __call__(self, scope, receive, send) -> None:
         limit = self.limits.get(scope["path"].removeprefix(scope.get("root_path", "")), self.limit)
         if _announced(scope) > limit:
-            await _refuse(send)
+            await _refuse(scope, send)
             return
         counted = 0
 
@@ -27,7 +28,7 @@ class BodyLimit:
             counted += len(message.get("body", b""))
             if counted <= limit:
                 return message
-            await _refuse(send)
+            await _refuse(scope, send)
             return {"type": "http.disconnect"}  # lets go of what has come so far
 
         await self.application(scope, receive_counted, send)
@@ -38,10 +39,13 @@ def _announced(scope) -> int:
     return max((int(length) for length in lengths if length.isdigit()), default=0)
 
 
-async def _refuse(send) -> None:
-    body = REFUSAL.encode()
+async def _refuse(scope, send) -> None:
+    body, content_type = REFUSAL.encode(), b"text/plain; charset=utf-8"
+    if "/api/" in scope["path"]:  # whose every error is a problem (RFC 9457)
+        told = {"type": "/api/docs/#problem-413", "title": "Too large", "status": 413, "detail": REFUSAL.strip()}
+        body, content_type = json.dumps(told).encode(), b"application/problem+json"
     headers = [
-        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-type", content_type),
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
     ]

@@ -13,6 +13,7 @@ from maintenance.models import PlannedWork, RootCauseNote
 from stations import live
 from stations.jobs import enqueue
 from stations.models import (
+    AnsweredRequest,
     AssistantCall,
     Charger,
     FleetEvent,
@@ -21,12 +22,14 @@ from stations.models import (
     Outbox,
     PartnerKey,
     Scope,
+    Site,
     WebhookDelivery,
 )
 from telemetry import charger_pasts, live_causes, live_history, live_risk, retention
 from telemetry.live_fleet import LiveFleet
 from telemetry.loop_lock import one_at_a_time
 from telemetry.models import (
+    Climatology,
     ModelVersion,
     Risk,
     Tick,
@@ -206,3 +209,7 @@ def retain_task() -> None:
     Job.objects.delete_old_files(at)
     AssistantCall.objects.drop_old(at)
     RootCauseNote.objects.drop_old(at)
+    AnsweredRequest.objects.drop_old(at)
+    # Half-hours that partners have sent: what is usual at their sites follows them.
+    real = Site.objects.filter(operator__is_simulated=False)
+    Climatology.objects.rebuild(list(real.values_list("pk", flat=True)))

@@ -59,7 +59,7 @@ def tables(*models) -> list:
     return [
         sorted(
             model.objects.values_list(
-                *[f.attname for f in model._meta.concrete_fields if f.name not in ("id", "received_at")]
+                *[f.attname for f in model._meta.concrete_fields if f.name not in ("id", "received_at", "changed_at")]
             ),
             key=str,
         )
@@ -376,3 +376,10 @@ def test_what_is_for_staff_is_not_for_keys_and_what_staff_send_needs_the_token(s
     careful.force_login(fleet.person("chief", is_superuser=True))
     assert careful.post("/api/v1/staff/retrain/", b"{}", content_type="application/json").status_code == 403
     assert not Job.objects.exists()
+
+
+def test_answers_are_kept_for_a_day(send, here):
+    send("incidents/", {"site": here.external_id, "problem": "other"}, **{"Idempotency-Key": "z"})
+    now = timezone.now()
+    assert AnsweredRequest.objects.drop_old(now) == 0
+    assert AnsweredRequest.objects.drop_old(now + timedelta(hours=25)) == 1

@@ -50,6 +50,13 @@ def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_sent(live_site
     assert taken.startswith(b"HTTP/1.1 100 ")
 
 
+def test_at_the_api_the_refusal_is_a_problem(live_site):
+    refused = answer(live_site, "/api/v1/telemetry/status/", f"Content-Length: {LIMIT + 1}\r\nExpect: 100-continue")
+    assert refused.startswith(b"HTTP/1.1 413 ")
+    assert b"content-type: application/problem+json" in refused
+    assert b'"status": 413' in refused
+
+
 def test_a_body_that_does_not_say_its_size_is_counted(live_site):
     refused = answer(live_site, "/login/", "Transfer-Encoding: chunked", chunks(LIMIT + 1))
     assert refused.startswith(b"HTTP/1.1 413 ")

@@ -16,7 +16,7 @@ from stations.bulk_actions import Reason, bulk_action
 from stations.change_history import Entry
 from telemetry.cause_pages import repair_in_words
 
-from ..models import ChecklistItem, OrderPart, Technician, WorkOrder, WorkOrderChange
+from ..models import ChecklistItem, OrderComment, OrderPart, Technician, WorkOrder, WorkOrderChange
 from ..states import State
 
 BY_HAND = "by hand in the admin"
@@ -31,6 +31,17 @@ class ChangeInline(ReadOnlyInline):
 
     def get_queryset(self, request):
         return super().get_queryset(request).select_related("by")
+
+
+class CommentInline(ReadOnlyInline):
+    """What partners say and ask."""
+
+    model = OrderComment
+    fields = ["at", "kind", "text", "partner"]
+    show_change_link = False
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("partner__operator")
 
 
 class Sending(Reason):
@@ -155,7 +166,7 @@ class WorkOrderAdmin(BaseAdmin):
     search_help_text = "Title, site or technician"
     autocomplete_fields = ["technician"]
     form = WorkOrderForm
-    inlines = [ChangeInline, ChecklistInline, PartInline]
+    inlines = [ChangeInline, CommentInline, ChecklistInline, PartInline]
     actions = ["send", "set_priority", "accept", "close", "cancel", "call_duplicates"]
     readonly_fields = [
         "number",

@@ -44,9 +44,9 @@ class Begun:
 
 def may_ask(user) -> bool:
     """Whether a person has asked few enough questions in this minute; without a cache nobody counts."""
-    key = f"assistant-rate:{user.pk}:{int(timezone.now().timestamp() // 60)}"
+    key = f"assistant-rate:{user.pk}"
     try:
-        cache.add(key, 0, 120)
+        cache.add(key, 0, 60)  # the minute begins with its first question
         return cache.incr(key) <= QUESTIONS_A_MINUTE
     except Exception as error:  # the cache is away, or has just forgotten the key
         logger.warning("the assistant's questions are not counted: %s", type(error).__name__)

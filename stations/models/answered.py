@@ -23,7 +23,7 @@ class AnsweredRequestQuerySet(models.QuerySet):
             row.save()
         return row, is_over
 
-    def forget(self, now: datetime) -> int:
+    def drop_old(self, now: datetime) -> int:
         """Delete what is older than a day; returns how many."""
         return self.filter(asked_at__lte=now - KEPT).delete()[0]
 
