@@ -97,7 +97,8 @@ class KeysetChangeList(ChangeList):
         onward = self._key_of(rows[-1]) if more else self.end
         if self.forward:
             rows.reverse()
-        self.result_list, self.result_count, self.full_result_count = rows, len(rows), None
+        self.result_list, self.result_count = rows, len(rows)
+        self.full_result_count = len(rows)  # because the header would offer to show "all" otherwise
         self.show_full_result_count, self.can_show_all, self.multi_page = False, True, False
         self.paginator = KeysetPaginator(rows, self.list_per_page)
         self.page_num = 1

@@ -11,7 +11,7 @@ from telemetry.models import ChargerStatus, StatusReport
 
 DAYS = 7
 MOST_REPORTS = 5_000
-WIDTH, HEIGHT, FOOT = 1000, 44, 20
+BAR, HEIGHT = 24, 44  # pixels; widths are shares of the page, so that words keep their shape
 
 
 class Spell(NamedTuple):
@@ -62,17 +62,17 @@ def drawn(found: list[Spell]) -> SafeString:
     seconds = (end - start).total_seconds() or 1
 
     def place(at: datetime) -> float:
-        return WIDTH * (at - start).total_seconds() / seconds
+        return 100 * (at - start).total_seconds() / seconds
 
     bars = format_html_join(
         "",
-        '<rect class="spell spell-{}" x="{}" y="0" width="{}" height="{}"><title>{}</title></rect>',
+        '<rect class="spell spell-{}" x="{}%" y="0" width="{}%" height="{}"><title>{}</title></rect>',
         (
             (
                 one.status.colour,
-                f"{place(one.starts_at):.2f}",
-                f"{max(1, place(one.ends_at) - place(one.starts_at)):.2f}",
-                HEIGHT - FOOT,
+                f"{place(one.starts_at):.3f}",
+                f"{max(0.1, place(one.ends_at) - place(one.starts_at)):.3f}",
+                BAR,
                 f"{one.status.label}: {one.starts_at:%a %d %b %H:%M} to {one.ends_at:%a %d %b %H:%M} UTC",
             )
             for one in found
@@ -82,16 +82,13 @@ def drawn(found: list[Spell]) -> SafeString:
     midnights = [at for day in range(1, DAYS + 1) if (at := first + timedelta(days=day)) < end]
     days = format_html_join(
         "",
-        '<line class="day-line" x1="{0}" x2="{0}" y1="0" y2="{1}"/><text x="{2}" y="{3}">{4}</text>',
-        (
-            (f"{place(at):.1f}", HEIGHT - FOOT + 4, f"{place(at) + 4:.1f}", HEIGHT - 4, f"{at:%a %d}")
-            for at in midnights
-        ),
+        '<line class="day-line" x1="{0}%" x2="{0}%" y1="0" y2="{1}"/><text x="{0}%" dx="4" y="{2}">{3}</text>',
+        ((f"{place(at):.3f}", BAR + 4, HEIGHT - 4, f"{at:%a %d}") for at in midnights),
     )
     words = ", ".join(f"{status.label} {share:.0%}" for status, share, _ in shares(found))
     return format_html(
-        '<svg class="timeline" viewBox="0 0 {} {}" role="img" aria-label="{}" preserveAspectRatio="none">{}{}</svg>',
-        WIDTH, HEIGHT, f"The last {DAYS} days: {words}", bars, days,
+        '<svg class="timeline" height="{}" role="img" aria-label="{}">{}{}</svg>',
+        HEIGHT, f"The last {DAYS} days: {words}", bars, days,
     )  # fmt: skip
 
 
