@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from stations.access import sync_roles
-from stations.models import Operator
+from stations.models import Job, Operator
 
 from . import fleet
 
@@ -43,7 +43,10 @@ def queries_of(client, url: str) -> int:
 def pages_of(model) -> dict[str, str]:
     name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
     pages = {f"{model._meta.label} list": reverse(f"{name}_changelist")}
-    pages[f"{model._meta.label} page"] = reverse(f"{name}_change", args=[model._default_manager.first().pk])
+    row = model._default_manager.first()
+    pages[f"{model._meta.label} page"] = reverse(f"{name}_change", args=[row.pk])
+    if model is Job:  # its page is outside the admin
+        pages[f"{model._meta.label} page"] = row.get_absolute_url()
     return pages
 
 
