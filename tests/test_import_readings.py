@@ -60,6 +60,7 @@ def content() -> list:
     for model in (Operator, Site, Charger, Reading, Climatology, SiteState):
         rows = []
         for row in model.objects.values():
+            row.pop("changed_at", None)
             row |= {
                 "id": 0,
                 "site_id": sites.get(row.get("site_id")),

@@ -36,9 +36,10 @@ def record_untidily(seed: int, count: int = 1500) -> None:
 
 
 def kept() -> tuple[list, list]:
+    states = ChargerState.objects.order_by("charger_id").values()
     return (
         list(Outage.objects.order_by("charger_id", "started_at").values()),
-        list(ChargerState.objects.order_by("charger_id").values()),
+        [{name: value for name, value in state.items() if name != "changed_at"} for state in states],
     )
 
 

@@ -59,6 +59,8 @@ class Whole(serializers.IntegerField):
         super().__init__(**{"min_value": 0, "max_value": LARGEST_ID, **options})
 
     def to_internal_value(self, data):
+        if isinstance(data, float) and data.is_integer():
+            data = int(data)  # JSON knows one kind of number: 412.0 is 412
         text_in_address = isinstance(data, str) and self.parent is None
         return super().to_internal_value(data) if type(data) is int or text_in_address else self.fail("invalid")
 
