@@ -113,14 +113,6 @@ def note(world, **fields):
     RootCauseNote.objects.create(incident=fleet.work_order(world.site).incident, **about)
 
 
-def saved_views(**twice):
-    """Two views of one person on one list, both with `twice`."""
-    user = fleet.person("keeper")
-    SavedView.objects.bulk_create(
-        SavedView(**{"user": user, "changelist": "stations.site", "name": name, **twice}) for name in ("a", "b")
-    )
-
-
 def membership(world):
     user = fleet.person("owner")
     for _ in range(2):
@@ -265,8 +257,6 @@ REFUSED = {
     "order_part_not_negative": lambda w: order_part(w, used=-1),
     "order_part_reserved_has_a_place": lambda w: order_part(w, reserved=1),
     "note_confidence_0_to_1": lambda w: note(w, confidence=1.01),
-    "saved_view_name_once_per_person_and_list": lambda w: saved_views(name="mine"),
-    "saved_view_one_default_per_person_and_list": lambda w: saved_views(default=True),
     "assistant_call_shown_or_failed": lambda w: AssistantCall.objects.create(asked_at=NOW, model="m", was_shown=False),
     "note_by_gemini_names_its_model": lambda w: note(w, source="gemini"),
     "price_change_period_not_backwards": lambda w: fleet.price_change(w.site, ends_at=NOW - HOUR),
