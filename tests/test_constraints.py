@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from django.apps import apps
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection
 from django.db.models import F
@@ -137,6 +138,11 @@ def twice(create, *args, **fields):
     create(*args, **fields)
 
 
+def saved_view(world, **fields):
+    ada, _ = User.objects.get_or_create(username="ada")
+    SavedView.objects.bulk_create([SavedView(user=ada, changelist="stations.site", **fields)])
+
+
 def orders_of_two_incidents(world):
     fleet.work_order(world.site)
     Incident.objects.update(closed_at=NOW)
@@ -176,6 +182,10 @@ def merged_into_itself(world):
 # The name of each constraint, and the row that it refuses.
 REFUSED = {
     "membership_once_per_operator": membership,
+    "saved_view_name_once_per_person_and_list": lambda w: twice(saved_view, w, name="Mine"),
+    "saved_view_one_default_per_person_and_list": lambda w: [
+        saved_view(w, name=name, default=True) for name in ("Mine", "Yours")
+    ],
     "answered_once_per_caller_and_key": lambda w: twice(
         AnsweredRequest.objects.create, caller="user:1", key="1", request_hash="", asked_at=NOW
     ),
