@@ -174,7 +174,7 @@ def test_an_order_that_gets_its_technician_is_assigned_with_a_step_that_says_who
     technician = Technician.objects.create(code="T1", centre=centre)
     client.force_login(fleet.person("dispatcher", "dispatcher", mine))
     values = {"title": "Check the fan", "priority": "urgent", "technician": technician.pk}
-    inlines = ("changes", "checklist", "parts")
+    inlines = ("changes", "comments", "checklist", "parts")
     inline = {f"{name}-{count}_FORMS": 0 for name in inlines for count in ("TOTAL", "INITIAL")}
     client.post(reverse("admin:maintenance_workorder_change", args=[order.pk]), {**values, **inline})
     order.refresh_from_db()
