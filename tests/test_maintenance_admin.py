@@ -187,7 +187,8 @@ def test_the_form_of_an_order_refuses_a_technician_who_may_not_go_there(client, 
     centre = ServiceCentre.objects.create(name="Depot", latitude=30, longitude=-97)
     stranger = Technician.objects.create(code="ADA", centre=centre, user=fleet.person("ada", "technician"))
     url = reverse("admin:maintenance_workorder_change", args=[order.pk])
-    rows = {f"{name}-{count}_FORMS": 0 for name in ("changes", "comments", "checklist", "parts") for count in ("TOTAL", "INITIAL")}
+    inlines = ("changes", "comments", "checklist", "parts")
+    rows = {f"{name}-{count}_FORMS": 0 for name in inlines for count in ("TOTAL", "INITIAL")}
     values = {"title": order.title, "priority": order.priority, "technician": stranger.pk, **rows}
     page = client.post(url, values)
     [error] = page.context["adminform"].form.errors["technician"]
