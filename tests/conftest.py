@@ -43,6 +43,19 @@ def pytest_collection_modifyitems(items):
             item.add_marker("core")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def kinds_of_rows_keep_their_numbers():
+    """Flushes leave Django's content types and permissions: a web process that outlives the test remembers them."""
+    with pytest.MonkeyPatch.context() as patch:
+        flush = connection.ops.sql_flush
+
+        def flush_the_rest(style, tables, **options):
+            return flush(style, set(tables) - {"django_content_type", "auth_permission"}, **options)
+
+        patch.setattr(connection.ops, "sql_flush", flush_the_rest)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def no_live_readings_left(request):
     """Their table is partitioned by hand, so Django's flush after a test with real commits passes it over."""
