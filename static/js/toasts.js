@@ -5,31 +5,44 @@ window.Sntry = window.Sntry || {};
 Sntry.toasts = (() => {
   const MOST_SHOWN = 3, SHOWN_MILLISECONDS = 12000, YOUNG_MILLISECONDS = 120000, REMEMBERED = 400;
   const holder = document.getElementById("toasts");
-  const key = `sntry-told-${holder.dataset.user}`;
-  let told = null, left = 0;
+  const STORE = "told";
+  let here = null, left = 0;  // here: the numbers that this page has seen
 
-  function remembered() {
-    try { return JSON.parse(localStorage.getItem(key)); } catch { return told; }
+  const finished = (request) => new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+
+  function database() {
+    const opening = indexedDB.open("sntry-notices", 1);
+    opening.onupgradeneeded = () => opening.result.createObjectStore(STORE);
+    return finished(opening);
   }
 
-  function remember(ids) {
-    told = ids.slice(-REMEMBERED);
-    try { localStorage.setItem(key, JSON.stringify(told)); } catch { /* it holds for this page then */ }
+  /* Keep `ids` for this person and return the numbers kept before. A database and not localStorage, because windows
+     see each other's writes to that only after a while, so that two of them would tell the same event. */
+  async function exchange(ids) {
+    const opened = await database();
+    try {
+      const store = opened.transaction(STORE, "readwrite").objectStore(STORE);
+      const before = await finished(store.get(holder.dataset.user));
+      const added = ids.filter((id) => !(before || []).includes(id));
+      if (added.length || !before) await finished(store.put([...(before || []), ...added].slice(-REMEMBERED), holder.dataset.user));
+      return before;
+    } finally {
+      opened.close();
+    }
   }
 
-  /* One window at a time, where the browser can hold the others off. */
-  const alone = (work) => (navigator.locks ? navigator.locks.request(key, work) : Promise.resolve(work()));
-
-  function offer(rows) {
-    const worth = rows.filter((row) => row.dataset.toast);
-    return alone(() => {
-      const known = remembered();
-      const fresh = worth.filter((row) => !(known || []).includes(Number(row.dataset.event)));
-      if (known && !fresh.length) return;
-      remember([...(known || []), ...fresh.map((row) => Number(row.dataset.event)).reverse()]);
-      // A browser that has never been here is not told of what was before; nobody is told of what is long over.
-      if (known) fresh.filter(isYoung).reverse().forEach(show);
-    });
+  async function offer(rows) {
+    const number = (row) => Number(row.dataset.event);
+    const unseen = rows.filter((row) => row.dataset.toast && !here?.includes(number(row)));
+    if (here && !unseen.length) return;
+    const known = here;
+    here = [...(here || []), ...unseen.map(number).reverse()].slice(-REMEMBERED);
+    const before = await exchange(unseen.map(number).reverse()).catch(() => known);  // it holds for this page then
+    // A browser that has never been here is not told of what was before; nobody is told of what is long over.
+    if (before) unseen.filter((row) => !before.includes(number(row)) && isYoung(row)).reverse().forEach(show);
   }
 
   function isYoung(row) {
