@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 REFUSAL = "The request is larger than this address takes; send less at once.\n"
 
@@ -41,7 +42,11 @@ def _announced(scope) -> int:
 
 async def _refuse(scope, send) -> None:
     body, content_type = REFUSAL.encode(), b"text/plain; charset=utf-8"
-    if "/api/" in scope["path"]:  # whose every error is a problem (RFC 9457)
+    if "/ocpi/" in scope["path"]:  # whose every answer is in an envelope
+        now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        told = {"status_code": 2000, "status_message": REFUSAL.strip(), "timestamp": now}
+        body, content_type = json.dumps(told).encode(), b"application/json"
+    elif "/api/" in scope["path"]:  # whose every error is a problem (RFC 9457)
         told = {"type": "/api/docs/#problem-413", "title": "Too large", "status": 413, "detail": REFUSAL.strip()}
         body, content_type = json.dumps(told).encode(), b"application/problem+json"
     headers = [

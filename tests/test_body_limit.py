@@ -1,5 +1,6 @@
 """What is too large is refused over the wire before it fills a disk, whether or not it says how large it is."""
 
+import json
 import socket
 
 import pytest
@@ -55,6 +56,13 @@ def test_at_the_api_the_refusal_is_a_problem(live_site):
     assert refused.startswith(b"HTTP/1.1 413 ")
     assert b"content-type: application/problem+json" in refused
     assert b'"status": 413' in refused
+
+
+def test_at_ocpi_the_refusal_is_in_the_envelope(live_site):
+    refused = answer(live_site, "/ocpi/2.2.1/credentials", f"Content-Length: {LIMIT + 1}\r\nExpect: 100-continue")
+    assert refused.startswith(b"HTTP/1.1 413 ")
+    told = json.loads(refused.partition(b"\r\n\r\n")[2])
+    assert (told["status_code"], "data" in told, told["timestamp"][-1]) == (2000, False, "Z")
 
 
 def test_a_body_that_does_not_say_its_size_is_counted(live_site):

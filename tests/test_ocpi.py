@@ -86,6 +86,8 @@ def world(live_server, settings, receiver):
         ChargingSession.objects.create(
             charger=ports[n], started_at=at, ended_at=ended, price="0.40", **{"success": True, **fields}
         )
+    nowhere = fleet.charger(fleet.site(north, 90, latitude=None, longitude=None))
+    ChargingSession.objects.create(charger=nowhere, started_at=at, energy_kwh=5, price="0.40", ended_at=timezone.now())
     StatusReport.objects.record([port.pk for port in ports[:3]], [at] * 3, ["CHARGING", "FAULTED", "AVAILABLE"])
     settings.PRIVATE_RECEIVERS = True
     return SimpleNamespace(north=north, south=south, connection=connection, token=token, sites=sites, ports=ports,
@@ -160,6 +162,7 @@ def test_a_partner_registers_reads_everything_and_py_ocpi_accepts_every_answer(w
     sessions, cdrs = pages(world, "2.2.1/sessions", token), pages(world, "2.2.1/cdrs", token)
     assert [each["status"] for each in sessions] == ["COMPLETED", "INVALID", "ACTIVE"]
     assert [(each["total_cost"]["excl_vat"], each["total_energy"]) for each in cdrs] == [(4.0, 10.0)]
+    assert {each["location_id"] for each in sessions} <= {each["id"] for each in locations}
     objects += [("session", each) for each in sessions] + [("cdr", each) for each in cdrs]
     check(reference, objects)
     known = {each["id"] for kind, each in objects if kind == "tariff"}
