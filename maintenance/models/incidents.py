@@ -158,6 +158,9 @@ class Incident(models.Model):
     snooze_reason = models.CharField(max_length=200, blank=True, default="", db_default="")
     merged_into = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="merged")
     closed_at = models.DateTimeField(null=True, blank=True)
+    change_number = models.BigIntegerField(
+        default=0, db_default=0, editable=False, help_text="Grows with each change of any of them; kept by a trigger."
+    )
 
     objects = IncidentQuerySet.as_manager()
 
@@ -179,6 +182,7 @@ class Incident(models.Model):
                 name="incident_snoozed_for_a_reason", condition=Q(snoozed_until__isnull=True) | ~Q(snooze_reason="")
             ),
         ]
+        indexes = [models.Index(fields=["change_number"], name="incident_by_change")]
 
     def __str__(self) -> str:
         return f"{self.summary}"

@@ -67,6 +67,9 @@ class WorkOrder(models.Model):
     follows = models.ForeignKey(
         "self", models.SET_NULL, null=True, blank=True, related_name="followed_by", help_text="It could not complete."
     )
+    change_number = models.BigIntegerField(
+        default=0, db_default=0, editable=False, help_text="Grows with each change of any of them; kept by a trigger."
+    )
 
     objects = WorkOrderQuerySet.as_manager()
 
@@ -97,7 +100,10 @@ class WorkOrder(models.Model):
                 & (Q(minutes_work__isnull=True) | Q(minutes_work__gte=0)),
             ),
         ]
-        indexes = [models.Index(fields=["state", "changed_at"], name="work_order_open", condition=Q(closed_at=None))]
+        indexes = [
+            models.Index(fields=["state", "changed_at"], name="work_order_open", condition=Q(closed_at=None)),
+            models.Index(fields=["change_number"], name="workorder_by_change"),
+        ]
 
     def __str__(self) -> str:
         return self.number

@@ -6,7 +6,7 @@ from telemetry.models import ChargerRisk, ChargerState, ChargerStatus, Risk, Ris
 from .access import seen
 from .changes import Changed
 from .fields import Body, Id, Moment, Number, Row, Text, Whole, Word
-from .rows import Filter, Rows, many
+from .rows import Filter, Rows, after, many
 
 OF_SITE = Filter("site__external_id__in", many(Id()))
 
@@ -102,8 +102,13 @@ class StatusReportRow(Row):
 class StatusReports(Rows):
     """What chargers said, each report a row, in the order of arrival; by time of report of some chargers or sites."""
 
-    row, all_orders = StatusReportRow, ("id", "reported_at")
-    filters = {**OF_CHARGER, **period("reported_at"), "status": Filter("status", Word(ChargerStatus.choices))}
+    row, all_orders, feeds = StatusReportRow, ("id", "reported_at"), ("id",)
+    filters = {
+        "after": after(),
+        **OF_CHARGER,
+        **period("reported_at"),
+        "status": Filter("status", Word(ChargerStatus.choices)),
+    }
     scopes, staff = {"GET": Scope.TELEMETRY_READ}, {"GET": "telemetry.view_statusreport"}
 
     def rows(self, request):
@@ -142,8 +147,9 @@ class RiskRow(Row):
 class Risks(Rows):
     """The risk of sites as it was: a row at each change of level, and each hour above low."""
 
-    row = RiskRow
+    row, feeds = RiskRow, ("id",)
     filters = {
+        "after": after(),
         "site": OF_SITE,
         "level": Filter("level__in", many(Word(RiskLevel.choices))),
         "since": Filter("at__gte", Moment(required=False)),

@@ -5,7 +5,7 @@ from stations.models import FleetEvent, Scope
 from .access import seen
 from .fields import Id, Moment, Row, Text, Whole, Word
 from .money import Money
-from .rows import Filter, Rows, many
+from .rows import Filter, Rows, after, many
 
 
 class EventRow(Row):
@@ -21,9 +21,9 @@ class EventRow(Row):
 class Events(Rows):
     """What happened, oldest first; nothing is ever changed or taken out before it is half a year old."""
 
-    row = EventRow
+    row, feeds = EventRow, ("id",)
     filters = {
-        "after": Filter("pk__gt", Whole(required=False), about="Only events behind this id."),
+        "after": after(),
         "site": Filter("site__external_id__in", many(Id())),
         "kind": Filter("kind__in", many(Word(FleetEvent.Kind.choices))),
         "since": Filter("at__gte", Moment(required=False)),

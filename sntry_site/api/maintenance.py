@@ -12,9 +12,11 @@ from .access import seen, seen_or_404
 from .fields import Body, Id, Moment, OrderNumber, Row, Text, Whole, Word, YesNo
 from .posting import Posted, made
 from .problems import Problem
-from .rows import Filter, One, Rows, in_words, many, row_fields, select
+from .rows import Filter, One, Rows, after, in_words, many, row_fields, select
 
 OF_SITE = {"site": Filter("site__external_id__in", many(Id()))}
+CHANGE = "Grows with each change of any of them; 0: not changed since these are counted."
+FOLLOWED = {"after": after(), "changed_after": after("change_number", "`change`")}
 
 
 class IncidentRow(Row):
@@ -29,6 +31,7 @@ class IncidentRow(Row):
     acknowledged_at = Moment(allow_null=True)
     closed_at = Moment(allow_null=True, help_text="Null: it is open.")
     merged_into = Whole(source="merged_into_id", allow_null=True)
+    change = Whole(source="change_number", help_text=CHANGE)
 
 
 class IncidentReport(Body):
@@ -41,10 +44,12 @@ class IncidentReport(Body):
 
 
 class Incidents(Rows, Posted):
-    """Incidents; POST reports one."""
+    """Incidents, followed by order=change and changed_after; POST reports one."""
 
-    row, body, orders, statuses = IncidentRow, IncidentReport, ("id", "opened_at"), (200, 201)
+    row, body, orders, statuses = IncidentRow, IncidentReport, ("id", "change", "opened_at"), (200, 201)
+    feeds = ("id", "change")
     filters = {
+        **FOLLOWED,
         **OF_SITE,
         "source": Filter("source__in", many(Word(Incident.Source.choices))),
         "severity": Filter("severity__in", many(Word(Severity.choices))),
@@ -118,13 +123,15 @@ class WorkOrderRow(Row):
     due_at = Moment(allow_null=True)
     resolved_at = Moment(allow_null=True)
     closed_at = Moment(allow_null=True)
+    change = Whole(source="change_number", help_text=CHANGE)
 
 
 class WorkOrders(Rows):
-    """Work orders, without who works on them."""
+    """Work orders, without who works on them; followed by order=change and changed_after."""
 
-    row, orders = WorkOrderRow, ("id", "changed_at")
+    row, orders, feeds = WorkOrderRow, ("id", "change", "changed_at"), ("id", "change")
     filters = {
+        **FOLLOWED,
         **OF_SITE,
         "state": Filter("state__in", many(Word(State.choices))),
         "priority": Filter("priority__in", many(Word(Priority.choices))),
@@ -165,7 +172,7 @@ class CommentIn(Body):
 class Comments(Rows, Posted):
     """What partners say about a work order; POST says something, or asks for something (kind "request")."""
 
-    row, body = CommentRow, CommentIn
+    row, body, feeds, filters = CommentRow, CommentIn, ("id",), {"after": after()}
     scopes = {"GET": Scope.MAINTENANCE_READ, "POST": Scope.MAINTENANCE_WRITE}
     staff = {"GET": "maintenance.view_ordercomment"}
 

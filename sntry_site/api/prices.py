@@ -10,7 +10,7 @@ from .access import seen
 from .bodies import dumps
 from .fields import Id, Moment, Number, Row, Text, Whole, Word, YesNo
 from .money import Money
-from .rows import Filter, Rows, answer, many, select
+from .rows import Filter, Rows, after, answer, many, select
 
 OF_SITE = {"site": Filter("site__external_id__in", many(Id()))}
 
@@ -95,8 +95,9 @@ class PriceSchedule(Rows):
 class PriceHistory(Rows):
     """Price changes that were, are and are announced, in the order in which they were decided."""
 
-    row, orders = PriceChangeRow, ("id",)
+    row, feeds = PriceChangeRow, ("id",)
     filters = {
+        "after": after(),
         **OF_SITE,
         "kind": Filter("kind", Word(PriceChange.Kind.choices)),
         "since": Filter("announced_at__gte", Moment(required=False)),

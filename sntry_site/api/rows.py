@@ -14,6 +14,8 @@ from django.http import HttpResponse
 from django.utils.datastructures import MultiValueDict
 from rest_framework import serializers
 
+from stations.feeds import settled
+
 from .bodies import dumps
 from .fields import Row, Whole, Words
 from .problems import Problem
@@ -67,6 +69,7 @@ class Rows(Endpoint):
     orders: tuple[str, ...] = ("id",)
     all_orders: tuple[str, ...] = ()  # with those that only some filters allow
     key = "pk"  # what makes the order of rows with the same value certain
+    feeds: tuple[str, ...] = ()  # orders of numbers that are given out when a row is written; see `stations.feeds`
 
     def rows(self, request) -> QuerySet:
         """The rows that exist for the caller."""
@@ -90,6 +93,8 @@ class Rows(Endpoint):
             rows = rows.filter(**{self.filters[name].path: value})
         sign = "-" if asked.order.startswith("-") else ""
         path = path_of(self.row, asked.order.removeprefix("-"))
+        if asked.order.removeprefix("-") in self.feeds:
+            rows = rows.filter(**{f"{path}__lte": settled(rows.model, "id" if path == "pk" else path)})
         if asked.after:
             beyond = "lt" if sign else "gt"
             value, last = asked.after
@@ -250,3 +255,8 @@ def answer(request, body: bytes, status: int = 200, is_version: bool = False, un
 def many(field: serializers.Field) -> Words:
     """Several values of a filter, with commas between them."""
     return Words(field, required=False)
+
+
+def after(path: str = "pk", what: str = "id") -> Filter:
+    """The filter by which a feed goes on behind the last row that a partner has; nothing that comes late is lost."""
+    return Filter(f"{path}__gt", Whole(required=False), about=f"Only rows behind this {what}: how a feed goes on.")

@@ -15,7 +15,7 @@ from .chargers import OF_CHARGER, period
 from .fields import Id, Moment, Number, Row, Whole, Word, YesNo
 from .money import Money
 from .requests import Endpoint
-from .rows import Filter, Rows, answer
+from .rows import Filter, Rows, after, answer
 
 BUCKETS = {"30m": 30, "1h": 60, "3h": 180, "6h": 360, "1d": 1440}  # minutes
 MOST_BUCKETS = 1500
@@ -49,8 +49,13 @@ class SessionRow(Row):
 class Sessions(Rows):
     """Charging sessions in the order of arrival; by start of some chargers or sites."""
 
-    row, all_orders = SessionRow, ("id", "started_at")
-    filters = {**OF_CHARGER, **period("started_at"), "success": Filter("success", YesNo(required=False))}
+    row, all_orders, feeds = SessionRow, ("id", "started_at"), ("id",)
+    filters = {
+        "after": after(),
+        **OF_CHARGER,
+        **period("started_at"),
+        "success": Filter("success", YesNo(required=False)),
+    }
     scopes, staff = {"GET": Scope.TELEMETRY_READ}, {"GET": "telemetry.view_chargingsession"}
 
     def rows(self, request):
