@@ -1,6 +1,7 @@
 """The engines and the small named world that the tests share."""
 
 import pytest
+from django.core.cache.backends.redis import RedisCache
 from django.db import connection
 
 from .live_server import live_site, open_page, shared_site, start_site  # noqa: F401  (fixtures for every test file)
@@ -53,6 +54,20 @@ def kinds_of_rows_keep_their_numbers():
             return flush(style, set(tables) - {"django_content_type", "auth_permission"}, **options)
 
         patch.setattr(connection.ops, "sql_flush", flush_the_rest)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def a_cleared_cache_is_ones_own():
+    """Django clears the cache by emptying Redis' database, which would take what the other workers of a run cache."""
+
+    def clear(cache):
+        client = cache._cache.get_client(write=True)
+        for key in client.scan_iter(cache.make_key("*"), count=1000):
+            client.delete(key)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RedisCache, "clear", clear)
         yield
 
 
