@@ -11,7 +11,7 @@ run: $(READY)
 	@$(BIN)/python manage.py up $(if $(PORT),--port=$(PORT))
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # The same with ten times as many simulated worlds whose truth must be found again, and 10,000 networks with their
 # prices, and 250,000 steps of people who do what they like to work orders: about half an hour.

@@ -13,6 +13,14 @@ CORE = {
     "test_outbox", "test_sessions", "test_status_reports", "test_story", "test_tick_once",
 }  # fmt: skip
 
+# Files that take long, the longest first, so that no worker begins one of them when the others have finished.
+LONGEST = (
+    "test_up", "test_every_page_browser", "test_board_browser", "test_world_truth", "test_order_machine",
+    "test_api_fuzz", "test_embedded_engines", "test_work_browser", "test_root_causes", "test_stress_forecast",
+    "test_access_matrix", "test_note_injection", "test_live_causes", "test_admin_pages", "test_world_check",
+    "test_live_chargers", "test_forecast", "test_reliability_browser", "test_story",
+)  # fmt: skip
+
 started_engines = pytest.StashKey[list]()
 
 
@@ -42,6 +50,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.stem in CORE:
             item.add_marker("core")
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
 
 
 @pytest.fixture(scope="session", autouse=True)
