@@ -1,6 +1,9 @@
 """The engines and the small named world that the tests share."""
 
+from functools import cache
+
 import pytest
+from django.contrib.auth import hashers
 from django.core.cache.backends.redis import RedisCache
 from django.db import connection
 
@@ -78,6 +81,16 @@ def a_cleared_cache_is_ones_own():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RedisCache, "clear", clear)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def each_password_is_hashed_once():
+    """Hashing is slow by design, a fifth of a second for each person of each test."""
+    with pytest.MonkeyPatch.context() as patch:
+        once = cache(hashers.make_password)
+        patch.setattr("django.contrib.auth.models.make_password", once)
+        patch.setattr("django.contrib.auth.base_user.make_password", once)
         yield
 
 

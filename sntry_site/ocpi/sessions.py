@@ -29,9 +29,7 @@ def sessions(request, connection, version: str):
 def cdrs(request, connection, version: str):
     """A page of what is billed: sessions that are over, gave energy and have a price."""
     check_version(version, ("2.2.1",))
-    billed = of_operator(connection).filter(
-        ended_at__isnull=False, energy_kwh__gt=0, price__isnull=False
-    )
+    billed = of_operator(connection).filter(ended_at__isnull=False, energy_kwh__gt=0, price__isnull=False)
     rows = billed.values(*COLUMNS, *PLACE, currency=F("charger__site__operator__currency"))
     return page(request, rows, "changed_at", lambda found: bills(found, connection))
 
