@@ -10,7 +10,6 @@ REST_FRAMEWORK = {
         "sntry_site.api.access.StaffAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["sntry_site.api.access.Allowed"],
-    "DEFAULT_THROTTLE_CLASSES": ["sntry_site.api.limits.PerCaller"],
     "DEFAULT_PARSER_CLASSES": ["sntry_site.api.bodies.StrictJson"],
     "DEFAULT_RENDERER_CLASSES": ["sntry_site.api.bodies.Json"],
     "DEFAULT_SCHEMA_CLASS": "sntry_site.api.schema.Contract",
@@ -37,10 +36,11 @@ SPECTACULAR_SETTINGS = {
 # For development and tests: webhooks and OCPI may then call http, any port and private addresses.
 PRIVATE_RECEIVERS = env.bool("PRIVATE_RECEIVERS", default=False)
 
-# Class of endpoints -> calls at once, and the seconds in which so many are free again; for each key.
+# Class of endpoints -> calls at once, and the seconds in which so many are free again; for each key or account.
 API_LIMITS = {
     "read": (env.int("API_READS_PER_MINUTE", default=1200), 60),
     "write": (env.int("API_WRITES_PER_MINUTE", default=120), 60),
     "ingest": (env.int("API_INGESTS_PER_MINUTE", default=600), 60),
     "heavy": (env.int("API_HEAVY_PER_MINUTE", default=30), 60),
+    "stranger": (env.int("API_STRANGERS_PER_MINUTE", default=60), 60),  # of an address: refused for want of a key
 }

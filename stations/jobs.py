@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 
-from django.db import InterfaceError, OperationalError, close_old_connections, transaction
+from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
 from django.utils import timezone
 from django.utils.module_loading import autodiscover_modules
 
@@ -21,6 +21,7 @@ __all__ = [
     "JobRefused",
     "Progress",
     "enqueue",
+    "enqueue_once",
     "job_kind",
     "redrive",
     "run",
@@ -69,6 +70,15 @@ def enqueue(kind: str, parameters: dict | None = None, *, created_by=None, uploa
     transaction.on_commit(lambda: tell(RUN_JOB, [[job.pk]]))  # if it gets lost, the sweeper finds the row
     transaction.on_commit(tell_pages)
     return job
+
+
+@transaction.atomic
+def enqueue_once(kind: str, parameters: dict | None = None, *, created_by=None) -> tuple[Job, bool]:
+    """The job of this kind that waits or runs, else a new one; and whether it is new, also for two who ask at once."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"sntry job {kind}"])
+    going_on = Job.objects.exclude(state__in=Job.ENDED).filter(kind=kind).order_by("pk").first()
+    return (going_on, False) if going_on else (enqueue(kind, parameters, created_by=created_by), True)
 
 
 def cancel(job: Job, by) -> str:

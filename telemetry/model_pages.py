@@ -12,7 +12,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from stations.admin_display import badge, badge_column, moment, moment_column, quantity_column
 from stations.admin_site import HistoryAdmin
-from stations.jobs import enqueue
+from stations.jobs import enqueue_once
 from stations.models import Job, Operator
 
 from . import drift_page, model_registry, model_report, promotion
@@ -37,6 +37,16 @@ def may_promote(user) -> bool:
     if user.is_superuser or not user.has_perm("telemetry.promote_modelversion"):
         return user.is_superuser
     return not Operator.objects.exclude(pk__in=Operator.objects.visible_to(user).values("pk")).exists()
+
+
+def may_retrain(user) -> bool:
+    """Whether `user` may have the models trained anew."""
+    return user.has_perm("stations.add_job") and may_promote(user)
+
+
+def retrain(user) -> tuple[Job, bool]:
+    """The training that waits or runs, else a new one; and whether it is new."""
+    return enqueue_once("train_risk", {"then": "train_causes"}, created_by=user)
 
 
 @admin.register(ModelVersion)
@@ -73,7 +83,7 @@ class ModelVersionAdmin(HistoryAdmin):
         return own + super().get_urls()
 
     def changelist_view(self, request, extra_context=None):
-        context = {"trouble": model_registry.trouble(), "may_retrain": self._may_retrain(request.user)}
+        context = {"trouble": model_registry.trouble(), "may_retrain": may_retrain(request.user)}
         return super().changelist_view(request, context)
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
@@ -131,12 +141,11 @@ class ModelVersionAdmin(HistoryAdmin):
 
     def retrain(self, request):
         """Queue a training; the gate decides whether its model scores."""
-        if not self._may_retrain(request.user):
+        if not may_retrain(request.user):
             raise PermissionDenied("Retraining needs the permission to add jobs and a membership of every operator.")
         if request.method != "POST":
             return redirect("admin:telemetry_modelversion_changelist")
-        waiting = Job.objects.filter(kind="train_risk", state__in=[Job.State.QUEUED, Job.State.RUNNING]).first()
-        job = waiting or enqueue("train_risk", {"then": "train_causes"}, created_by=request.user)
+        job, _ = retrain(request.user)
         return redirect(job)
 
     def drift(self, request):
@@ -145,9 +154,6 @@ class ModelVersionAdmin(HistoryAdmin):
             raise PermissionDenied("Looking at the drift needs the permission to look at models.")
         context = {**self.admin_site.each_context(request), **drift_page.context(), "title": "Drift", "opts": self.opts}
         return TemplateResponse(request, "admin/telemetry/modelversion/drift.html", context)
-
-    def _may_retrain(self, user) -> bool:
-        return user.has_perm("stations.add_job") and may_promote(user)
 
     def _model(self, request, pk: int) -> ModelVersion:
         model = self.get_queryset(request).filter(pk=pk).first() if self.has_view_permission(request) else None

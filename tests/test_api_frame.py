@@ -14,6 +14,7 @@ from rest_framework.exceptions import MethodNotAllowed, ValidationError
 from sntry_site.api import bodies, limits, problems
 from sntry_site.api.access import Allowed
 from sntry_site.api.problems import Problem
+from sntry_site.api.rows import is_about
 from stations.models import Operator
 
 from . import fleet
@@ -196,3 +197,63 @@ def test_heavy_questions_have_a_limit_of_their_own(mine, client, settings):
     answers = [client.get("/api/v1/session-success/?since=x", headers=headers) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [422, 429]
     assert client.get("/api/v1/sites/", headers=headers).status_code == 200
+
+
+def test_strangers_are_told_to_wait_by_address_and_good_keys_are_not(mine, client, settings):
+    settings.API_LIMITS = {**settings.API_LIMITS, "stranger": (3, 60)}
+    _, text = fleet.partner(mine)
+    key, guess = {"Authorization": f"Bearer {text}"}, {"Authorization": "Bearer sntry_00000000_" + "x" * 43}
+
+    def call(method: str, headers: dict, address: str):
+        return getattr(client, method)("/api/v1/sites/", headers=headers, REMOTE_ADDR=address).status_code
+
+    here, there = "2001:db8::1", "2001:db8:0:1::1"
+    assert [call(*each, here) for each in (("get", guess), ("options", {}), ("post", {}))] == [401, 401, 401]
+    assert call("get", guess, "2001:db8::2") == 429, "the same network"
+    assert call("options", {}, here) == 429
+    assert call("get", key, here) == 200
+    assert call("get", guess, there) == 401
+
+
+def test_refusals_and_questions_for_methods_count_as_calls(mine, client, settings):
+    settings.API_LIMITS = {**settings.API_LIMITS, "read": (3, 60), "write": (1, 60)}
+    _, text = fleet.partner(mine, scopes=["events:read"])
+    headers = {"Authorization": f"Bearer {text}"}
+    answers = [client.get("/api/v1/sites/", headers=headers), client.options("/api/v1/events/", headers=headers)]
+    answers += [client.head("/api/v1/events/", headers=headers), client.options("/api/v1/events/", headers=headers)]
+    assert [answer.status_code for answer in answers] == [403, 405, 200, 429]
+    assert answers[0]["RateLimit-Remaining"] == "2"
+    assert [client.post("/api/v1/staff/tick/", headers=headers).status_code for _ in range(2)] == [403, 429]
+
+
+@pytest.mark.parametrize(
+    ("said", "counted"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("", "unknown"),
+        ("a\nb", "unknown"),
+    ],
+)
+def test_an_address_is_counted_as_its_owner_has_it(said, counted):
+    assert limits.address_of(said) == counted
+
+
+@pytest.mark.parametrize(
+    ("header", "weakly", "expected"),
+    [
+        ('"a"', False, True),
+        ('"b", "a"', False, True),
+        ("*", False, True),
+        ("*", True, True),
+        ('W/"a"', False, False),
+        ('W/"a"', True, True),
+        ('"b"', True, False),
+        ('"ab"', True, False),
+        ("a", False, False),
+        ("", True, False),
+    ],
+)
+def test_versions_are_compared_as_http_says(header, weakly, expected):
+    assert is_about(header, '"a"', weakly) == expected

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from maintenance.models import Incident, OrderComment, WorkOrder
 from pricing.tariff import tariffs
+from sntry_site.api import reliability
 from sntry_site.api.rows import Rows
 from sntry_site.api.urls import ADDRESSES
 from stations.access import sync_roles
@@ -72,13 +73,6 @@ def test_every_list_shows_the_callers_rows_page_by_page_and_nothing_of_others(ad
     if len(results) > 1:
         back = get(f"{address}?order=-{usual_order(address)}").json()["results"]
         assert back == results[::-1]
-
-
-def ADDRESSES_ORDER(address: str) -> str:
-    import re
-
-    known = re.sub(r"/\d+/", "/<row:id>/", address)
-    return ADDRESSES[known].orders[0]
 
 
 @pytest.mark.parametrize("address", LISTS)
@@ -188,6 +182,25 @@ def test_uptime_and_success_come_from_the_reliability_functions(mine, get):
     assert get(f"uptime/?since={day + timedelta(days=1):%Y-%m-%dT00:00:00Z}").status_code == 409
 
 
+def test_the_database_pages_through_uptime(mine, get, monkeypatch):
+    monkeypatch.setattr(reliability, "MOST_CHARGERS", 2)
+    day = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    ports = [fleet.charger(fleet.site(mine, 70 + number)) for number in range(5)]
+    times = [day - timedelta(days=10), day - timedelta(days=4), day - timedelta(days=3)]
+    for port in ports:
+        StatusReport.objects.record([port.pk] * 3, times, ["AVAILABLE", "FAULTED", "AVAILABLE"])
+    found, after = [], "!"
+    while after is not None:
+        with CaptureQueriesContext(connection) as queries:
+            page = get(f"uptime/?since={day - timedelta(days=5):%Y-%m-%dT00:00:00Z}&after={after}").json()
+        assert any("LIMIT 3" in query["sql"] for query in queries)
+        found, after = found + page["results"], page["next_after"]
+    of_ours = [row for row in found if row["charger"] in {port.external_id for port in ports}]
+    assert [row["charger"] for row in of_ours] == sorted(port.external_id for port in ports)
+    assert {row["outage_minutes"] for row in of_ours} == {1440}
+    assert [row["charger"] for row in found] == sorted({row["charger"] for row in found})
+
+
 def test_the_feed_goes_on_after_the_last_event_that_the_partner_has(mine, get):
     first, *_ = FleetEvent.objects.filter(operator=mine).order_by("pk")
     rows = get(f"events/?after={first.pk}").json()["results"]
@@ -202,6 +215,7 @@ def test_one_row_has_a_version_and_is_not_sent_twice(mine, get):
     again = get(f"sites/{here.external_id}/", **{"If-None-Match": answer["ETag"]})
     assert again.status_code == 304
     assert not again.content
+    assert get(f"sites/{here.external_id}/", **{"If-None-Match": "*"}).status_code == 304
     page = get("sites/")
     assert get("sites/", **{"If-None-Match": page["ETag"]}).status_code == 304
 

@@ -263,6 +263,9 @@ def test_a_site_is_changed_only_by_whoever_has_seen_its_version(send, here, clie
         assert send(address, body, "patch", **version).status_code == 409, body
     here.refresh_from_db()
     assert here.name == "New"
+    unless = {"If-Match": "*", "If-None-Match": again["ETag"]}
+    assert send(address, {"name": "Newest"}, "patch", **unless).status_code == 412
+    assert send(address, {"name": "Newest"}, "patch", **{"If-Match": "*"}).json()["name"] == "Newest"
 
 
 def test_a_change_of_notes_that_are_not_shown_is_another_version_too(send, here):
@@ -353,15 +356,25 @@ def test_staff_stress_and_heal_simulated_sites_and_train(staff, mine, here):
     assert staff("stress/", {"site": here.external_id}).status_code == 200
     assert SiteOverride.objects.filter(site=here).exists()
     assert staff("heal/", {"site": here.external_id}).status_code == 200
-    assert staff("retrain/").status_code == 202
-    assert Job.objects.get().kind == "train_risk"
+    Operator.objects.create(name="Volterra")
+    assert staff("retrain/").status_code == 403, "models score all operators, and this person works for one"
     assert staff("tick/").json()["done"].startswith("tick ")
     assert staff("stress/", {"site": "none"}).status_code == 404
+
+
+def test_models_are_trained_once_at_a_time(client, mine):
+    client.force_login(fleet.person("chief", is_superuser=True))
+    told = [client.post("/api/v1/staff/retrain/", b"{}", content_type="application/json") for _ in range(2)]
+    job = Job.objects.get()
+    assert [answer.json()["done"] for answer in told] == [f"job {job.pk} was queued", f"job {job.pk} is queued already"]
+    assert [answer.status_code for answer in told] == [202, 202]
+    assert (job.kind, job.parameters) == ("train_risk", {"then": "train_causes"})
 
 
 def test_staff_switch_policies_off_and_on(staff, mine):
     made = staff("pricing-stops/", {"operator": "Northline", "why": "off", "note": "storm"})
     assert made.status_code == 201, made.content
+    assert staff("pricing-stops/", {"operator": "Northline", "why": "off"}).status_code == 409
     stop = PricingStop.objects.get()
     assert (stop.operator, stop.by.username) == (mine, "owner")
     assert staff(f"pricing-stops/{stop.pk}/end/").status_code == 200

@@ -5,7 +5,7 @@ from django.db import transaction
 
 from .fields import Body
 from .problems import Problem
-from .rows import One, refuse_parameters
+from .rows import One, is_about, refuse_parameters
 
 
 class Changed(One):
@@ -14,7 +14,7 @@ class Changed(One):
     body: type[Body]
 
     def patch(self, request, id):
-        """Change some fields; 428 without If-Match, 412 if the row is not the one that was read."""
+        """Change some fields; 428 without If-Match, 412 if the row is not the one that was read (* means any)."""
         refuse_parameters(request)
         wanted, values = request.headers.get("If-Match"), self._sent(request.data)
         with transaction.atomic():
@@ -22,7 +22,8 @@ class Changed(One):
             version = self.versioned(request, id)["ETag"]
             if wanted is None:
                 raise Problem(428, f"Send If-Match with the ETag of what you change; it is {version} now.")
-            if version not in [each.strip() for each in wanted.split(",")]:
+            is_known = is_about(request.headers.get("If-None-Match", ""), version, weakly=True)
+            if is_known or not is_about(wanted, version):
                 detail = "It has changed since you read it: read it again and decide again."
                 raise Problem(412, detail, headers={"ETag": version})
             self._change(row, values)

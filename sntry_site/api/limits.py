@@ -7,11 +7,11 @@ import logging
 import threading
 import time
 from functools import cached_property
+from ipaddress import ip_address, ip_network
 
 import redis
 from django.conf import settings
 from rest_framework.permissions import SAFE_METHODS
-from rest_framework.throttling import BaseThrottle
 
 from .problems import Problem
 
@@ -76,29 +76,36 @@ class Buckets:
 buckets = Buckets()
 
 
-class PerCaller(BaseThrottle):
-    """So many calls of a class of endpoints (`limit_class` of the view) for each key or member of staff.
+def count(request, view) -> None:
+    """Count a call of a known caller, by the class of endpoints (`limit_class` of the view); a Problem if too many."""
+    kind = getattr(view, "limit_class", "write")
+    if request.method in SAFE_METHODS and kind != "heavy":
+        kind = "read"
+    request._request.rate_limit_headers = _take(kind, caller(request))
 
-    Strangers never come so far: they are refused before anything of theirs is read.
+
+def count_stranger(request) -> None:
+    """Count a refusal of somebody unknown, by address: whoever only guesses is told to wait.
+
+    A good key is never held up by what others send from its address.
     """
+    _take("stranger", address_of(request.META.get("REMOTE_ADDR", "")))
 
-    def allow_request(self, request, view) -> bool:
-        kind = getattr(view, "limit_class", "write")
-        if request.method in SAFE_METHODS and kind != "heavy":
-            kind = "read"
-        limit, seconds = settings.API_LIMITS[kind]
-        allowed, left_or_wait, empty = buckets.take(f"{kind}:{caller(request)}", limit, seconds)
-        headers = {
-            "RateLimit-Limit": str(limit),
-            "RateLimit-Remaining": str(left_or_wait if allowed else 0),
-            "RateLimit-Reset": str(-(-empty // 1000)),
-        }
-        request._request.rate_limit_headers = headers
-        if not allowed:
-            wait = str(max(1, -(-left_or_wait // 1000)))
-            detail = f"At most {limit} calls of this kind in {seconds} s; try again in {wait} s."
-            raise Problem(429, detail, headers={**headers, "Retry-After": wait})
-        return True
+
+def _take(kind: str, who: str) -> dict[str, str]:
+    """The headers that say what is left; a Problem if nothing is."""
+    limit, seconds = settings.API_LIMITS[kind]
+    allowed, left_or_wait, empty = buckets.take(f"{kind}:{who}", limit, seconds)
+    headers = {
+        "RateLimit-Limit": str(limit),
+        "RateLimit-Remaining": str(left_or_wait if allowed else 0),
+        "RateLimit-Reset": str(-(-empty // 1000)),
+    }
+    if not allowed:
+        wait = str(max(1, -(-left_or_wait // 1000)))
+        detail = f"At most {limit} calls of this kind in {seconds} s; try again in {wait} s."
+        raise Problem(429, detail, headers={**headers, "Retry-After": wait})
+    return headers
 
 
 def caller(request) -> str:
@@ -106,3 +113,14 @@ def caller(request) -> str:
     if request.auth is not None:
         return f"key:{request.auth.pk}"
     return f"user:{request.user.pk}"
+
+
+def address_of(said: str) -> str:
+    """The address, of IPv6 the network of one customer (/64). What a proxy says is the web server's matter."""
+    try:
+        address = ip_address(said)
+    except ValueError:
+        return "unknown"
+    if address.version == 6 and not address.ipv4_mapped:
+        return str(ip_network((address, 64), strict=False))
+    return str(getattr(address, "ipv4_mapped", None) or address)

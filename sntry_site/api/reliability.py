@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from stations.access import operator_ids
 from stations.models import Scope, Site
-from telemetry.analyses.inputs import Inputs
+from telemetry.analyses.inputs import Inputs, PageOfInputs
 from telemetry.analyses.scope import Scope as Period
 from telemetry.analyses.scope import day_start
 from telemetry.analyses.use_answers import attempts
@@ -26,6 +26,7 @@ from .rows import Filter, Rows, answer
 from .sessions import checked
 
 MOST_DAYS = {"uptime": 366, "success": 31}
+MOST_CHARGERS = 1000  # of a page
 
 
 class OutageRow(Row):
@@ -87,16 +88,14 @@ class Uptime(Endpoint):
         """At most 1,000 chargers at once, by id; at most 366 days, the last 365 unless asked otherwise."""
         values = checked(request, self.parameters)
         period = period_of(request, values, 365, MOST_DAYS["uptime"])
-        inputs = Inputs(period)
-        ports = inputs.chargers.sort_values("charger")
-        ports = ports[ports["charger"] > values.get("after", "")].head(1001)
-        shown = ports.head(1000).rename(columns={"charger_id": "port_id"})
+        inputs = PageOfInputs(period, values.get("after", ""), MOST_CHARGERS)
+        shown = inputs.chargers.rename(columns={"charger_id": "port_id"})
         outages = inputs.outages.rename(columns={"charger_id": "port_id"})
         found = period_uptime(outages, shown[["port_id", "since"]], period.start, period.end,
                               values.get("programme", "nevi"))  # fmt: skip
         rows = found.merge(shown[["port_id", "charger", "site"]], "left", "port_id").drop(columns="port_id")
         rows = rows.rename(columns={"percent": "uptime_percent", "passes": "is_above_97", "label": "figure"})
-        following = shown["charger"].iloc[-1] if len(ports) > 1000 else None
+        following = shown["charger"].iloc[-1] if inputs.has_more else None
         body = {"since": period.start, "until": period.end, "next_after": following}
         return answer(request, dumps({"results": rows.to_dict("records"), **body}))
 

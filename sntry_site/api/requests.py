@@ -1,9 +1,10 @@
 """The common frame of all endpoints: what a view is, headers on every answer, and addresses that are none."""
 
 from django.http import HttpResponse
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import AuthenticationFailed, NotFound, PermissionDenied
 from rest_framework.views import APIView
 
+from .limits import count, count_stranger
 from .problems import problem
 
 
@@ -14,6 +15,18 @@ class Endpoint(APIView):
     staff: dict[str, str | None] = {}
     limit_class = "write"
     http_method_names = ["get", "head", "post", "patch"]
+
+    def perform_authentication(self, request) -> None:
+        """Who calls, and whether too often: first of all, so that every refusal counts too."""
+        try:
+            super().perform_authentication(request)
+        except (AuthenticationFailed, PermissionDenied):
+            count_stranger(request)
+            raise
+        if request.user.is_authenticated:
+            count(request, self)
+        else:
+            count_stranger(request)
 
     def finalize_response(self, request, response, *args, **kwargs) -> HttpResponse:
         """Nothing of a caller's is kept by anybody in between; the limits are on every answer."""

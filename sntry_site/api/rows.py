@@ -12,6 +12,7 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.utils.datastructures import MultiValueDict
+from django.utils.http import parse_etags
 from rest_framework import serializers
 
 from stations.feeds import settled
@@ -244,12 +245,18 @@ def answer(request, body: bytes, status: int = 200, is_version: bool = False, un
     key = settings.SECRET_KEY.encode()[:64] if unseen else b""
     tag = f'"{hashlib.blake2b(body + unseen, digest_size=12, key=key).hexdigest()}"'
     headers = {"ETag": tag if is_version else f"W/{tag}", "Vary": "Accept-Encoding, Authorization, Cookie"}
-    if tag in request.headers.get("If-None-Match", ""):
+    if request.method in ("GET", "HEAD") and is_about(request.headers.get("If-None-Match", ""), tag, weakly=True):
         return HttpResponse(status=304, headers=headers)
     if not is_version and len(body) > PACKED_FROM and "gzip" in request.headers.get("Accept-Encoding", ""):
         packer = zlib.compressobj(1, wbits=31)
         body, headers["Content-Encoding"] = packer.compress(body) + packer.flush(), "gzip"
     return HttpResponse(body, content_type="application/json", status=status, headers=headers)
+
+
+def is_about(header: str, tag: str, weakly: bool = False) -> bool:
+    """Whether `If-Match`, or `weakly` `If-None-Match`, is about the version `tag` (RFC 9110, 13.1); * is about any."""
+    said = parse_etags(header)
+    return said == ["*"] or tag in ([each.removeprefix("W/") for each in said] if weakly else said)
 
 
 def many(field: serializers.Field) -> Words:

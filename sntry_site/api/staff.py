@@ -2,11 +2,13 @@
 
 from django.utils import timezone
 from rest_framework import serializers
+from rest_framework.exceptions import PermissionDenied
 
 from pricing.decisions import end_stop, stop_prices
 from pricing.models import PricingStop
-from stations.jobs import enqueue
 from stations.models import Operator, Site
+from telemetry.loop_lock import one_at_a_time
+from telemetry.model_pages import may_retrain, retrain
 
 from .. import interventions, tasks
 from .access import seen, seen_or_404
@@ -70,16 +72,18 @@ class Heal(Stress):
 
 
 class Retrain(Posted):
-    """Train the risk models anew."""
+    """Train the risk models anew; one training at a time."""
 
     body, row, statuses, limit_class = Nothing, Done, (202,), "heavy"
     staff = {"POST": "stations.add_job"}
 
     def send(self, request):
-        """202: a job does it."""
+        """202: a job does it, or the one that waits or runs already."""
         self.sent(request)
-        job = enqueue("train_risk", created_by=request.user)
-        return made({"done": f"job {job.pk} was queued"}, 202)
+        if not may_retrain(request.user):
+            raise PermissionDenied("The models are of all operators, so that it takes a member of each to train them.")
+        job, is_new = retrain(request.user)
+        return made({"done": f"job {job.pk} {'was queued' if is_new else f'is {job.state} already'}"}, 202)
 
 
 class StopRow(Row):
@@ -110,9 +114,12 @@ class Stops(Rows, Posted):
         return seen(PricingStop, request.user)
 
     def send(self, request):
-        """201 with the switch."""
+        """201 with the switch; 409 if it is off for this reason already."""
         sent = self.sent(request)
         operator = seen_or_404(Operator, request.user, name=sent["operator"])
+        one_at_a_time()
+        if PricingStop.objects.filter(operator=operator, why=sent["why"], ends_at=None).exists():
+            raise Problem(409, f"The policies of {operator} are off for this reason already; end that first.")
         stop = PricingStop(operator=operator, why=sent["why"], note=sent.get("note", ""), by=request.user)
         stop_prices(stop, timezone.now())
         return made(one_of(PricingStop, StopRow, stop.pk))

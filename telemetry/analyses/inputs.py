@@ -29,8 +29,9 @@ WHERE (%(operators)s::bigint[] IS NULL OR site.operator_id = ANY(%(operators)s))
     AND (%(site)s = '' OR site.external_id = %(site)s)
     AND (%(charger_type)s = '' OR site.charger_type = %(charger_type)s)
     AND first.reported_at < %(end)s
-ORDER BY site.external_id, charger.external_id
 """
+_IN_ORDER = "ORDER BY site.external_id, charger.external_id"
+_PAGE = "AND charger.external_id > %(after)s ORDER BY charger.external_id LIMIT %(count)s"
 _CHARGER_COLUMNS = [
     "charger_id", "charger", "site_id", "site", "site_name", "operator", "currency", "charger_type", "location_type",
     "city", "power_kw", "since",
@@ -75,9 +76,14 @@ class Inputs:
     @cached_property
     def chargers(self) -> pd.DataFrame:
         """One row per charger that had reported by the end of the period; `since` is its first report."""
+        return self._chargers(_IN_ORDER)
+
+    def _chargers(self, tail: str, **values) -> pd.DataFrame:
         scope = self.scope
-        rows = self._rows(_CHARGERS, {"operators": None if scope.operators is None else list(scope.operators),
-                                      "site": scope.site, "charger_type": scope.charger_type})  # fmt: skip
+        rows = self._rows(f"{_CHARGERS} {tail}", {
+            "operators": None if scope.operators is None else list(scope.operators),
+            "site": scope.site, "charger_type": scope.charger_type, **values,
+        })  # fmt: skip
         frame = pd.DataFrame(rows, columns=_CHARGER_COLUMNS)
         frame["since"] = pd.to_datetime(frame["since"], utc=True)
         return frame.astype({"charger_id": "i8", "site_id": "i8", "power_kw": "f8"})
@@ -175,3 +181,18 @@ class Inputs:
                 pieces.append(fetch_arrays(cursor, query, columns, {"start": start, "end": end} | parameters))
                 start = end
         return pd.DataFrame(np.concatenate(pieces) if pieces else np.zeros(0, columns))
+
+
+class PageOfInputs(Inputs):
+    """The same of at most `count` chargers behind the id `after`, in the order of their ids."""
+
+    def __init__(self, scope: Scope, after: str, count: int) -> None:
+        super().__init__(scope)
+        self.after, self.count, self.has_more = after, count, False
+
+    @cached_property
+    def chargers(self) -> pd.DataFrame:
+        """A page of them; `has_more` says then whether others follow."""
+        found = self._chargers(_PAGE, after=self.after, count=self.count + 1)
+        self.has_more = len(found) > self.count
+        return found.head(self.count)
