@@ -1,7 +1,8 @@
 """Every page of ours and every list of the admin in a real Chromium, with names that would like to be markup.
 
 Nothing on the console, nothing that the content policy had to stop, nothing asked from elsewhere, no name run, no
-page wider than its window, and nothing that axe finds wrong. A page that is new fails here until it is listed.
+page wider than its window, nothing that jumps or that keys reach in another order than eyes, and nothing that axe finds
+wrong. A page that is new fails here until it is listed.
 """
 
 import pytest
@@ -18,6 +19,7 @@ from telemetry.models import ChargerState, SiteState
 
 from . import fleet
 from .live_server import elsewhere
+from .page_checks import WATCH_SHIFTS, faults
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -102,8 +104,11 @@ def is_foreign(site, url: str) -> bool:
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1440, False), (360, True)])
-def test_no_page_of_ours_complains_shuts_anyone_out_or_is_too_wide(live_site, hostile_fleet, open_page, width, dark):
+def test_no_page_of_ours_complains_jumps_shuts_anyone_out_or_is_too_wide(
+    live_site, hostile_fleet, open_page, width, dark
+):
     page, trouble = watched_page(open_page, live_site, hostile_fleet, width=width, dark=dark)
+    page.add_init_script(WATCH_SHIFTS)
     for name, address in elsewhere(own_pages).items():
         assert page.goto(live_site.url + address, wait_until="load").status == 200, name
         page.locator("main").wait_for()  # where a script draws it, as at the API's contract
@@ -112,6 +117,7 @@ def test_no_page_of_ours_complains_shuts_anyone_out_or_is_too_wide(live_site, ho
         trouble += [(name, found) for found in page.evaluate(AXE)]
         if page.evaluate("document.documentElement.scrollWidth") > width:
             trouble.append((name, f"wider than {width} px"))
+        trouble += [(name, found) for found in faults(page)]
     assert trouble == []
 
 

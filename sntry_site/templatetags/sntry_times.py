@@ -5,9 +5,18 @@ from zoneinfo import ZoneInfo
 
 from django import template
 from django.conf import settings
+from django.utils import timezone
 from django.utils.html import format_html
 
+from stations.admin_display import relative
+
 register = template.Library()
+
+
+@register.filter
+def ago(at: datetime) -> str:
+    """How long ago `at` was, in one unit ("40 s ago")."""
+    return relative(at, timezone.now())
 
 
 @register.simple_tag
