@@ -17,6 +17,7 @@ app.conf.beat_schedule = {
     "deliver-outbox": {"task": "stations.deliver_outbox", "schedule": 10.0, "options": {"expires": 10}},
     "tell-partners": {"task": "sntry_site.tell_partners", "schedule": 10.0, "options": {"expires": 10}},
     "deliver-outside": {"task": "stations.deliver_outside", "schedule": 10.0, "options": {"expires": 10}},
+    "push-ocpi": {"task": "sntry_site.push_ocpi", "schedule": 10.0, "options": {"expires": 10}},
     "redrive-jobs": {"task": "stations.redrive_jobs", "schedule": 30.0, "options": {"expires": 30}},
     "renew-pasts": {"task": "sntry_site.renew_pasts", "schedule": 300.0, "options": {"expires": 300}},
     "missing-notes": {"task": "maintenance.write_missing_notes", "schedule": 300.0, "options": {"expires": 300}},

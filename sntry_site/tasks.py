@@ -44,7 +44,8 @@ from .beat import Beat, Clock
 from .dispatch import dispatch
 from .exports.dump import ask_for_last_day
 from .incidents import note_healed
-from .partner_news import tell_webhooks
+from .ocpi.push import push_due
+from .partner_news import tell_partners
 from .planned import keep_planned_work
 from .prices import reprice
 
@@ -186,7 +187,13 @@ def prepare_reliability_task() -> None:
 @shared_task(name="sntry_site.tell_partners", time_limit=55)
 def tell_partners_task() -> None:
     """Queue what partners are to be told of what has happened since the last time."""
-    tell_webhooks(timezone.now())
+    tell_partners(timezone.now())
+
+
+@shared_task(name="sntry_site.push_ocpi", time_limit=55)
+def push_ocpi_task() -> None:
+    """Tell the receivers of OCPI what has changed."""
+    push_due()
 
 
 @shared_task(name="sntry_site.nightly_dumps")

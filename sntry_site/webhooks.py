@@ -54,7 +54,8 @@ def deliver(payload: dict) -> None:
     delivery.attempts += 1
     body = body_of(delivery)
     try:
-        answer = call("POST", delivery.webhook.url, headers_of(delivery, body, at), body)
+        share = f"partner:{delivery.webhook.partner_id}"
+        answer = call("POST", delivery.webhook.url, headers_of(delivery, body, at), body, share=share)
         status, why = answer.status, "" if answer.is_success else f"The receiver answered {answer.status}."
     except (NotCalled, CannotOpen) as error:
         status, why = None, str(error)

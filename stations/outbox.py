@@ -13,7 +13,7 @@ from django.utils.module_loading import autodiscover_modules
 
 from .models import Outbox
 
-LANES_AT_ONCE = 8
+LANES_AT_ONCE, LANES_EACH = 8, 2
 ROUND_SECONDS = 30  # no row is begun later than this, so that the task stays within its limit
 
 logger = logging.getLogger(__name__)
@@ -66,6 +66,7 @@ def deliver_outside(now: datetime | None = None) -> int:
     """Carry out what is due for receivers outside: some lanes at once, in each one row after another.
 
     A lane whose row fails is left alone until the next round, so that a receiver that hangs costs one wait a round.
+    The lanes of one partner get at most two of the threads, however many of them hang.
     """
     clock = timezone.now if now is None else lambda: now
     lanes, stop_at = Outbox.objects.due_lanes(clock()), time.monotonic() + ROUND_SECONDS
@@ -83,7 +84,16 @@ def deliver_outside(now: datetime | None = None) -> int:
         return delivered
 
     with ThreadPoolExecutor(LANES_AT_ONCE) as pool:
-        return sum(pool.map(work_off, lanes))
+        return sum(pool.map(lambda some: sum(map(work_off, some)), shares_of(lanes)))
+
+
+def shares_of(lanes: list[str]) -> list[list[str]]:
+    """Lanes that are worked off one after another: two lists for each partner, who is named before the slash."""
+    shares: dict[str, list[list[str]]] = {}
+    for lane in lanes:
+        share = shares.setdefault(lane.partition("/")[0], [[] for _ in range(LANES_EACH)])
+        min(share, key=len).append(lane)
+    return [some for share in shares.values() for some in share if some]
 
 
 def _carry_out(row: Outbox, clock) -> int:

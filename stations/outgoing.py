@@ -10,11 +10,13 @@ import re
 import socket
 import ssl
 import threading
+from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TooLate
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -24,7 +26,7 @@ LARGEST_ANSWER = 64 * 1024
 LONGEST_URL = 255
 PORTS = (443, 8443)
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_lookups = ThreadPoolExecutor(4, thread_name_prefix="lookup")
+LOOKUPS_EACH, MOST_LOOKUPS = 2, 64  # under way at once: of one share, and of all
 
 
 class NotCalled(Exception):
@@ -46,6 +48,39 @@ class Answer:
 def look_up(host: str, port: int) -> list[str]:
     """All addresses of a host."""
     return [found[4][0] for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
+class _Lookups:
+    """Look-ups in threads of their own: one that hangs can be left but not ended, so each share has a few at most.
+
+    Names are looked up by whoever answers for them; a partner whose servers never answer waits for himself alone.
+    """
+
+    def __init__(self):
+        self.under_way, self.lock = Counter(), threading.Lock()
+
+    def start(self, share: str, find: Callable[[], list[str]]) -> Future:
+        """Begin a look-up. Raises NotCalled where too many of the share are still under way."""
+        with self.lock:
+            if self.under_way[share] >= LOOKUPS_EACH or self.under_way.total() >= MOST_LOOKUPS:
+                raise NotCalled("Earlier look-ups of names of this receiver are still waiting for an answer.")
+            self.under_way[share] += 1
+        future: Future = Future()
+        threading.Thread(target=self._run, args=(share, find, future), name="lookup", daemon=True).start()
+        return future
+
+    def _run(self, share: str, find: Callable[[], list[str]], future: Future) -> None:
+        try:
+            future.set_result(find())
+        except Exception as error:
+            future.set_exception(error)
+        finally:
+            with self.lock:
+                self.under_way[share] -= 1
+                self.under_way += Counter()  # forgets who has none
+
+
+_lookups = _Lookups()
 
 
 def check_url(url: str) -> tuple[str, int, str]:
@@ -80,10 +115,10 @@ def is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast and all(is_public(str(each)) for each in hidden if each is not None)
 
 
-def public_address(host: str, port: int, resolve: Callable | None = None) -> str:
+def public_address(host: str, port: int, resolve: Callable | None = None, share: str = "") -> str:
     """The address to connect to. Raises NotCalled unless all addresses of the host are public."""
     try:
-        found = _lookups.submit(resolve or look_up, host, port).result(LOOKUP_SECONDS)
+        found = _lookups.start(share or host, partial(resolve or look_up, host, port)).result(LOOKUP_SECONDS)
     except TooLate:
         raise NotCalled(f"The name {host} was not found within {LOOKUP_SECONDS:.0f} s.") from None
     except (OSError, UnicodeError):
@@ -95,10 +130,15 @@ def public_address(host: str, port: int, resolve: Callable | None = None) -> str
     return found[0]
 
 
-def call(method: str, url: str, headers: dict[str, str], body: bytes = b"", resolve: Callable | None = None) -> Answer:
-    """Make one request and read its answer, within five seconds in all. Raises NotCalled; follows no redirect."""
+def call(
+    method: str, url: str, headers: dict[str, str], body: bytes = b"", resolve: Callable | None = None, share: str = ""
+) -> Answer:
+    """Make one request and read its answer, within five seconds in all. Raises NotCalled; follows no redirect.
+
+    `share` says whose call it is: look-ups of one share never hold up those of others.
+    """
     host, port, path = check_url(url)
-    address = public_address(host, port, resolve)
+    address = public_address(host, port, resolve, share)
     connection = _Pinned(host, port, address, is_tls=url.lower().startswith("https:"))
     watch = threading.Timer(WHOLE_SECONDS, connection.cut)  # because each single wait may be short and all long
     watch.start()

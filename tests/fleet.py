@@ -35,10 +35,12 @@ from stations.models import (
     Job,
     Membership,
     OcpiConnection,
+    OcpiPush,
     Operator,
     Outbox,
     Partner,
     PartnerKey,
+    PartnerNews,
     SavedView,
     Scope,
     Site,
@@ -251,7 +253,9 @@ def _fill_one(operator: Operator, number: int, centre: ServiceCentre, model: Mod
     company = partner(operator, f"partner {number}")[0].partner
     hook = webhook(company)
     WebhookDelivery.objects.create(webhook=hook, key=f"test:{number}", event="test", payload={"data": {}})
-    ocpi_connection(company)
+    made = ocpi_connection(company)[0]
+    OcpiPush.objects.create(connection=made, module=2, row_id=here.pk, is_whole=True, noted_at=at)
+    PartnerNews.objects.create(kind="site", row_id=here.pk)
     FleetEvent.objects.create(at=at, kind="SURGE_OPENED", operator=operator, site=here, message="m", actor=someone)
     Job.objects.create(kind="train_risk", created_by=someone)
     SavedView.objects.create(user=someone, changelist="stations.site", querystring="q=1", name="Mine", shared=True)

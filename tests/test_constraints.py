@@ -31,6 +31,7 @@ from stations.models import (
     Charger,
     Membership,
     OcpiConnection,
+    OcpiPush,
     Operator,
     Partner,
     PartnerKey,
@@ -197,6 +198,14 @@ REFUSED = {
     "ocpi_token_once": lambda w: [
         OcpiConnection.objects.create(partner=company(w, name), party_id="NOR", token_hash="0" * 128) for name in "ab"
     ],
+    "ocpi_push_once_per_object": lambda w: twice(
+        OcpiPush.objects.create,
+        connection=fleet.ocpi_connection(company(w))[0],
+        module=2,
+        row_id=1,
+        is_whole=True,
+        noted_at=NOW,
+    ),
     "ocpi_token_hash_is_sha512": lambda w: OcpiConnection.objects.create(
         partner=company(w), party_id="NOR", token_hash="plain"
     ),

@@ -1,5 +1,6 @@
 """Addresses that partners give us never lead into our own network."""
 
+import threading
 import time
 
 import pytest
@@ -110,6 +111,30 @@ def test_a_name_that_nobody_answers_for_is_given_up(monkeypatch):
     monkeypatch.setattr(outgoing, "LOOKUP_SECONDS", 0.1)
     with pytest.raises(NotCalled, match="not found within"):
         public_address("slow.example", 443, lambda host, port: time.sleep(1) or ["8.8.8.8"])
+
+
+def test_names_that_nobody_answers_for_hold_up_their_own_partner_alone(monkeypatch):
+    monkeypatch.setattr(outgoing, "LOOKUP_SECONDS", 0.2)
+    answered = threading.Event()
+
+    def never(host, port):
+        answered.wait(30)
+        return ["8.8.8.8"]
+
+    for number in range(2):
+        with pytest.raises(NotCalled, match="not found within"):
+            public_address(f"slow-{number}.example", 443, never, share="partner:1")
+    began = time.monotonic()
+    for number in range(20):
+        with pytest.raises(NotCalled, match="still waiting"):
+            public_address(f"slower-{number}.example", 443, never, share="partner:1")
+    assert public_address("quick.example", 443, lambda host, port: ["8.8.8.8"], share="partner:2") == "8.8.8.8"
+    assert time.monotonic() - began < 0.2
+    answered.set()
+    until = time.monotonic() + 10
+    while outgoing._lookups.under_way and time.monotonic() < until:
+        time.sleep(0.01)
+    assert public_address("slow-0.example", 443, lambda host, port: ["8.8.8.8"], share="partner:1") == "8.8.8.8"
 
 
 def test_a_header_cannot_be_smuggled_in(receiver):

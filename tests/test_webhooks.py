@@ -3,22 +3,24 @@
 import hashlib
 import hmac
 import json
+import threading
+import time
 from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 from django.core import mail
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from maintenance.models import WorkOrderChange
-from sntry_site.partner_news import tell_webhooks
+from sntry_site.partner_news import tell_partners
 from sntry_site.webhooks import send_test
 from stations import outbox
 from stations.access import sync_roles
-from stations.models import Operator, Outbox, Webhook, WebhookDelivery
+from stations.models import Operator, Outbox, PartnerNews, Webhook, WebhookDelivery
 from stations.sealing import CannotOpen, opened, sealed
 from telemetry.models import Risk, StatusReport
 
@@ -42,8 +44,6 @@ def world(receiver):
     """Northline with a partner that wants to know everything; Southway with none."""
     north, south = Operator.objects.create(name="Northline"), Operator.objects.create(name="Southway")
     hook = fleet.webhook(fleet.partner(north)[0].partner, url=f"{receiver.url}/hook")
-    Webhook.objects.update(told_until=timezone.now() - timedelta(minutes=5))
-    Webhook.objects.update(created_at=timezone.now() - timedelta(minutes=5))
     here, there = fleet.site(north, 1), fleet.site(south, 1)
     return SimpleNamespace(
         hook=hook, receiver=receiver, north=north, south=south, here=here, there=there, port=fleet.charger(here),
@@ -65,8 +65,8 @@ def make_news(site, charger, at):
 def test_everything_that_happened_is_told_once_and_nothing_of_another_operator(world):
     make_news(world.here, world.port, world.now)
     make_news(world.there, world.far, world.now)
-    assert tell_webhooks(timezone.now()) == 6
-    assert tell_webhooks(timezone.now()) == 0
+    assert tell_partners(timezone.now()) == 6
+    assert tell_partners(timezone.now()) == 0
     assert outbox.deliver_outside() == 6
     told = [json.loads(body) for *_, body in world.receiver.calls]
     assert {each["event"] for each in told} == {
@@ -81,13 +81,58 @@ def test_everything_that_happened_is_told_once_and_nothing_of_another_operator(w
 def test_only_the_events_that_were_asked_for_are_told(world):
     Webhook.objects.update(events=["risk.level"])
     make_news(world.here, world.port, world.now)
-    assert tell_webhooks(timezone.now()) == 1
+    assert tell_partners(timezone.now()) == 1
 
 
 def test_what_happened_before_the_subscription_is_not_told(world):
-    Webhook.objects.update(created_at=timezone.now() + timedelta(minutes=1))
+    Webhook.objects.update(tells_from=timezone.now() + timedelta(minutes=1))
     make_news(world.here, world.port, world.now)
-    assert tell_webhooks(timezone.now()) == 0
+    assert tell_partners(timezone.now()) == 0
+
+
+def test_what_is_committed_late_and_of_long_ago_is_told_all_the_same(world):
+    begun, may_end = threading.Event(), threading.Event()
+
+    def slow_transaction():
+        with transaction.atomic():
+            make_news(world.here, world.port, world.now - timedelta(hours=2))
+            begun.set()
+            may_end.wait(30)
+        connection.close()
+
+    writer = threading.Thread(target=slow_transaction)
+    writer.start()
+    assert begun.wait(30)
+    fleet.work_order(world.here)  # by somebody who began later and was done before
+    assert tell_partners(timezone.now()) == 1
+    assert tell_partners(timezone.now() + timedelta(minutes=10)) == 0
+    may_end.set()
+    writer.join()
+    # Of the price what was announced, what has begun and what has ended.
+    assert tell_partners(timezone.now()) == 8
+    assert tell_partners(timezone.now()) == 0
+
+
+def test_a_price_that_begins_and_ends_by_itself_is_told_when_it_does(world):
+    at = timezone.now()
+    fleet.price_change(
+        world.here,
+        announced_at=at,
+        starts_at=at + timedelta(minutes=20),
+        ends_at=at + timedelta(hours=1),
+        applied=False,
+    )
+    told = [tell_partners(at + timedelta(minutes=minutes)) for minutes in (1, 19, 21, 59, 61, 300)]
+    assert told == [1, 0, 1, 0, 1, 0]
+    keys = WebhookDelivery.objects.order_by("pk").values_list("payload__data__what", flat=True)
+    assert list(keys) == ["announced", "began", "ended"]
+
+
+def test_nothing_is_noted_while_nobody_listens(world):
+    Webhook.objects.all().delete()
+    PartnerNews.objects.all().delete()
+    StatusReport.objects.record([world.port.pk], [world.now], ["FAULTED"])
+    assert not PartnerNews.objects.exists()
 
 
 def test_the_number_of_queries_does_not_grow_with_the_network(world):
@@ -96,7 +141,7 @@ def test_the_number_of_queries_does_not_grow_with_the_network(world):
             site = fleet.site(world.north, 100 + WorkOrderChange.objects.count() + number)
             make_news(site, fleet.charger(site), timezone.now())
         with CaptureQueriesContext(connection) as captured:
-            tell_webhooks(timezone.now())
+            tell_partners(timezone.now())
         return len(captured)
 
     few = queries(1)
@@ -156,7 +201,7 @@ def test_a_webhook_that_fails_for_a_day_is_switched_off_and_the_partner_is_told(
     outbox.deliver_due()
     assert mail.outbox[0].to == ["ops@partner.example"]
     make_news(world.here, world.port, timezone.now())
-    assert tell_webhooks(timezone.now()) == 0
+    assert tell_partners(timezone.now()) == 0
     world.hook.switch_on(timezone.now())
     assert Webhook.objects.active().count() == 1
 
@@ -182,6 +227,21 @@ def test_a_receiver_that_fails_holds_up_neither_mail_nor_others(world):
     assert sum(WebhookDelivery.objects.values_list("attempts", flat=True)) == 6
 
 
+def test_a_partner_all_of_whose_receivers_are_slow_gets_two_of_the_threads(world):
+    world.receiver.on_call = lambda method, path: time.sleep(0.3)
+    world.receiver.answers = [503] * 8
+    for number in range(8):
+        hook = fleet.webhook(world.hook.partner, url=f"{world.receiver.url}/{number}")
+        send_test(hook, timezone.now())
+    others = Receiver()
+    for number in range(3):
+        company = fleet.partner(world.north, f"Other {number}")[0].partner
+        send_test(fleet.webhook(company, url=f"{others.url}/{number}"), timezone.now())
+    assert outbox.deliver_outside() == 3
+    assert (len(others.calls), len(world.receiver.calls), world.receiver.at_once) == (3, 8, 2)
+    others.stop()
+
+
 def test_a_receiver_inside_is_never_called(world, settings):
     settings.PRIVATE_RECEIVERS = False
     delivery = send_test(world.hook, timezone.now())
@@ -196,7 +256,7 @@ def test_hostile_words_arrive_as_words(world):
         Risk.objects.create(
             site=world.here, at=timezone.now(), probability=0.5, level="watch", reason=text.replace("\0", "")[:200]
         )
-    tell_webhooks(timezone.now())
+    tell_partners(timezone.now())
     outbox.deliver_outside()
     assert len(world.receiver.calls) == 30
     assert all(json.loads(body)["event"] == "risk.level" for *_, body in world.receiver.calls)

@@ -30,7 +30,8 @@ def credentials(request, connection, version: str):
         connection.unregister()
         return enveloped(None)
     token, url, roles = theirs(body_of(request))
-    endpoints = receivers(token, url, version)  # before the row is locked, because it takes calls to the other side
+    # Before the row is locked, because it takes calls to the other side.
+    endpoints = receivers(token, url, version, f"partner:{connection.partner_id}")
     with transaction.atomic():
         locked = OcpiConnection.objects.select_for_update().get(pk=connection.pk)
         if locked.token_hash != connection.token_hash:
@@ -74,15 +75,15 @@ def _is_role(role) -> bool:
     )
 
 
-def receivers(token: str, url: str, version: str) -> dict[str, str]:
+def receivers(token: str, url: str, version: str, share: str) -> dict[str, str]:
     """Where the other side listens in this version: module -> address. Raises Refused (3001, 3002, 3003)."""
-    known = fetch(url, token)
+    known = fetch(url, token, share)
     if not isinstance(known, list):
         raise Refused(3001, "Your versions could not be read.")
     details = next((one.get("url") for one in known if isinstance(one, dict) and one.get("version") == version), None)
     if not isinstance(details, str):
         raise Refused(3002, f"Your versions do not name {version}.")
-    found = fetch(details, token)
+    found = fetch(details, token, share)
     endpoints = found.get("endpoints") if isinstance(found, dict) else None
     if not isinstance(endpoints, list):
         raise Refused(3003, f"Your details of {version} name no endpoints.")
@@ -99,10 +100,10 @@ def receivers(token: str, url: str, version: str) -> dict[str, str]:
     return kept
 
 
-def fetch(url: str, token: str):
+def fetch(url: str, token: str, share: str):
     """The data of one of their answers. Raises Refused (3001)."""
     try:
-        answer = call("GET", url, {"Authorization": authorization(token), "Accept": "application/json"})
+        answer = call("GET", url, {"Authorization": authorization(token), "Accept": "application/json"}, share=share)
         body = json.loads(answer.body)
         data = body["data"] if answer.is_success else None
     except NotCalled as error:

@@ -29,15 +29,19 @@ def sessions(request, connection, version: str):
 def cdrs(request, connection, version: str):
     """A page of what is billed: sessions that are over, gave energy and have a price."""
     check_version(version, ("2.2.1",))
-    billed = of_operator(connection).filter(ended_at__isnull=False, energy_kwh__gt=0, price__isnull=False)
-    rows = billed.values(*COLUMNS, *PLACE, currency=F("charger__site__operator__currency"))
-    return page(request, rows, "changed_at", lambda found: bills(found, connection))
+    return page(request, billed(connection), "changed_at", lambda found: bills(found, connection))
 
 
 def of_operator(connection):
     """The operator's sessions at sites that are locations, oldest first: none names a location that is not there."""
     at_sites = {"charger__site__operator": connection.partner.operator, "charger__site__latitude__isnull": False}
     return ChargingSession.objects.filter(**at_sites).order_by("pk")
+
+
+def billed(connection):
+    """Those of them that are over, gave energy and have a price."""
+    rows = of_operator(connection).filter(ended_at__isnull=False, energy_kwh__gt=0, price__isnull=False)
+    return rows.values(*COLUMNS, *PLACE, currency=F("charger__site__operator__currency"))
 
 
 def bills(rows: list[dict], connection) -> list[dict]:

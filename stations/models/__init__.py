@@ -3,8 +3,9 @@ from .answered import AnsweredRequest
 from .assistant import AssistantCall
 from .events import FleetEvent
 from .jobs import Job
-from .ocpi import OcpiConnection
+from .ocpi import OcpiConnection, OcpiPush
 from .outbox import Outbox
+from .partner_news import PartnerNews
 from .places import Charger, LocationType, Operator, PricingType, Site
 from .saved_views import SavedView
 from .webhooks import Webhook, WebhookDelivery, WebhookEvent
@@ -18,10 +19,12 @@ __all__ = [
     "LocationType",
     "Membership",
     "OcpiConnection",
+    "OcpiPush",
     "Operator",
     "Outbox",
     "Partner",
     "PartnerKey",
+    "PartnerNews",
     "PricingType",
     "SavedView",
     "Scope",

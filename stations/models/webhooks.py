@@ -53,7 +53,7 @@ class Webhook(models.Model):
     events = ArrayField(models.CharField(max_length=20, choices=WebhookEvent))
     sealed_secret = models.TextField(editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
-    told_until = models.DateTimeField(auto_now_add=True)
+    tells_from = models.DateTimeField(auto_now_add=True)  # nothing from before that is told
     failing_since = models.DateTimeField(null=True, blank=True, editable=False)
     disabled_at = models.DateTimeField(null=True, blank=True, editable=False)
     disabled_because = models.CharField(max_length=200, blank=True, default="", editable=False)
@@ -69,10 +69,6 @@ class Webhook(models.Model):
 
     def __str__(self) -> str:
         return f"{self.partner}: {self.url}"
-
-    @property
-    def lane(self) -> str:
-        return f"webhook:{self.pk}"
 
     @property
     def secret(self) -> str:
@@ -93,7 +89,7 @@ class Webhook(models.Model):
     def switch_on(self, at: datetime) -> None:
         """Tell it again what happens from now on."""
         Webhook.objects.filter(pk=self.pk).update(
-            disabled_at=None, disabled_because="", failing_since=None, told_until=at
+            disabled_at=None, disabled_because="", failing_since=None, tells_from=at
         )
 
 
@@ -109,7 +105,7 @@ class DeliveryQuerySet(ScopedQuerySet):
         new = [each for each in wanted if (each.webhook_id, each.key) not in before]
         self.bulk_create(new, ignore_conflicts=True)
         rows = self.filter(webhook__in={each.webhook_id for each in new}, key__in={each.key for each in new})
-        self._send(rows.filter(attempts=0, tries=1).values_list("pk", "webhook_id", "tries"))
+        self._send(rows.filter(attempts=0, tries=1))
         return len(new)
 
     def replay(self, at: datetime) -> int:
@@ -117,14 +113,16 @@ class DeliveryQuerySet(ScopedQuerySet):
         ids = list(self.filter(webhook__disabled_at=None).values_list("pk", flat=True))
         rows = WebhookDelivery.objects.filter(pk__in=ids)
         rows.update(state=WebhookDelivery.State.WAITING, tries=F("tries") + 1, error="")
-        self._send(rows.values_list("pk", "webhook_id", "tries"))
+        self._send(rows)
         return len(ids)
 
     @staticmethod
     def _send(rows) -> None:
-        keys = {f"webhook:{pk}:{tries}": (pk, webhook) for pk, webhook, tries in rows}
-        payloads = {key: {"delivery": pk} for key, (pk, _) in keys.items()}
-        outbox.put_all("webhook", payloads, {key: f"webhook:{webhook}" for key, (_, webhook) in keys.items()})
+        payloads, lanes = {}, {}
+        for pk, tries, webhook, partner in rows.values_list("pk", "tries", "webhook_id", "webhook__partner_id"):
+            key = f"webhook:{pk}:{tries}"
+            payloads[key], lanes[key] = {"delivery": pk}, f"{partner}/{webhook}"
+        outbox.put_all("webhook", payloads, lanes)
 
 
 class WebhookDelivery(models.Model):
