@@ -1,4 +1,4 @@
-"""Which scripts and styles a page may run: strict everywhere, less so under the admin's path alone."""
+"""Which scripts, styles and devices a page may use: strict everywhere, less so under the admin's path alone."""
 
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.middleware import CSPMiddleware
@@ -6,6 +6,8 @@ from django.urls import reverse
 
 # The admin's theme evaluates expressions in attributes and sets styles; nothing outside of it may.
 ADMIN_POLICY = {"script-src": [SELF, UNSAFE_EVAL], "style-src": [SELF, UNSAFE_INLINE]}
+
+DEVICES = "geolocation=(self), camera=(), microphone=(), payment=(), usb=(), serial=()"
 
 
 class ContentSecurityPolicy(CSPMiddleware):
@@ -16,3 +18,7 @@ class ContentSecurityPolicy(CSPMiddleware):
         if request.path.startswith(reverse("admin:index")):
             parts.replace = {**(parts.replace or {}), **ADMIN_POLICY}
         return parts
+
+    def process_response(self, request, response):
+        response.headers.setdefault("Permissions-Policy", DEVICES)
+        return super().process_response(request, response)

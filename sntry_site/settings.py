@@ -3,50 +3,29 @@
 from pathlib import Path
 
 import environ
-from csp.constants import NONE, SELF
 
 from . import embedded
 from .admin_look import UNFOLD  # noqa: F401  (a setting)
 from .api_settings import API_LIMITS, PRIVATE_RECEIVERS, REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401
+from .safety_settings import *  # noqa: F403  (cookies, transport, passwords, limits of signing in)
+from .safety_settings import content_policy, refuse_unsafe
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
 env = environ.Env()
 
-# --- Safety ------------------------------------------------------------------------------------------------------
+# --- Safety: the rest of it is in safety_settings.py -----------------------------------------------------------------
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="") or embedded.local_secret_key()
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])  # former keys, while what they signed still counts
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-HTTPS_ONLY = env.bool("HTTPS_ONLY", default=False)
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS_ONLY
-SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS_ONLY
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
-SESSION_COOKIE_AGE = 12 * 3600
-X_FRAME_OPTIONS, SECURE_REFERRER_POLICY = "DENY", "same-origin"
+refuse_unsafe(DEBUG, env.str("SECRET_KEY", default=""), ALLOWED_HOSTS)
 
 MAP_TILE_URL = env.str("MAP_TILE_URL", default="")  # empty: the base map that ships with Sntry
 MAP_TILE_ATTRIBUTION = env.str("MAP_TILE_ATTRIBUTION", default="")
 MAP_TILE_MAX_ZOOM = env.int("MAP_TILE_MAX_ZOOM", default=18)
-_tile_host = [f"{MAP_TILE_URL.split('/')[0]}//{MAP_TILE_URL.split('/')[2]}"] if "//" in MAP_TILE_URL else []
-
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": [NONE],
-        "script-src": [SELF],
-        "style-src": [SELF],
-        "img-src": [SELF, "data:", *_tile_host],
-        "font-src": [SELF],
-        "connect-src": [SELF],
-        "manifest-src": [SELF],
-        "worker-src": [SELF],
-        "frame-ancestors": [NONE],
-        "base-uri": [NONE],
-        "object-src": [NONE],
-        "form-action": [SELF],
-    }
-}
+CONTENT_SECURITY_POLICY = {"DIRECTIVES": content_policy(MAP_TILE_URL)}
 
 # --- Applications ------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -60,6 +39,7 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "axes",
     "channels",
     "rest_framework",
     "drf_spectacular",
@@ -80,6 +60,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "sntry_site.content_policy.ContentSecurityPolicy",
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "sntry_site.urls"
 ASGI_APPLICATION = "sntry_site.asgi.application"
@@ -98,10 +79,6 @@ TEMPLATES = [
     }
 ]
 LOGIN_URL, LOGIN_REDIRECT_URL, LOGOUT_REDIRECT_URL = "login", "board", "login"
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
-]
 
 # --- PostgreSQL, Valkey or Redis ---------------------------------------------------------------------------------
 DATABASES = {"default": env.db_url_config(env.str("DATABASE_URL", default="") or embedded.database_url())}
@@ -196,5 +173,5 @@ LOGGING = {
     "formatters": {"plain": {"format": "%(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {name: {"level": "WARNING"} for name in ("celery", "httpx", "google_genai")},  # a line a task or request
+    "loggers": {name: {"level": "WARNING"} for name in ("axes", "celery", "httpx", "google_genai")},  # one a task
 }

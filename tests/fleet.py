@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from axes.models import AccessAttempt
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
@@ -222,6 +223,7 @@ def _fill_one(operator: Operator, number: int, centre: ServiceCentre, model: Mod
     StatusReport.objects.create(charger=port, reported_at=at, status="FAULTED", error_code="E1")
     ChargingSession.objects.create(charger=port, started_at=at, price="0.4")
     SoftEvents.objects.create(charger=port, at=at, retries=1)
+    AccessAttempt.objects.create(username=f"guest {someone.pk}", ip_address="192.0.2.1", failures_since_start=1)
     LateChange.objects.create(kind="reports", operator=operator, day=at.date(), changes=1)
     about = {"cause": "cooling_thermal", "confidence": 0.9, "others": [["cooling_thermal", 0.9]], "evidence": "hot"}
     Diagnosis.objects.create(charger=port, kind="happened", at=at, model=model, **about)

@@ -24,7 +24,9 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 CALLERS = ("anonymous", "technician", "ops", "partner A", "partner B", "viewer", "superuser")
 WHOLE = os.environ.get("MATRIX") == "all"
 MODELS = {
-    f"{app}_{model._meta.model_name}" for app in (*APPS, "auth") for model in apps.get_app_config(app).get_models()
+    f"{app}_{model._meta.model_name}"
+    for app in (*APPS, "auth", "axes")
+    for model in apps.get_app_config(app).get_models()
 }
 # Rows that belong to no operator: the depots, their people and parts serve all of them.
 FLEET_WIDE = ("tick", "modelversion", "causegroup", "part", "servicecentre", "technician", "stock", "stockmovement")

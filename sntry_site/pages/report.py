@@ -19,6 +19,7 @@ from django.views.decorators.http import require_http_methods
 from maintenance.models import DriverReport
 from maintenance.plain_text import readable
 from maintenance.sending import tell_causes
+from sntry_site.client_address import client_address
 from stations.models import Charger, Site
 from telemetry.models import ChargerStatus
 
@@ -92,12 +93,6 @@ def may_report(request, site: Site) -> bool:
     except Exception:  # the cache is away: the site's limit, which is in the database, still holds
         logger.warning("reports are not counted by address: the cache does not answer")
         return True
-
-
-def client_address(request) -> str:
-    """Who asks: behind our own proxy, whom that has seen, which is the last one that it names."""
-    forwarded = request.headers.get("X-Forwarded-For", "") if settings.SECURE_PROXY_SSL_HEADER else ""
-    return forwarded.rsplit(",", 1)[-1].strip() or request.META.get("REMOTE_ADDR", "")
 
 
 def report_code(request, site: Site) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """People, their roles, and the operators for which they work."""
 
+from axes.models import AccessAttempt
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
@@ -53,3 +54,20 @@ class MembershipAdmin(BaseAdmin):
     operator_path = "operator"
     search_fields = ["user__username", "operator__name"]
     autocomplete_fields = ["user", "operator"]
+
+
+@admin.register(AccessAttempt)
+class AccessAttemptAdmin(BaseAdmin):
+    """Log-ins that failed; deleting one lets that person try again at once."""
+
+    list_display = ["username", "ip_address", "failures_since_start", "last"]
+    search_fields = ["username__startswith", "ip_address"]
+    fields = readonly_fields = ["username", "ip_address", "user_agent", "failures_since_start", "last"]
+    fleet_wide = True
+    last = staticmethod(moment_column("attempt_time", "last"))
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False

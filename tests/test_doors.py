@@ -1,0 +1,134 @@
+"""Doors and locks: how often a password may be wrong, what starts at all, and what browsers are told to hold to."""
+
+import os
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from axes.models import AccessAttempt
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import User
+from django.core.exceptions import ImproperlyConfigured
+from django.test import Client
+from django.urls import reverse
+
+from sntry_site.safety_settings import refuse_unsafe
+
+from . import fleet
+
+ROOT = Path(__file__).resolve().parent.parent
+HERE, ELSEWHERE = "192.0.2.7", "2001:db8::7"
+GOOD_KEY = secrets.token_urlsafe(64)
+
+
+@pytest.fixture
+def boss(db):
+    return User.objects.create_superuser("boss", password="a long word")
+
+
+def sign_in(password: str, *, name: str = "boss", address: str = HERE, **headers):
+    """A log-in by somebody who has not been here before."""
+    return Client().post("/login/", {"username": name, "password": password}, REMOTE_ADDR=address, headers=headers)
+
+
+def test_after_five_wrong_passwords_the_right_one_waits_here_and_not_elsewhere(boss):
+    fleet.person("ann")
+    answers = [sign_in(f"guess {number}").status_code for number in range(5)]
+    assert answers == [200, 200, 200, 200, 429]
+    locked = sign_in("a long word")
+    assert locked.status_code == 429
+    assert "for 15 min" in locked.content.decode()
+    assert sign_in("a long word", address=ELSEWHERE).status_code == 302
+    assert sign_in("a long word", name="ann").status_code == 302
+    assert "guess" not in str(AccessAttempt.objects.values_list("post_data", flat=True))
+
+
+def test_naming_another_address_does_not_open_the_door(boss, settings):
+    for number in range(5):
+        sign_in("guess", **{"X-Forwarded-For": f"198.51.100.{number}"})
+    assert sign_in("a long word", **{"X-Forwarded-For": "198.51.100.77"}).status_code == 429
+    settings.BEHIND_PROXY = True  # which adds whom it has seen
+    for number in range(5):
+        sign_in("guess", address="10.0.0.1", **{"X-Forwarded-For": f"198.51.100.{number}, {ELSEWHERE}"})
+    assert sign_in("a long word", address="10.0.0.1", **{"X-Forwarded-For": ELSEWHERE}).status_code == 429
+
+
+def test_the_admin_s_own_door_counts_too_and_a_local_socket_has_no_address(boss):
+    for _ in range(4):
+        Client().post("/admin/login/", {"username": "boss", "password": "guess"}, REMOTE_ADDR="")
+    answer = Client().post("/admin/login/", {"username": "boss", "password": "guess"}, REMOTE_ADDR="")
+    assert answer.status_code == 429
+
+
+def test_limits_hold_while_redis_is_away(boss, settings):
+    settings.CACHES = {**settings.CACHES, "default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:9"}}
+    assert [sign_in("guess").status_code for _ in range(6)] == [200] * 4 + [429] * 2
+
+
+def test_who_may_edit_people_ends_a_lock(boss, client):
+    for _ in range(5):
+        sign_in("guess")
+    client.force_login(boss)
+    attempt = AccessAttempt.objects.get()
+    assert HERE in client.get(reverse("admin:axes_accessattempt_changelist")).content.decode()
+    client.post(reverse("admin:axes_accessattempt_delete", args=[attempt.pk]), {"post": "yes"})
+    assert sign_in("a long word").status_code == 302
+
+
+def test_an_old_hash_is_renewed_when_its_owner_signs_in(boss):
+    boss.password = make_password("a long word", hasher="pbkdf2_sha256")
+    boss.save(update_fields=["password"])
+    assert sign_in("a long word").status_code == 302
+    boss.refresh_from_db()
+    assert boss.password.startswith("argon2$argon2id$")
+
+
+@pytest.mark.parametrize(
+    ("debug", "key", "hosts", "told"),
+    [
+        (False, "", ["*"], "ALLOWED_HOSTS"),
+        (False, "short", ["localhost"], "SECRET_KEY"),
+        (False, "ab" * 40, ["localhost"], "SECRET_KEY"),
+    ],
+)
+def test_what_no_installation_may_have_is_refused(debug, key, hosts, told):
+    with pytest.raises(ImproperlyConfigured, match=told):
+        refuse_unsafe(debug, key, hosts)
+
+
+@pytest.mark.parametrize(("debug", "key", "told"), [(True, GOOD_KEY, "DEBUG"), (False, "", "SECRET_KEY")])
+def test_a_site_that_others_reach_needs_more(monkeypatch, debug, key, told):
+    monkeypatch.setattr("sntry_site.safety_settings.HTTPS_ONLY", True)
+    with pytest.raises(ImproperlyConfigured, match=told):
+        refuse_unsafe(debug, key, ["sntry.example"])
+    refuse_unsafe(False, GOOD_KEY, ["sntry.example"])
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    wanted = {**os.environ, "DATABASE_URL": "postgres://u@db/n", "REDIS_URL": "rediss://broker:6379", **environment}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, env=wanted, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_check_for_deployment_finds_nothing_and_an_unsafe_web_process_does_not_start():
+    good = {"HTTPS_ONLY": "1", "SECRET_KEY": GOOD_KEY, "ALLOWED_HOSTS": "sntry.example"}
+    found = run("manage.py", "check", "--deploy", "--fail-level", "WARNING", **good)
+    assert found.returncode == 0, found.stderr
+    refused = run("-c", "import sntry_site.asgi", **{**good, "ALLOWED_HOSTS": "*"})
+    assert refused.returncode == 1
+    assert "ALLOWED_HOSTS holds *: name the hosts of this site." in refused.stderr
+
+
+def test_browsers_are_told_what_a_page_may_do(boss, client):
+    headers = client.get("/login/").headers
+    assert headers["Permissions-Policy"].startswith("geolocation=(self), camera=()")
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    client.post("/login/", {"username": "boss", "password": "a long word"})
+    assert all(client.cookies[name]["httponly"] for name in ("sessionid", "csrftoken"))
+    assert client.cookies["sessionid"]["samesite"] == "Lax"
