@@ -46,6 +46,8 @@ AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "password"]
 
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # of the monitoring system; empty: superusers alone read /metrics
+
 SHORTEST_KEY, LEAST_VARIED_KEY = 50, 5  # characters, and different ones: as Django's own check for deployment
 
 

@@ -264,6 +264,11 @@ async def _in_thread(function: Callable, *arguments):
 _hub: LiveHub | None = None
 
 
+def open_sockets() -> int:
+    """How many sockets this process holds open."""
+    return sum(len(state.sockets) for state in list(_hub.views.values())) if _hub else 0
+
+
 def hub() -> LiveHub:
     """The hub of this process's event loop."""
     global _hub

@@ -33,6 +33,7 @@ ACTIONS = (
     "changelist", "add", "change", "delete", "history", "export", "import", "save_view", "change_view", "progress",
     "file", "password_change", "drift", "retrain", "promote",
 )  # fmt: skip
+MONITORS = {"metrics"}  # a token of their own (tests/test_metrics.py), or a superuser
 API = {name_of(address): view for address, view in ADDRESSES.items()}
 WRITING = ("_add", "_change", "_delete", "_import", "_retrain", "_promote")  # what a viewer must not send to
 ONLY_LOOKED_AT = {"stations_job_change", "telemetry_modelversion_change"}  # whatever is sent, they show themselves
@@ -50,7 +51,7 @@ def class_of(route: str, name: str | None, models: set[str]) -> str | None:
     if name == "api-nothing":
         return "nothing"
     known = {"public": PUBLIC, "staff": STAFF, "signed in": SIGNED_IN, "technicians": TECHNICIANS, "api": API}
-    known["ocpi"] = OCPI
+    known |= {"ocpi": OCPI, "monitors": MONITORS}
     return next((each for each, names in known.items() if name in names), None)
 
 

@@ -28,7 +28,7 @@ PARTS_AND_FILES = {  # answers that are no page of their own: parts, data, butto
     "board-events", "board-frame", "board-route", "site-actions", "site-stress", "site-heal", "site-dispatch",
     "dispatch-send", "work-route-data", "work-status", "work-step", "work-draft", "work-item", "work-part",
     "work-add-part", "work-photos", "work-photo", "work-photo-remove", "work-charger-code", "logout", "assistant-ask",
-    "assistant-words", "find", "healthz", "readyz", "dispatch-duplicates", "api-schema", "jobs-ended",
+    "assistant-words", "find", "healthz", "readyz", "metrics", "dispatch-duplicates", "api-schema", "jobs-ended",
     "job-cancel", "job-file", "drive-data", "drive-route", "drive-prices",
 }  # fmt: skip
 AXE = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations.map(
