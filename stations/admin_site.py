@@ -80,6 +80,12 @@ class BaseAdmin(Scope, ModelAdmin):
     import_extra: tuple[str, ...] = ()  # columns that are no fields; `import_check` and `import_row` know them
     why_needed: frozenset[str] = frozenset()  # fields that nobody changes without a reason
 
+    def get_changelist_instance(self, request):
+        """The list, which knows its reader, because an empty one says why."""
+        listed = super().get_changelist_instance(request)
+        listed.viewer = request.user
+        return listed
+
     def get_fieldsets(self, request, obj=None):
         """The form's own, and the reason of the change."""
         fieldsets = super().get_fieldsets(request, obj)

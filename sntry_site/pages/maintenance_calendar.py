@@ -35,6 +35,7 @@ def page(request):
     values = {
         "first": first,
         "weeks": [cells[place : place + 7] for place in range(0, days, 7)],
+        "has_times": bool(by_day),
         "before": (first - timedelta(days=1)).strftime("%Y-%m"),
         "after": following.strftime("%Y-%m"),
         "today": timezone.now().date(),

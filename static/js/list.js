@@ -95,7 +95,7 @@ Sntry.list = (() => {
   }
 
   function empty() {
-    const words = !Sntry.sites.size ? "No site matches these filters, or none has been measured yet."
+    const words = !Sntry.sites.size ? body.dataset.nothing || "No site matches these filters, or none has been measured yet."
       : !Sntry.sites.rowsIn(null).length ? (Sntry.sites.isPast ? "Nothing was measured then, of what these filters ask for." : "No site is at this level now.")
         : "No site in this part of the map: zoom out, or press Show all.";
     body.replaceChildren();
