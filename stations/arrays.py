@@ -1,6 +1,7 @@
 """Whole columns in and out of PostgreSQL in its binary format: arrays on this side, one statement on that side."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 import numpy as np
 from psycopg import Cursor
@@ -83,6 +84,27 @@ def _unpack(name: str, kind: str, packed: bytes | None) -> np.ndarray:
     element = np.dtype([("length", ">i4"), ("value", _wire_type(kind))])
     values = np.frombuffer(packed, element, offset=20)["value"]
     return _EPOCH + values.astype("i8").view("m8[us]") if np.dtype(kind).kind == "M" else values
+
+
+def array_text(values: Iterable) -> str:
+    """Numbers, booleans, aware times or texts as the text of an array, for a parameter that is cast; None is null.
+
+    The client's own way looks at each value with regular expressions and costs ten times as much.
+    """
+    values = list(values)
+    shown = {value: _element(value) for value in set(values)}
+    return f"{{{','.join([shown[value] for value in values])}}}"
+
+
+def _element(value) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, datetime):
+        return f'"{value.isoformat()}"'
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    return str(value)
 
 
 def ten_thousandths(values: np.ndarray) -> np.ndarray:

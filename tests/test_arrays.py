@@ -1,12 +1,13 @@
 """Columns survive the way into PostgreSQL and back."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import numpy as np
 import pytest
 from django.db import connection
 
-from stations.arrays import copy_in, fetch_arrays, ten_thousandths
+from stations.arrays import array_text, copy_in, fetch_arrays, ten_thousandths
 
 KINDS = [
     ("small", "i2"),
@@ -63,3 +64,20 @@ def test_money_arrives_to_the_last_ten_thousandth():
 def test_a_price_out_of_range_is_refused(value):
     with pytest.raises(ValueError, match="price"):
         ten_thousandths(np.array([value]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("text[]", ["", "a,b", 'say "x"', "back\\slash", "{}", "NULL", "null", " ", "é\n\t", "%s %(a)s", None, "''"]),
+        ("bigint[]", [1, -5, 2**62, None]),
+        ("float8[]", [0.1, -2.5e-300, 1e300, None, float("inf")]),
+        ("boolean[]", [True, False, None, True]),
+        ("timestamptz[]", [datetime(2026, 11, 20, 12, 0, 0, 1, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC), None]),
+        ("timestamptz[]", []),
+    ],
+)
+def test_an_array_comes_back_as_it_was_written(kind, values, db):
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT %s::{kind}", [array_text(values)])
+        assert cursor.fetchone()[0] == values

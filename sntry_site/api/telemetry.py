@@ -24,7 +24,7 @@ MOST_ROWS = 10_000
 MOST_TOLD = 1_000  # refused rows that are told one by one
 AHEAD = timedelta(minutes=5)  # clocks differ a little
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-STATUSES = frozenset(ChargerStatus.values)
+STATUSES = tuple(ChargerStatus.values)  # once, because Django makes the list anew each time
 
 
 class Wrong(ValueError):
@@ -121,10 +121,11 @@ class Ingest(Posted):
         names = {row.get(self.known) for row in rows if type(row) is dict and type(row.get(self.known)) is str}
         model = Charger if self.known == "charger" else Site
         simulated = "site__operator__is_simulated" if model is Charger else "operator__is_simulated"
-        found = seen(model, request.user).filter(external_id__in=names)
-        if names and found.filter(**{simulated: True}).exists():
+        found = seen(model, request.user).filter(external_id__in=names).values_list("external_id", "pk", simulated)
+        found = list(found) if names else []
+        if any(is_simulated for *_, is_simulated in found):
             raise Problem(409, "This operator is simulated: the loop makes its telemetry, and takes none from outside.")
-        return dict(found.values_list("external_id", "pk"))
+        return {name: pk for name, pk, _ in found}
 
     check: Callable
     store: Callable
@@ -216,7 +217,7 @@ class StatusIngest(Ingest):
         _known(row, self.names)
         charger, at, warm = _id(row, "charger"), _time(row, "reported_at"), row.get("temperature_c")
         said = (
-            _word(row, "status", ChargerStatus.values),
+            _word(row, "status", STATUSES),
             _text(row, "error_code", 50) if "error_code" in row else "",
             None if warm is None else _number(row, "temperature_c", -100, 300),
             _text(row, "vendor_code", 50) if "vendor_code" in row else "",
@@ -256,7 +257,10 @@ class ReadingIngest(Ingest):
 
     row, known, body = ReadingIn, "site", rows_of(ReadingIn)
     names = frozenset(ReadingIn().fields)
-    words = {"status": SiteStatus, "weather": Weather, "local_event": LocalEvent}
+    words = {
+        name: dict(zip(kinds.labels, kinds.values, strict=True))
+        for name, kinds in (("status", SiteStatus), ("weather", Weather), ("local_event", LocalEvent))
+    }
 
     def check(self, row, places, latest) -> tuple:
         """The columns of one half-hour, or what is wrong with it; its form is looked at first."""
@@ -269,8 +273,7 @@ class ReadingIngest(Ingest):
 
     def _value(self, row, name):
         if name in self.words:
-            labels = self.words[name].labels
-            return self.words[name].values[labels.index(_word(row, name, labels))]
+            return self.words[name][_word(row, name, self.words[name])]
         field = READING_FIELDS[name]
         if isinstance(field, Money):
             try:

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 import numpy as np
 from django.db import connection, transaction
 
+from stations.arrays import array_text
+
 # An update that changes nothing still locks the row: recorders of the same charger wait for each other, in one order.
 LOCK = """
 INSERT INTO telemetry_chargerstate (charger_id, status, error_code)
@@ -47,8 +49,8 @@ WITH ranges AS (
     ) AS going_on ON true
 ),
 reports AS (
-    SELECT charger_id, reported_at, status, error_code, vendor_code, since, status = ANY(%(faults)s) AS is_out,
-        lag(status = ANY(%(faults)s)) OVER by_time AS was_out
+    SELECT charger_id, reported_at, status, error_code, vendor_code, since, status = ANY(%(faults)s::text[]) AS is_out,
+        lag(status = ANY(%(faults)s::text[])) OVER by_time AS was_out
     FROM ranges JOIN telemetry_statusreport USING (charger_id) WHERE reported_at >= since
     WINDOW by_time AS (PARTITION BY charger_id ORDER BY reported_at)
 ),
@@ -147,7 +149,7 @@ def record_arrays(
     if len(charger_ids) == 0:
         return 0
     rows = len(charger_ids)
-    batch = {
+    columns = {
         "chargers": [int(charger) for charger in charger_ids],
         "at": utc_times(reported_at),
         "statuses": [str(status) for status in statuses],
@@ -155,21 +157,22 @@ def record_arrays(
         "vendor": _texts(vendor_codes, rows),
         "temperatures": [None] * rows if temperatures_c is None else [_number(value) for value in temperatures_c],
     }
-    if {len(column) for column in batch.values()} != {rows}:
+    if {len(column) for column in columns.values()} != {rows}:
         raise ValueError("the columns of the reports are not of equal length")
     with transaction.atomic(), connection.cursor() as cursor:
-        return _record(cursor, BATCH, batch, faults)
+        cursor.execute(LOCK.format(source=EVERY_CHARGER), {"chargers": array_text(sorted(set(columns["chargers"])))})
+        return _record(cursor, BATCH, _array_texts(columns), faults)
 
 
 def record_table(cursor, table: str, faults: Sequence[str]) -> int:
     """Record the rows of a staging table; see `StatusReport.objects.record_staged`."""
     with transaction.atomic():
         cursor.execute("SET LOCAL work_mem = '128MB'")
+        cursor.execute(LOCK.format(source=STAGED.format(table=table)))
         return _record(cursor, STAGED.format(table=table), None, faults)
 
 
 def _record(cursor, source: str, batch: dict | None, faults: Sequence[str]) -> int:
-    cursor.execute(LOCK.format(source=source), batch)
     cursor.execute(REPORTS.format(source=source), batch)
     changes = cursor.fetchall()
     if not changes:
@@ -177,7 +180,7 @@ def _record(cursor, source: str, batch: dict | None, faults: Sequence[str]) -> i
     chargers, since, counts = (list(column) for column in zip(*changes, strict=True))
     if sum(counts) >= LARGE:
         cursor.execute("ANALYZE telemetry_statusreport")
-    _derive(cursor, {"chargers": chargers, "since": since, "faults": list(faults)})
+    _derive(cursor, _array_texts({"chargers": chargers, "since": since, "faults": list(faults)}))
     return sum(counts)
 
 
@@ -186,14 +189,14 @@ def _derive(cursor, affected: dict) -> int:
     cursor.execute(SPELLS, affected)
     names = ("out", "started", "ended", "censored", "status", "code", "vendor")
     columns = list(zip(*cursor.fetchall(), strict=True)) or [()] * len(names)
-    spells = {name: list(column) for name, column in zip(names, columns, strict=True)}
+    spells = _array_texts(dict(zip(names, columns, strict=True)))
     cursor.execute(VANISHED, affected | spells)
     changed, gone = cursor.rowcount, [row for row in cursor.fetchall() if row[3]]
     cursor.execute(OUTAGES, spells)
     changed += cursor.rowcount
     if gone:
         names = ("gone", "began", "over", "reasons", "evidence")
-        cursor.execute(EVIDENCE, dict(zip(names, (list(column) for column in zip(*gone, strict=True)), strict=True)))
+        cursor.execute(EVIDENCE, _array_texts(dict(zip(names, zip(*gone, strict=True), strict=True))))
     cursor.execute(STATES, affected)
     return changed
 
@@ -203,11 +206,16 @@ def rebuild(charger_ids: Sequence[int], faults: Sequence[str]) -> int:
     if len(charger_ids) == 0:
         return 0
     chargers = sorted(int(charger) for charger in charger_ids)
-    affected = {"chargers": chargers, "since": ["-infinity"] * len(chargers), "faults": list(faults)}
+    since = ["-infinity"] * len(chargers)
+    affected = _array_texts({"chargers": chargers, "since": since, "faults": list(faults)})
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
         cursor.execute(LOCK.format(source=EVERY_CHARGER), affected)
         return _derive(cursor, affected)
+
+
+def _array_texts(columns: dict) -> dict[str, str]:
+    return {name: array_text(column) for name, column in columns.items()}
 
 
 def utc_times(values: Sequence[datetime] | np.ndarray) -> list[datetime]:
