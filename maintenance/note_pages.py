@@ -42,4 +42,4 @@ class RootCauseNoteAdmin(HistoryAdmin):
 
 def in_words(note: RootCauseNote | None) -> str | None:
     """A note as pages show it; everything in it is escaped."""
-    return render_to_string("maintenance/note.html", {"note": note}) if note else None
+    return render_to_string("maintenance/note.html", {"note": note, "site": note.incident.site}) if note else None

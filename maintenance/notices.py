@@ -7,9 +7,7 @@ Nobody is told what he or she did, nor of sites of operators of which he or she 
 from collections import defaultdict
 from datetime import datetime
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db import connection
 
 from stations import outbox
@@ -182,8 +180,7 @@ def _written(order) -> dict[str, str]:
 
 def _local(at: datetime, site) -> str:
     """By the clock of the site."""
-    zone = site.time_zone or settings.DATA_TIME_ZONE
-    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} ({zone})"
+    return f"{at.astimezone(site.zone):%Y-%m-%d %H:%M} ({site.zone})"
 
 
 def _tell_board(kind: str, told: list[tuple], at: datetime, by) -> None:

@@ -6,6 +6,7 @@ The one place that knows: pages and the API read this, so that nobody shows anot
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from django.db.models import Q
 
@@ -20,6 +21,7 @@ class Tariff:
     """A site's price for a session that starts now, which it then keeps; `next_price` holds from `changes_at` on."""
 
     site_id: int
+    zone: ZoneInfo  # of the site's clocks
     price: Decimal
     base_price: Decimal
     currency: str
@@ -33,13 +35,13 @@ class Tariff:
 
     @property
     def says(self) -> str:
-        """The tariff in words, as a screen shows it before the start."""
+        """The tariff in words, as a screen shows it before the start; times are by the clock of the site."""
         if self.unit == PricingType.FREE.label:
             return "Free."
         said = f"{_amount(self.price)} {self.currency} {self.unit}, for the whole of a session that starts now"
         if self.changes_at is None:
             return f"{said}."
-        return f"{said}; {_amount(self.next_price)} from {self.changes_at:%Y-%m-%d %H:%M} UTC on."
+        return f"{said}; {_amount(self.next_price)} from {self.changes_at.astimezone(self.zone):%Y-%m-%d %H:%M %Z} on."
 
 
 def tariffs(site_ids: list[int], at: datetime) -> dict[int, Tariff]:
@@ -65,6 +67,7 @@ def _tariff(state: SiteState, changes: list[PriceChange], at: datetime) -> Tarif
     changes_at, next_price = min(ahead, default=(None, None))
     return Tariff(
         site_id=site.pk,
+        zone=site.zone,
         price=state.price_at(at),
         base_price=site.base_price,
         currency=site.operator.currency,

@@ -106,6 +106,7 @@ def charger_now(charger, now) -> dict:
     state, forecast = getattr(charger, "state", None), getattr(charger, "forecast", None)
     site_state = getattr(charger.site, "state", None)
     tariff = tariffs([charger.site_id], now).get(charger.site_id)
+    changes_at = tariff and tariff.changes_at
     found = status_timeline.last_days(charger.pk, now)
     level = RiskLevel(site_state.level) if site_state else None
     return {
@@ -121,8 +122,9 @@ def charger_now(charger, now) -> dict:
         "site_level": badge(level) if level else "",
         "site_why": site_state.reason if site_state else "",
         "tariff": tariff.says if tariff else "No price is known yet.",
+        "tariff_hover": f"It changes at {changes_at:%Y-%m-%d %H:%M:%S} UTC" if changes_at else "",
         "tariff_why": tariff.reason if tariff else "",
-        "timeline": status_timeline.drawn(found),
+        "timeline": status_timeline.drawn(found, charger.site.zone),
         "timeline_legend": status_timeline.legend(found),
         "timeline_days": status_timeline.DAYS,
     }

@@ -89,7 +89,7 @@ def argument(parameter: str, route: str, name: str | None, here: SimpleNamespace
         "external_id": here.charger.external_id if "chargers/" in route else here.site.external_id,
         "item": here.order.checklist.values_list("pk", flat=True).first(),
         "need": here.order.parts.values_list("pk", flat=True).first(),
-        "operator": here.operator.pk, "slug": "uptime", "token": "none",
+        "operator": here.operator.pk, "slug": "uptime", "token": "none", "cell": "60_-196",
         "pk": here.site.pk if "sites/" in route else here.order.pk,
     }  # fmt: skip
     if route.startswith("ocpi/"):

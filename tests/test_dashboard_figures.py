@@ -1,6 +1,7 @@
 """What the dashboard and a charger's page draw is what the rows say."""
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -23,8 +24,9 @@ def test_states_that_repeat_are_one_spell_and_shares_are_of_the_time_not_of_the_
         ("AVAILABLE", HOUR), ("FAULTED", 2 * HOUR), ("AVAILABLE", HOUR),
     ]  # fmt: skip
     assert shares(found) == [(ChargerStatus.AVAILABLE, 0.5, 2), (ChargerStatus.FAULTED, 0.5, 1)]
-    picture = drawn(found)
+    picture = drawn(found, ZoneInfo("America/Denver"))
     assert picture.count("<rect") == 3
+    assert "Available: Fri 20 Nov 01:00 to Fri 20 Nov 02:00 MST (from 2026-11-20 08:00:00 UTC)" in picture
     assert 'aria-label="The last 7 days: Available 50%, Faulted 50%"' in picture
 
 

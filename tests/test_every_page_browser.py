@@ -8,6 +8,7 @@ wrong. A page that is new fails here until it is listed.
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from django.contrib import admin
+from django.test import RequestFactory
 from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
@@ -29,7 +30,7 @@ PARTS_AND_FILES = {  # answers that are no page of their own: parts, data, butto
     "dispatch-send", "work-route-data", "work-status", "work-step", "work-draft", "work-item", "work-part",
     "work-add-part", "work-photos", "work-photo", "work-photo-remove", "work-charger-code", "logout", "assistant-ask",
     "assistant-words", "find", "healthz", "readyz", "metrics", "dispatch-duplicates", "api-schema", "jobs-ended",
-    "job-cancel", "job-file", "drive-data", "drive-route", "drive-prices",
+    "job-cancel", "job-file", "drive-data", "drive-map", "drive-route", "drive-prices",
 }  # fmt: skip
 AXE = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations.map(
     (found) => found.id + ": " + found.nodes.slice(0, 3).map((node) => node.html.slice(0, 120)).join(" ; "))"""
@@ -103,30 +104,40 @@ def is_foreign(site, url: str) -> bool:
     return not url.startswith((site.url, site.url.replace("http", "ws"), "data:", "blob:"))
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1440, False), (360, True)])
+# On a wide screen pages are looked at once more when their window has become smaller, because that needs no new page.
+@pytest.mark.parametrize(("width", "dark", "smaller"), [(1440, False, 1024), (360, True, None)])
 def test_no_page_of_ours_complains_jumps_shuts_anyone_out_or_is_too_wide(
-    live_site, hostile_fleet, open_page, width, dark
+    live_site, hostile_fleet, open_page, width, dark, smaller
 ):
     page, trouble = watched_page(open_page, live_site, hostile_fleet, width=width, dark=dark)
     page.add_init_script(WATCH_SHIFTS)
     for name, address in elsewhere(own_pages).items():
+        page.set_viewport_size({"width": width, "height": 900})
         assert page.goto(live_site.url + address, wait_until="load").status == 200, name
         page.locator("main").wait_for()  # where a script draws it, as at the API's contract
         page.wait_for_timeout(100)
         page.evaluate(AXE_SCRIPT)
-        trouble += [(name, found) for found in page.evaluate(AXE)]
-        if page.evaluate("document.documentElement.scrollWidth") > width:
-            trouble.append((name, f"wider than {width} px"))
-        trouble += [(name, found) for found in faults(page)]
+        found = faults(page) + looked_at(page, width)
+        if smaller:
+            page.set_viewport_size({"width": smaller, "height": 900})
+            found += looked_at(page, smaller)
+        trouble += [(name, fault) for fault in found]
     assert trouble == []
+
+
+def looked_at(page, width: int) -> list[str]:
+    """What axe finds at this width, and whether the page is wider."""
+    is_wider = page.evaluate("document.documentElement.scrollWidth") > width
+    return [f"at {width} px: {found}" for found in page.evaluate(AXE)] + [f"is wider than {width} px"] * is_wider
 
 
 def test_no_list_and_no_form_of_the_admin_complains(live_site, hostile_fleet, open_page):
     page, trouble = watched_page(open_page, live_site, hostile_fleet)
     lists = [admin_page(model, "changelist") for model in admin.site._registry]
     ours = [reverse(name) for name in ("admin:index", "import", "exports", "world-check", "healed", "policy-lab")]
-    for address in [*ours, *lists, *elsewhere(first_rows)]:
-        page.goto(live_site.url + address, wait_until="load")
+    for address in [*ours, *lists, *elsewhere(first_rows), *elsewhere(new_rows, hostile_fleet)]:
+        answer = page.goto(live_site.url + address, wait_until="load")
+        assert answer.status == 200, address
         if "/admin/" in page.url:  # a job's row leads to the page of jobs
             page.wait_for_function("window.Alpine !== undefined")
     assert trouble == []
@@ -140,6 +151,14 @@ def first_rows() -> list[str]:
     """The form of one row of each model that has one."""
     rows = [model.objects.order_by("pk").first() for model in admin.site._registry]
     return [admin_page(row, "change", row.pk) for row in rows if row]
+
+
+def new_rows(user) -> list[str]:
+    """The empty form of each model of which people make rows."""
+    request = RequestFactory().get("/")
+    request.user = user
+    allowed = [model for model, own in admin.site._registry.items() if own.has_add_permission(request)]
+    return [admin_page(model, "add") for model in allowed]
 
 
 def test_keys_find_go_and_explain_themselves(live_site, hostile_fleet, open_page):

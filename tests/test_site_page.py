@@ -1,18 +1,21 @@
 """The page of a site draws its price, says when it is stale, and tells times in the zone of the site."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
 from django.utils import timezone
 
+from sntry_site import tasks
 from sntry_site.pages.site_feed import SiteConsumer, SiteFeed
-from sntry_site.templatetags.sntry_times import local_time
+from sntry_site.templatetags.sntry_times import local_time, log_time
+from stations import live
 from stations.access import sync_roles
 from stations.models import Operator
 from telemetry.models import SiteState
 
 from . import fleet
+from .live_server import elsewhere
 
 pytestmark = pytest.mark.django_db
 
@@ -28,6 +31,17 @@ def test_a_time_is_in_the_zone_of_the_site_with_the_exact_one_on_hover(two_netwo
     shown = local_time(datetime(2026, 7, 1, 18, 5, 9, tzinfo=UTC), site)
     assert 'title="2026-07-01 18:05:09 UTC"' in shown
     assert ">07-01 12:05 MDT<" in shown
+    shown = local_time(datetime(2026, 7, 1, 18, 5, 9, tzinfo=UTC), site, words="an hour")
+    assert 'title="2026-07-01 12:05:09 MDT, 2026-07-01 18:05:09 UTC">an hour<' in shown
+
+
+def test_a_log_tells_the_seconds_of_today_and_the_day_of_what_was_before_by_the_clock_of_the_site(two_networks):
+    site = fleet.site(two_networks[0], 1, time_zone="Pacific/Auckland")
+    now = timezone.now()
+    assert f">{now.astimezone(site.zone):%H:%M:%S %Z}<" in log_time(now, site)
+    before = now - timedelta(days=1)
+    assert f">{before.astimezone(site.zone):%d %b %H:%M %Z}<" in log_time(before, site)
+    assert f'datetime="{before:%Y-%m-%dT%H:%M:%SZ}"' in log_time(before, site)
 
 
 def test_the_page_of_a_site_shows_its_price_drawn_and_its_keys(client, two_networks):
@@ -57,3 +71,43 @@ def test_the_socket_of_a_site_is_for_staff_of_its_operator_and_sends_the_site_as
     panels = orjson.loads(frame)["panels"]
     assert "hot &lt;b&gt;" in panels["site-now"]
     assert set(panels) == {"site-now", "site-chargers"}
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_ticks_move_the_numbers_of_an_open_page_and_of_one_that_is_opened_after_them(live_site, open_page):
+    sync_roles()
+    operator = Operator.objects.create(name="Northline", is_simulated=True)
+    site, boss = fleet.live_site(operator, 1), fleet.person("boss", is_superuser=True)
+    page = open_page(live_site, boss).page
+    page.goto(f"{live_site.url}/sites/{site.external_id}/")
+    page.get_by_text("No reading of this site has arrived yet").wait_for()
+    page.locator("#connection[data-state=stale]").wait_for()  # connected, and nothing to show
+    path = f"/live/site/?site={site.pk}"
+    with elsewhere(live_site.socket, boss, path=path) as early:
+        frame_of(early)
+        for number in range(2):
+            version, state = elsewhere(after_beat, number)
+            page.locator(f"#site-now time[datetime='{state.at:%Y-%m-%dT%H:%M:%SZ}']").wait_for()
+            usage = page.locator("#site-now .tile", has_text="Utilization").inner_text()
+            assert f"{100 * state.utilization:.0f} %" in usage
+            assert f"{state.at:%Y-%m-%dT%H:%M:%SZ}" in frame_of(early)["panels"]["site-now"]
+        with elsewhere(live_site.socket, boss, path=path) as late:
+            assert f"{state.at:%Y-%m-%dT%H:%M:%SZ}" in frame_of(late)["panels"]["site-now"]
+        elsewhere(burst, version)
+        assert "site-now" in frame_of(early)["panels"]
+
+
+def after_beat(number: int) -> tuple[int, SiteState]:
+    version = tasks.tick(timezone.now() + timedelta(seconds=10 * number)).version
+    return version, SiteState.objects.get()
+
+
+def burst(version: int) -> None:
+    """Two ticks at once, of which the page is to be told in one frame."""
+    for newer in (version + 1, version + 2):
+        live.publish("tick", {"version": newer, "previous": newer - 1})
+
+
+def frame_of(socket) -> dict:
+    return orjson.loads(socket.wire.recv(timeout=10))

@@ -206,7 +206,8 @@ class Incident(models.Model):
         """Put it off, for a reason: no order is opened for it until then. Raises ValidationError."""
         self.check_snooze(until, reason, at)
         Incident.objects.open().filter(pk=self.pk).update(snoozed_until=until, snooze_reason=reason[:200])
-        self._note(IncidentChange.Kind.SNOOZED, f"until {until:%Y-%m-%d %H:%M} UTC: {reason}", by, at)
+        there = until.astimezone(self.site.zone)
+        self._note(IncidentChange.Kind.SNOOZED, f"until {there:%Y-%m-%d %H:%M %Z}: {reason}", by, at)
 
     @transaction.atomic
     def wake(self, by, at: datetime) -> None:

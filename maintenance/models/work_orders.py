@@ -1,8 +1,6 @@
 import re
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
@@ -131,7 +129,7 @@ class WorkOrder(models.Model):
     @property
     def due_local(self) -> datetime | None:
         """When it is due by the clock of its site."""
-        return self.due_at and self.due_at.astimezone(ZoneInfo(self.site.time_zone or settings.DATA_TIME_ZONE))
+        return self.due_at and self.due_at.astimezone(self.site.zone)
 
     @property
     def repair(self) -> Repair | None:

@@ -19,35 +19,52 @@ from pricing.tariff import tariffs
 from stations.map_tiles import map_tiles
 from stations.models import Site
 
-from ..drive import advice, place_of, public_sites
+from ..drive import REACH_KM, Cell, advice, map_of_sites, place_of, public_sites
 from .limits import limited
 from .price_history import price_history
 
 SECONDS = 10  # a tick
+MAP_SECONDS = 60
 MOST_TYPED = 100  # characters
 
 
 class Kept(NamedTuple):
-    """What all drivers are told in one tick."""
+    """What all drivers are told for some seconds: as rows, and as the very answer."""
 
-    slot: int
-    sites: list[dict]
+    told: dict | list
     body: bytes
     etag: str
 
 
-_kept = Kept(-1, [], b"", "")
+def _packed(told: dict | list) -> Kept:
+    body = orjson.dumps(told)
+    return Kept(told, body, f'"{hashlib.sha256(body).hexdigest()[:20]}"')
 
 
-def _now() -> Kept:
-    """Made once per process and tick, however many ask."""
-    global _kept
-    slot = int(time.time() // SECONDS)
-    if _kept.slot != slot or settings.DEBUG:
-        sites = public_sites(timezone.now())
-        body = orjson.dumps({"sites": sites})
-        _kept = Kept(slot, sites, body, f'"{hashlib.sha256(body).hexdigest()[:20]}"')
-    return _kept
+# Made once per process and slot of time, however many ask: the map under (slot,), cells under (slot, row, column).
+_kept: dict[tuple[int, ...], Kept] = {}
+
+
+def _keep(key: tuple[int, ...], make) -> Kept:
+    if key not in _kept or settings.DEBUG:
+        for old in [one for one in list(_kept) if len(one) == len(key) and one[0] != key[0]]:
+            _kept.pop(old, None)
+        _kept[key] = _packed(make())
+    return _kept[key]
+
+
+def _map() -> Kept:
+    return _keep((int(time.time() // MAP_SECONDS),), map_of_sites)
+
+
+def _sites(cell: Cell) -> Kept:
+    return _keep((int(time.time() // SECONDS), *cell), lambda: public_sites(cell, timezone.now()))
+
+
+def _named(cell: str) -> Kept | None:
+    """The sites of a cell of the map; None if it has none, so that nobody fills the memory with empty ones."""
+    found = next((one for one in _map().told["cells"] if f"{one[0]}_{one[1]}" == cell), None)
+    return _sites((found[0], found[1])) if found else None
 
 
 @csrf_exempt  # it changes nothing, and a token would need a cookie
@@ -55,12 +72,13 @@ def _now() -> Kept:
 @limited(120)
 def page(request):
     """The form; with what was typed, which comes in the body so that no log has it, also the answer."""
-    values = {"typed": "", "tiles": map_tiles(), "has_roads": bool(settings.OSRM_URL)}
+    values = {"typed": "", "tiles": map_tiles(), "has_roads": bool(settings.OSRM_URL), "reach": REACH_KM}
     if request.method == "POST":
         typed = request.POST.get("place", "")[:MOST_TYPED]
-        sites = _now().sites
-        place = place_of(typed, sites)
-        values |= {"typed": typed, "is_unknown": place is None, **(advice(sites, place) if place else {})}
+        told = _map().told
+        place = place_of(typed, told["cities"])
+        values |= {"typed": typed, "is_unknown": place is None}
+        values |= advice(place, told["cells"], lambda cell: _sites(cell).told) if place else {}
     answer = render(request, "drive/page.html", values)
     answer["Cache-Control"] = "no-store" if request.method == "POST" else "public, max-age=60"
     return answer
@@ -69,11 +87,29 @@ def page(request):
 @require_safe
 @limited(120)
 @gzip_page
+@cache_control(public=True, max_age=MAP_SECONDS)
+@condition(etag_func=lambda request: _map().etag)
+def where(request):
+    """Which cells have sites, and where cities are, as JSON."""
+    return HttpResponse(_map().body, content_type="application/json")
+
+
+def _etag(request, cell: str) -> str | None:
+    kept = _named(cell)
+    return kept and kept.etag
+
+
+@require_safe
+@limited(600)
+@gzip_page
 @cache_control(public=True, max_age=SECONDS)
-@condition(etag_func=lambda request: _now().etag)
-def data(request):
-    """All sites as JSON: browsers look for the nearest themselves, so that nobody is told where they are."""
-    return HttpResponse(_now().body, content_type="application/json")
+@condition(etag_func=_etag)
+def data(request, cell: str):
+    """The sites of a cell as JSON: browsers look for the nearest themselves, so that nobody is told where they are."""
+    kept = _named(cell)
+    if kept is None:
+        return JsonResponse({"error": "No sites in this cell; /drive/map.json says which have some."}, status=404)
+    return HttpResponse(kept.body, content_type="application/json")
 
 
 @require_safe

@@ -2,9 +2,7 @@
 
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.shortcuts import render
 from django.utils import timezone
@@ -67,7 +65,7 @@ def _by_day(request, begin: date, end: date) -> dict[date, list[PlannedSpell]]:
     found = defaultdict(list)
     times = times.select_related("work__site", "work__technician").prefetch_related("work__chargers")
     for time in times.order_by("starts_at", "pk")[:MOST]:
-        zone = ZoneInfo(time.work.site.time_zone or settings.DATA_TIME_ZONE)
+        zone = time.work.site.zone
         time.local_start, time.local_end = time.starts_at.astimezone(zone), time.ends_at.astimezone(zone)
         found[time.local_start.date()].append(time)
     return found

@@ -18,14 +18,18 @@ class SiteFeed:
 
     kinds = frozenset({"tick"})
 
-    def snapshot(self, view: int) -> tuple[int, list[str]]:
+    def snapshot(self, view: int) -> tuple[dict[str, int], list[str]]:
         """The version first: what a tick writes in between is then sent twice, never missed."""
         version = SiteState.objects.aggregate(newest=Max("version"))["newest"] or 0
-        return version, self._frames(view)
+        return {"tick": version}, self._frames(view)
 
     def changes(self, view: int, message: dict) -> list[str]:
         """The site as it is after a tick, whole, because it is small."""
         return self._frames(view)
+
+    def merged(self, older: dict, newer: dict) -> dict:
+        """Of two ticks the site as it is after both."""
+        return {**newer, "previous": older["previous"]}
 
     def _frames(self, view: int) -> list[str]:
         site = Site.objects.select_related("operator", "state").filter(pk=view).first()

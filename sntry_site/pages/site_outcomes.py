@@ -21,7 +21,8 @@ def of_stress(site: Site, state: SiteState | None, at: datetime) -> str:
     """What *Stress* would do."""
     held = SiteOverride.objects.filter(site=site, starts_at__lte=at, ends_at__gt=at).order_by("-ends_at").first()
     if held:
-        return f"is on until {held.ends_at:%H:%M} UTC (simulated); pressed again it lasts half an hour from now."
+        until = held.ends_at.astimezone(site.zone)
+        return f"is on until {until:%H:%M %Z} (simulated); pressed again it lasts half an hour from now."
     load = "98 % load, 105 °F"
     if state:
         load = f"load {100 * state.utilization:.0f} % → 98 %, {state.temperature_f:.0f} °F → 105 °F"

@@ -88,7 +88,7 @@ def _price_note(state, told) -> str:
     note = f"usually {price(state.site.base_price)} {told.unit}"
     if told.changes_at is None:
         return note
-    return f"{note}; {price(told.next_price)} from {told.changes_at:%H:%M} UTC on"
+    return f"{note}; {price(told.next_price)} from {told.changes_at.astimezone(told.zone):%H:%M %Z} on"
 
 
 def _charger(charger) -> dict:

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -54,8 +55,8 @@ def shares(found: list[Spell]) -> list[tuple[ChargerStatus, float, int]]:
     return sorted(rows, key=lambda row: -row[1])
 
 
-def drawn(found: list[Spell]) -> SafeString:
-    """The bar, days below it; every spell says what it is when pointed at, the whole says its shares."""
+def drawn(found: list[Spell], zone: ZoneInfo) -> SafeString:
+    """The bar, days of `zone` below it; every spell says what it is when pointed at, the whole says its shares."""
     if not found:
         return format_html('<p class="quiet">{}</p>', "It has not said anything yet.")
     start, end = found[0].starts_at, found[-1].ends_at
@@ -73,12 +74,12 @@ def drawn(found: list[Spell]) -> SafeString:
                 f"{place(one.starts_at):.3f}",
                 f"{max(0.1, place(one.ends_at) - place(one.starts_at)):.3f}",
                 BAR,
-                f"{one.status.label}: {one.starts_at:%a %d %b %H:%M} to {one.ends_at:%a %d %b %H:%M} UTC",
+                _said(one, zone),
             )
             for one in found
         ),
     )
-    first = start.replace(hour=0, minute=0, second=0, microsecond=0)
+    first = start.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     midnights = [at for day in range(1, DAYS + 1) if (at := first + timedelta(days=day)) < end]
     days = format_html_join(
         "",
@@ -90,6 +91,15 @@ def drawn(found: list[Spell]) -> SafeString:
         '<svg class="timeline" height="{}" role="img" aria-label="{}">{}{}</svg>',
         HEIGHT, f"The last {DAYS} days: {words}", bars, days,
     )  # fmt: skip
+
+
+def _said(spell: Spell, zone: ZoneInfo) -> str:
+    """The spell in words, by the clock of the place and exactly."""
+    starts_at, ends_at = spell.starts_at.astimezone(zone), spell.ends_at.astimezone(zone)
+    there = f"{starts_at:%a %d %b %H:%M} to {ends_at:%a %d %b %H:%M %Z}"
+    if starts_at.tzname() == ends_at.tzname() == "UTC":
+        return f"{spell.status.label}: {there}"
+    return f"{spell.status.label}: {there} (from {spell.starts_at:%Y-%m-%d %H:%M:%S} UTC)"
 
 
 def legend(found: list[Spell]) -> list[tuple[str, str, int]]:

@@ -20,13 +20,29 @@ def ago(at: datetime) -> str:
 
 
 @register.simple_tag
-def local_time(at: datetime | None, site=None, form: str = "%m-%d %H:%M"):
-    """`at` in the zone of `site`, or of the data, named where it is not UTC; a dash where there is none."""
-    if at is None:
+def local_time(at: datetime | None, site=None, form: str = "%m-%d %H:%M", words: str = ""):
+    """`at` in the zone of `site`, or of the data, which is named; a dash where there is none.
+
+    With `words`, such as "3 hours", these are shown and the time there is on hover, too.
+    """
+    if not at:  # None, or a template that found no row to ask
         return "–"
-    zone = ZoneInfo((site.time_zone if site else "") or settings.DATA_TIME_ZONE)
-    there, exact = at.astimezone(zone), at.astimezone(UTC)
+    there, exact = _there(at, site), at.astimezone(UTC)
+    hover = f"{exact:%Y-%m-%d %H:%M:%S} UTC"
+    if words and there.tzname() != "UTC":
+        hover = f"{there:%Y-%m-%d %H:%M:%S %Z}, {hover}"
     return format_html(
-        '<time datetime="{}" title="{} UTC">{} {}</time>',
-        f"{exact:%Y-%m-%dT%H:%M:%SZ}", f"{exact:%Y-%m-%d %H:%M:%S}", there.strftime(form), there.tzname(),
+        '<time datetime="{}" title="{}">{}</time>',
+        f"{exact:%Y-%m-%dT%H:%M:%SZ}", hover, words or f"{there.strftime(form)} {there.tzname()}",
     )  # fmt: skip
+
+
+@register.simple_tag
+def log_time(at: datetime, site=None):
+    """The same in a log: to the second if it is of today there, with its day if not."""
+    is_today = _there(at, site).date() == _there(timezone.now(), site).date()
+    return local_time(at, site, "%H:%M:%S" if is_today else "%d %b %H:%M")
+
+
+def _there(at: datetime, site) -> datetime:
+    return at.astimezone(site.zone if site else ZoneInfo(settings.DATA_TIME_ZONE))

@@ -1,9 +1,9 @@
-/* The driver's page. The place never leaves this script: all sites are fetched, distances are measured here.
-   The same sums as in sntry_site/drive.py; a test holds the two together. */
+/* The driver's page. The place never leaves this script: it asks for the sites of cells half a degree wide, from the
+   nearest on until no other can hold a nearer or a better one, and measures the distances here. The same sums as in sntry_site/drive.py; a test holds the two together. */
 window.Sntry = window.Sntry || {};
 
 Sntry.drive = (() => {
-  const EARTH_KM = 6371.0088, DETOUR = 1.3, SPEED_KMH = 45;
+  const EARTH_KM = 6371.0088, DETOUR = 1.3, SPEED_KMH = 45, CELL = 0.5, NEAREST = 3, AT_ONCE = 4;
   const STRESS = {
     calm: ["Calm", "available", "●"], busy: ["Busy", "in-use", "■"], full: ["Full", "watch", "◆"],
     unsure: ["May fail today", "watch", "◆"], out: ["Out of service", "critical", "▲"],
@@ -12,31 +12,53 @@ Sntry.drive = (() => {
   const by = (id) => document.getElementById(id);
   let place = null, shown = null, map = null, line = null, marks = null;
 
-  function kilometres(from, site) {
+  function kilometres(from, to) {
     const radians = Math.PI / 180;
-    const north = Math.sin(((site.latitude - from[0]) * radians) / 2);
-    const east = Math.sin(((site.longitude - from[1]) * radians) / 2);
-    const chord = north * north + Math.cos(from[0] * radians) * Math.cos(site.latitude * radians) * east * east;
+    const north = Math.sin(((to[0] - from[0]) * radians) / 2), east = Math.sin(((to[1] - from[1]) * radians) / 2);
+    const chord = north * north + Math.cos(from[0] * radians) * Math.cos(to[0] * radians) * east * east;
     return 2 * EARTH_KM * Math.asin(Math.sqrt(Math.min(1, chord)));
   }
 
-  function placeOf(typed, sites) {
+  function placeOf(typed, cities) {
     const found = /^\s*(-?\d{1,2}(?:\.\d+)?)\s*[,; ]\s*(-?\d{1,3}(?:\.\d+)?)\s*$/.exec(typed);
     if (found) {
       const [latitude, longitude] = [Number(found[1]), Number(found[2])];
       return Math.abs(latitude) <= 90 && Math.abs(longitude) <= 180 ? [latitude, longitude] : null;
     }
-    const wanted = typed.split(",")[0].trim().toLowerCase();
-    const there = sites.filter((site) => wanted && site.city.toLowerCase() === wanted);
-    const mean = (axis) => there.reduce((sum, site) => sum + site[axis], 0) / there.length;
-    return there.length ? [mean("latitude"), mean("longitude")] : null;
+    const [name, region] = [...typed.split(","), ""].map((part) => part.trim().toLowerCase());
+    const all = cities.filter((city) => city[0].toLowerCase() === name);
+    const there = all.filter((city) => city[1].toLowerCase() === region);
+    const [most] = (there.length ? there : all).sort((a, b) => b[4] - a[4]);
+    return most ? [most[2], most[3]] : null;
   }
 
-  function advice(sites, from) {
-    const near = sites.map((site) => ({ ...site, km: kilometres(from, site) })).sort((a, b) => a.km - b.km);
-    const choices = near.filter((site) => site.choice).map((site) => ({ ...site, cost: site.km / 10 + site.comparable }));
-    const best = choices.reduce((least, site) => (least && least.cost <= site.cost ? least : site), null);
-    return { nearest: near.slice(0, 3), best, choices: choices.length };
+  /* The cells, each with the km to its nearest point, the nearest first. */
+  function byDistance(from, cells) {
+    const within = (value, low) => Math.min(Math.max(value, low), low + CELL);
+    const far = cells.map(([row, column]) => {
+      const south = row * CELL, west = column * CELL;
+      const meridian = from[1] + 360 * Math.round((west + CELL / 2 - from[1]) / 360); // -179.9 and 180 are neighbours
+      return { name: `${row}_${column}`, km: kilometres(from, [within(from[0], south), within(meridian, west)]) };
+    });
+    return far.sort((a, b) => a.km - b.km);
+  }
+
+  async function advice(cells, from, sitesOf = sitesOfCell) {
+    const reach = Number(by("drive").dataset.reach), order = byDistance(from, cells);
+    let nearest = [], best = null;
+    const isNeeded = ({ km }) => nearest.length < NEAREST || nearest[NEAREST - 1].km > km
+      || (km <= reach && !(best && best.cost <= km / 10));
+    while (order.length && isNeeded(order[0])) {
+      const some = order.splice(0, AT_ONCE).filter(isNeeded);
+      const found = (await Promise.all(some.map(sitesOf))).flat().map((site) => {
+        const km = kilometres(from, [site.latitude, site.longitude]);
+        return { ...site, km, cost: km / 10 + site.comparable };
+      });
+      nearest = [...nearest, ...found].sort((a, b) => a.km - b.km).slice(0, NEAREST);
+      const choices = found.filter((site) => site.choice && site.km <= reach);
+      best = choices.reduce((least, site) => (least && least.cost <= site.cost ? least : site), best);
+    }
+    return { nearest, best };
   }
 
   function element(name, text, className) {
@@ -47,12 +69,18 @@ Sntry.drive = (() => {
   }
 
   const minutes = (km) => Math.max(1, Math.round((km * DETOUR) / SPEED_KMH * 60));
-  const clock = (at) => new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
 
   /* Phones open their map; elsewhere a map of the web does, which is asked only when somebody presses. */
   function navigation(there) {
     if (/iPhone|iPad|iPod/.test(navigator.userAgent)) return `maps://?daddr=${there}`;
     return /Android/.test(navigator.userAgent) ? `geo:${there}?q=${there}` : `https://www.openstreetmap.org/directions?to=${there}`;
+  }
+
+  /* When the price changes: in the zone of the site, exactly on hover. */
+  function moment(site) {
+    const made = element("time", site.changes_there);
+    made.dateTime = made.title = site.changes_at;
+    return made;
   }
 
   function button(text, act) {
@@ -70,8 +98,8 @@ Sntry.drive = (() => {
     badge.append(sign, ` ${word}`);
     head.append(element("h3", site.name), badge);
     const cost = element("p", "", "stop-price");
-    const next = element("span", site.changes_at ? `then ${site.next_price} from ${clock(site.changes_at)}` : "no change known", "quiet");
-    if (site.changes_at) next.title = site.changes_at;
+    const next = element("span", site.changes_at ? `then ${site.next_price} from ` : "no change known", "quiet");
+    if (site.changes_at) next.append(moment(site));
     cost.append(element("span", site.price, "figure"), next);
     const free = site.free === null ? "ports not known" : `${site.free} of ${site.ports} ports free`;
     const about = element("p", `${site.km.toFixed(1)} km · about ${minutes(site.km)} min (estimate) · ${free}`);
@@ -107,24 +135,29 @@ Sntry.drive = (() => {
     by("drive-note").textContent = text;
   }
 
-  async function sites() {
-    const answer = await fetch(by("drive").dataset.sites, { credentials: "omit" });
-    if (answer.status === 429) throw new Error("Too many requests from here; please wait a minute.");
-    if (!answer.ok) throw new Error("The sites could not be loaded; try again in a moment.");
-    return (await answer.json()).sites;
+  async function told(address) {
+    const answer = await fetch(address, { credentials: "omit" }).catch(() => null);
+    if (answer?.status === 429) throw new Error("Too many requests from here; please wait a minute.");
+    if (answer?.status === 404) return []; // the last site of a cell has been taken off the map
+    if (!answer?.ok) throw new Error("The sites could not be loaded; try again in a moment.");
+    return answer.json();
   }
+
+  const sitesOfCell = ({ name }) => told(by("drive").dataset.cell.replace("CELL", name));
 
   async function answer(find) {
     tell("Looking…");
     try {
-      const all = await sites();
-      if (!all.length) { tell("No site has been put on the map yet."); return; }
-      place = await find(all);
+      const { cells, cities } = await told(by("drive").dataset.map);
+      if (!cells.length) { tell("No site has been put on the map yet."); return; }
+      place = await find(cities);
       if (!place) { tell(`No site is known in “${by("place").value}”. Type a city that has sites, or a latitude and a longitude such as 30.27, -97.74.`); return; }
+      const { nearest, best } = await advice(cells, place);
+      if (!nearest.length) { tell("Nothing is known of the sites here yet; try again in a minute."); return; }
       tell("");
-      const { nearest, best, choices } = advice(all, place);
-      const why = best && element("p", `Lowest distance / 10 + price per kWh: ${best.km.toFixed(1)} / 10 + ${best.comparable.toFixed(2)} = ${best.cost.toFixed(2)}, of ${choices} healthy sites under 90 % in use.`, "quiet why");
-      const first = best ? section("Best choice", "best-title", card(best, true), why) : element("p", "No site is healthy and has room now. The nearest are below.", "notice");
+      const reach = by("drive").dataset.reach;
+      const why = best && element("p", `Lowest km / 10 + price per kWh of the healthy sites under 90 % in use within ${reach} km: ${best.km.toFixed(1)} / 10 + ${best.comparable.toFixed(2)} = ${best.cost.toFixed(2)}.`, "quiet why");
+      const first = best ? section("Best choice", "best-title", card(best, true), why) : element("p", `No site within ${reach} km is healthy and has room now. The nearest are below.`, "notice");
       by("answer").replaceChildren(first, section("Nearest three", "near-title", ...nearest.map((site) => card(site, false))));
       show(best || nearest[0], false);
     } catch (error) {
@@ -179,7 +212,7 @@ Sntry.drive = (() => {
   function start() {
     by("ask").addEventListener("submit", (event) => {
       event.preventDefault();
-      answer((all) => placeOf(by("place").value, all));
+      answer((cities) => placeOf(by("place").value, cities));
     });
     by("locate").hidden = !navigator.geolocation;
     by("locate").addEventListener("click", locate);

@@ -1,8 +1,9 @@
-/* Keys that work on every page of ours: / and Ctrl-K find, ? lists the keys, g and a letter goes to a page. */
+/* Keys that work on every page of ours: / and Ctrl-K find, ? lists the keys, g and a letter goes to a page.
+   Who has not signed in has no palette: there / goes to the page's own search. */
 (() => {
   const GO_MILLISECONDS = 1200, TYPING_MILLISECONDS = 120, MOST_PAGES = 8;
   const palette = document.getElementById("palette"), keys = document.getElementById("keys");
-  if (!palette || !keys) return;
+  if (!keys) return;
   const input = document.getElementById("palette-input");
   const list = document.getElementById("palette-found"), said = document.getElementById("palette-said");
   const pages = [...keys.querySelectorAll("a[data-key]")];
@@ -13,6 +14,7 @@
   }
 
   function openPalette() {
+    if (!palette) return;
     if (keys.open) keys.close();
     if (!palette.open) palette.showModal();
     input.value = "";
@@ -72,8 +74,8 @@
     }
   }
 
-  input.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(look, TYPING_MILLISECONDS); });
-  input.addEventListener("keydown", (event) => {
+  input?.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(look, TYPING_MILLISECONDS); });
+  input?.addEventListener("keydown", (event) => {
     const row = chosen();
     if (event.key === "ArrowDown") choose(row?.nextElementSibling || list.firstElementChild);
     else if (event.key === "ArrowUp") choose(row?.previousElementSibling || list.lastElementChild);
@@ -81,7 +83,7 @@
     else return;
     event.preventDefault();
   });
-  for (const dialog of [palette, keys]) dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+  for (const dialog of [palette, keys]) dialog?.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
 
   function searchHere() {
     const field = [...document.querySelectorAll("main [type=search], main [data-search]")].find((each) => each.offsetParent);
@@ -89,7 +91,7 @@
   }
 
   document.addEventListener("keydown", (event) => {
-    if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey) {
+    if (palette && event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey) {
       event.preventDefault();
       return openPalette();
     }

@@ -1,7 +1,8 @@
 """What exists: operators, their sites, and the chargers at them."""
 
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import connection, models, transaction
@@ -164,6 +165,11 @@ class Site(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.external_id})"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone of its clocks: its own, else that of the data."""
+        return ZoneInfo(self.time_zone or settings.DATA_TIME_ZONE)
 
 
 class ChargerQuerySet(ScopedQuerySet):
