@@ -1,10 +1,10 @@
 /* The one socket of a site's page: values and chargers after each tick, and what the header says about it. */
 (() => {
-  const STALE_SECONDS = 120, LONGEST_WAIT = 20000;
+  const STALE_SECONDS = 120, LONGEST_WAIT = 20000, QUIET = 30000, ANSWER = 10000, SILENT = 4000;
   const ENDED = { 4401: "Signed out · log in again", 4403: "Not allowed any more", 4408: "Open in too many tabs · reload" };
   const button = document.getElementById("connection"), words = document.getElementById("connection-text");
   const { site } = document.getElementById("site-live").dataset;
-  let socket = null, isPaused = false, failures = 0, heardAt = 0, age = null, state = "connecting", ended = "";
+  let socket = null, isPaused = false, failures = 0, heardAt = 0, askedAt = 0, age = null, state = "connecting", ended = "";
 
   function say() {
     const seconds = Math.round((Date.now() - heardAt) / 1000 + (age || 0));
@@ -22,17 +22,26 @@
     [heardAt, age, state, failures] = [Date.now(), frame.age, "live", 0];
     for (const [id, content] of Object.entries(frame.panels)) {
       const old = document.getElementById(id);
-      if (!old || old.contains(document.activeElement)) continue; // nothing is taken from under a reader's focus
+      if (!old) continue;
       const fresh = new DOMParser().parseFromString(content, "text/html").getElementById(id); // ours, and escaped there
-      const scrolled = old.querySelector(".long")?.scrollTop;
+      const list = old.querySelector(".long"), scrolled = list?.scrollTop, isRead = list && list === document.activeElement;
       old.replaceWith(fresh);
       if (scrolled) fresh.querySelector(".long").scrollTop = scrolled;
+      if (isRead) fresh.querySelector(".long").focus({ preventScroll: true });
     }
     say();
   }
 
+  /* A connection that died without a word looks open: after a silence the page asks, and without an answer it leaves. */
+  function listen() {
+    if (isPaused || document.hidden || socket?.readyState !== WebSocket.OPEN) return;
+    if (askedAt > heardAt) { if (Date.now() - askedAt > ANSWER) socket.close(SILENT); }
+    else if (Date.now() - heardAt > QUIET) { askedAt = Date.now(); socket.send('{"type": "resync"}'); }
+  }
+
   function connect() {
     socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/live/site/?site=${site}`);
+    heardAt = Date.now();
     socket.addEventListener("message", take);
     socket.addEventListener("close", (event) => {
       if (ENDED[event.code]) [state, ended] = ["closed", ENDED[event.code]];
@@ -53,6 +62,6 @@
     else connect();
     say();
   });
-  setInterval(say, 1000);
+  setInterval(() => { say(); listen(); }, 1000);
   connect();
 })();
