@@ -6,6 +6,8 @@ from django.contrib import admin
 from django.utils import timezone
 from django.utils.html import format_html
 
+from .site_times import shown_time
+
 EMPTY = "–"
 STEPS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
@@ -100,6 +102,17 @@ def moment_column(path: str, title: str):
         return moment(lookup(instance, path))
 
     column.plain = path
+    return column
+
+
+def site_time_column(path: str, title: str, site: str = "site"):
+    """A list column, or a field that is not edited: the time at `path` by the clock of the site at `site`."""
+
+    @admin.display(description=title, ordering=path.replace(".", "__"))
+    def column(instance):
+        return shown_time(lookup(instance, path), lookup(instance, site), "%Y-%m-%d %H:%M")
+
+    column.plain, column.__name__ = path, path.replace(".", "_")
     return column
 
 

@@ -8,10 +8,11 @@ from django.utils import timezone
 
 from sntry_site import tasks
 from sntry_site.pages.site_feed import SiteConsumer, SiteFeed
-from sntry_site.templatetags.sntry_times import local_time, log_time
+from sntry_site.templatetags.sntry_times import log_time
 from stations import live
 from stations.access import sync_roles
 from stations.models import Operator
+from stations.site_times import shown_time
 from telemetry.models import SiteState
 
 from . import fleet
@@ -28,10 +29,10 @@ def two_networks():
 
 def test_a_time_is_in_the_zone_of_the_site_with_the_exact_one_on_hover(two_networks):
     site = fleet.site(two_networks[0], 1, time_zone="America/Denver")
-    shown = local_time(datetime(2026, 7, 1, 18, 5, 9, tzinfo=UTC), site)
+    shown = shown_time(datetime(2026, 7, 1, 18, 5, 9, tzinfo=UTC), site)
     assert 'title="2026-07-01 18:05:09 UTC"' in shown
     assert ">07-01 12:05 MDT<" in shown
-    shown = local_time(datetime(2026, 7, 1, 18, 5, 9, tzinfo=UTC), site, words="an hour")
+    shown = shown_time(datetime(2026, 7, 1, 18, 5, 9, tzinfo=UTC), site, words="an hour")
     assert 'title="2026-07-01 12:05:09 MDT, 2026-07-01 18:05:09 UTC">an hour<' in shown
 
 
@@ -73,12 +74,18 @@ def test_the_socket_of_a_site_is_for_staff_of_its_operator_and_sends_the_site_as
     assert set(panels) == {"site-now", "site-chargers"}
 
 
-@pytest.mark.browser
-@pytest.mark.django_db(transaction=True)
-def test_ticks_move_the_numbers_of_an_open_page_and_of_one_that_is_opened_after_them(live_site, open_page):
+@pytest.fixture
+def moving_site(transactional_db):
+    """A site that ticks move, which none has measured yet, and somebody who sees it."""
     sync_roles()
     operator = Operator.objects.create(name="Northline", is_simulated=True)
-    site, boss = fleet.live_site(operator, 1), fleet.person("boss", is_superuser=True)
+    return fleet.live_site(operator, 1), fleet.person("boss", is_superuser=True)
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_ticks_move_the_numbers_of_an_open_page_and_of_one_that_is_opened_later(live_site, moving_site, open_page):
+    site, boss = moving_site
     page = open_page(live_site, boss).page
     page.goto(f"{live_site.url}/sites/{site.external_id}/")
     page.get_by_text("No reading of this site has arrived yet").wait_for()

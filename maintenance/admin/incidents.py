@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 from unfold.decorators import action
 
-from stations.admin_display import badge_column, moment, moment_column
+from stations.admin_display import badge_column, moment, moment_column, site_time_column
 from stations.admin_filters import QuestionFilter, open_filter, operator_filter
 from stations.admin_site import BaseAdmin, HistoryAdmin, ReadOnlyInline
 from stations.bulk_actions import bulk_action
@@ -20,6 +20,9 @@ from ..note_pages import in_words
 from ..notes.writing import write_notes
 from ..sending import open_orders
 from ..states import Severity
+
+CLOSED = site_time_column("closed_at", "closed")
+ACKNOWLEDGED = site_time_column("acknowledged_at", "acknowledged")
 
 
 class IncidentForm(forms.ModelForm):
@@ -60,29 +63,29 @@ class AttentionFilter(QuestionFilter):
 class IncidentChangeInline(ReadOnlyInline):
     model = IncidentChange
     operator_path = "incident__site__operator"
-    fields = ["at", "kind", "note", "by"]
+    fields = readonly_fields = [site_time_column("at", "when", "incident.site"), "kind", "note", "by"]
     show_change_link = False
 
     def get_queryset(self, request):
-        return super().get_queryset(request).select_related("by")
+        return super().get_queryset(request).select_related("by", "incident__site")
 
 
 class AttemptInline(ReadOnlyInline):
     model = RemoteAttempt
-    fields = ["at", "charger", "rung", "answer", "helped"]
+    fields = readonly_fields = [site_time_column("at", "when", "incident.site"), "charger", "rung", "answer", "helped"]
     show_change_link = False
 
     def get_queryset(self, request):
-        return super().get_queryset(request).select_related("charger")
+        return super().get_queryset(request).select_related("charger", "incident__site")
 
 
 class ReportInline(ReadOnlyInline):
     model = DriverReport
-    fields = ["at", "charger", "problem", "text", "status"]
+    fields = readonly_fields = [site_time_column("at", "when", "incident.site"), "charger", "problem", "text", "status"]
     show_change_link = False
 
     def get_queryset(self, request):
-        return super().get_queryset(request).select_related("charger")
+        return super().get_queryset(request).select_related("charger", "incident__site")
 
 
 @admin.register(Incident)
@@ -101,11 +104,11 @@ class IncidentAdmin(BaseAdmin):
     autocomplete_fields = ["site", "charger"]
     form = IncidentForm
     fieldsets = [
-        (None, {"fields": ["summary", ("site", "charger"), ("cause", "source"), "opened_at", "closed_at"]}),
+        (None, {"fields": ["summary", ("site", "charger"), ("cause", "source"), "opened_at", CLOSED]}),
         ("How bad", {"fields": [("severity", "severity_reason"), ("risk", "diagnosis"), "note"]}),
-        ("What people did", {"fields": [("acknowledged_at", "acknowledged_by"), "snoozed_until", "snooze_reason"]}),
+        ("What people did", {"fields": [(ACKNOWLEDGED, "acknowledged_by"), "snoozed_until", "snooze_reason"]}),
     ]
-    readonly_fields = ["source", "risk", "diagnosis", "closed_at", "note", "acknowledged_at", "acknowledged_by"]
+    readonly_fields = ["source", "risk", "diagnosis", CLOSED, "note", ACKNOWLEDGED, "acknowledged_by"]
     inlines = [IncidentChangeInline, AttemptInline, ReportInline]
     actions = ["acknowledge", "open_orders", "merge", "write_anew"]
     severity_badge = staticmethod(badge_column("severity", "severity", Severity))

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.html import format_html_join
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from stations.admin_display import badge_column, moment_column
+from stations.admin_display import badge_column, moment_column, site_time_column
 from stations.admin_filters import QuestionFilter, open_filter, operator_filter
 from stations.admin_site import BaseAdmin, BaseInline, HistoryAdmin, ReadOnlyInline
 from stations.bulk_actions import Reason, bulk_action
@@ -20,28 +20,32 @@ from ..models import ChecklistItem, OrderComment, OrderPart, Technician, WorkOrd
 from ..states import State
 
 BY_HAND = "by hand in the admin"
-TIMES = ("opened_at", "changed_at", "respond_by", "accepted_at", "due_at", "resolved_at", "arrived_at", "closed_at")
+TIMES = {
+    "opened_at": "opened", "changed_at": "changed", "respond_by": "respond by", "accepted_at": "accepted",
+    "due_at": "due", "resolved_at": "resolved", "arrived_at": "arrived", "closed_at": "closed",
+}  # fmt: skip
+TIMES_THERE = [site_time_column(name, title) for name, title in TIMES.items()]
 
 
 class ChangeInline(ReadOnlyInline):
     model = WorkOrderChange
     operator_path = "order__site__operator"
-    fields = ["at", "old_state", "new_state", "note", "by"]
+    fields = readonly_fields = [site_time_column("at", "when", "order.site"), "old_state", "new_state", "note", "by"]
     show_change_link = False
 
     def get_queryset(self, request):
-        return super().get_queryset(request).select_related("by")
+        return super().get_queryset(request).select_related("by", "order__site")
 
 
 class CommentInline(ReadOnlyInline):
     """What partners say and ask."""
 
     model = OrderComment
-    fields = ["at", "kind", "text", "partner"]
+    fields = readonly_fields = [site_time_column("at", "when", "order.site"), "kind", "text", "partner"]
     show_change_link = False
 
     def get_queryset(self, request):
-        return super().get_queryset(request).select_related("partner__operator")
+        return super().get_queryset(request).select_related("partner__operator", "order__site")
 
 
 class Sending(Reason):
@@ -178,7 +182,7 @@ class WorkOrderAdmin(BaseAdmin):
         "evidence",
         "state_badge",
         "lacks",
-        *TIMES,
+        *TIMES_THERE,
         "hold_reason",
         "duplicate_of",
         "follows",
@@ -187,7 +191,7 @@ class WorkOrderAdmin(BaseAdmin):
         (None, {"fields": [("number", "state_badge"), "title", ("site", "charger"), "incident"]}),
         ("Plan", {"fields": [("priority", "technician"), ("cause", "found_cause"), "takes", "evidence"]}),
         ("Report", {"fields": ["lacks", ("action", "hold_reason"), "resolution", ("minutes_travel", "minutes_work")]}),
-        ("Times", {"fields": [TIMES[place : place + 2] for place in range(0, len(TIMES), 2)]}),
+        ("Times", {"fields": [tuple(TIMES_THERE[place : place + 2]) for place in range(0, len(TIMES), 2)]}),
         ("Other orders", {"fields": [("duplicate_of", "follows")]}),
     ]
     state_badge = staticmethod(badge_column("state", "state", WorkOrder.State))

@@ -4,7 +4,7 @@ from django import forms
 from django.contrib import admin
 from django.utils import timezone
 
-from stations.admin_display import badge_column, quantity
+from stations.admin_display import badge_column, quantity, site_time_column
 from stations.admin_filters import operator_filter
 from stations.admin_site import BaseAdmin
 from stations.bulk_actions import bulk_action
@@ -51,13 +51,16 @@ class PlannedWorkAdmin(BaseAdmin):
 @admin.register(PlannedSpell)
 class PlannedSpellAdmin(BaseAdmin):
     operator_path = "work__site__operator"
-    list_display = ["starts_at", "ends_at", "what", "site", "state_badge"]
+    list_display = ["starts", "ends", "what", "site", "state_badge"]
     list_select_related = ["work__site"]
     list_filter = [("state", admin.ChoicesFieldListFilter), operator_filter("work__site__operator")]
     search_fields = ["work__title", "work__site__name"]
     date_hierarchy = "starts_at"
     actions = ["call_off"]
-    readonly_fields = ["work", "starts_at", "ends_at", "state"]
+    starts = staticmethod(site_time_column("starts_at", "starts", "work.site"))
+    ends = staticmethod(site_time_column("ends_at", "ends", "work.site"))
+    readonly_fields = ["work", "starts", "ends", "state"]
+    fields = readonly_fields
     state_badge = staticmethod(badge_column("state", "state", PlannedSpell.State))
 
     def has_add_permission(self, request):

@@ -1,16 +1,15 @@
 """Times on pages: in the zone of the site, with the exact UTC time on hover."""
 
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 from django import template
-from django.conf import settings
 from django.utils import timezone
-from django.utils.html import format_html
 
 from stations.admin_display import relative
+from stations.site_times import by_the_clock_of, shown_time
 
 register = template.Library()
+register.simple_tag(shown_time, name="local_time")
 
 
 @register.filter
@@ -20,29 +19,7 @@ def ago(at: datetime) -> str:
 
 
 @register.simple_tag
-def local_time(at: datetime | None, site=None, form: str = "%m-%d %H:%M", words: str = ""):
-    """`at` in the zone of `site`, or of the data, which is named; a dash where there is none.
-
-    With `words`, such as "3 hours", these are shown and the time there is on hover, too.
-    """
-    if not at:  # None, or a template that found no row to ask
-        return "–"
-    there, exact = _there(at, site), at.astimezone(UTC)
-    hover = f"{exact:%Y-%m-%d %H:%M:%S} UTC"
-    if words and there.tzname() != "UTC":
-        hover = f"{there:%Y-%m-%d %H:%M:%S %Z}, {hover}"
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>',
-        f"{exact:%Y-%m-%dT%H:%M:%SZ}", hover, words or f"{there.strftime(form)} {there.tzname()}",
-    )  # fmt: skip
-
-
-@register.simple_tag
 def log_time(at: datetime, site=None):
     """The same in a log: to the second if it is of today there, with its day if not."""
-    is_today = _there(at, site).date() == _there(timezone.now(), site).date()
-    return local_time(at, site, "%H:%M:%S" if is_today else "%d %b %H:%M")
-
-
-def _there(at: datetime, site) -> datetime:
-    return at.astimezone(site.zone if site else ZoneInfo(settings.DATA_TIME_ZONE))
+    is_today = by_the_clock_of(site, at).date() == by_the_clock_of(site, timezone.now()).date()
+    return shown_time(at, site, "%H:%M:%S" if is_today else "%d %b %H:%M")
