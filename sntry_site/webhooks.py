@@ -5,6 +5,7 @@ import hmac
 import json
 from datetime import datetime, timedelta
 
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from stations import outbox
@@ -14,6 +15,7 @@ from stations.models.webhooks import TEST
 from stations.outgoing import NotCalled, call
 from stations.sealing import CannotOpen
 
+BACKEND = "django.contrib.auth.backends.ModelBackend"
 OFF_AFTER = timedelta(hours=24)  # of nothing but failures
 
 
@@ -80,14 +82,24 @@ def _note_failure(webhook: Webhook, why: str, at: datetime) -> None:
     Webhook.objects.filter(pk=webhook.pk, failing_since=None).update(failing_since=at)
     if webhook.failing_since is None or at - webhook.failing_since < OFF_AFTER:
         return
-    is_off = webhook.switch_off(f"It failed for {OFF_AFTER.total_seconds() / 3600:.0f} hours: {why}", at)
-    if is_off and webhook.partner.contact_email:
-        mail = {
-            "subject": "Your webhook was switched off", "to": [webhook.partner.contact_email],
-            "body": f"Nothing could be delivered to {webhook.url} for a day. The last reason: {why}\n"
-            "Once it answers again, ask the operator's staff to switch it on and to send again what was missed.",
-        }  # fmt: skip
+    hours = OFF_AFTER.total_seconds() / 3600
+    if not webhook.switch_off(f"It failed for {hours:.0f} hours: {why}", at):
+        return
+    mail = {
+        "subject": f"The webhook of {webhook.partner.name} was switched off", "to": told_of(webhook),
+        "body": f"Nothing could be delivered to {webhook.url} for a day. The last reason: {why}\n"
+        "Once it answers again, the operator's staff can switch it on and send again what was missed.",
+    }  # fmt: skip
+    if mail["to"]:
         outbox.put("mail", f"webhook-off:{webhook.pk}:{at.isoformat()}", mail)
+
+
+def told_of(webhook: Webhook) -> list[str]:
+    """Whom to write to: the partner, and those of the operator's people who may change webhooks."""
+    people = User.objects.with_perm("stations.change_webhook", backend=BACKEND, include_superusers=False)
+    staff = people.filter(memberships__operator=webhook.partner.operator_id, is_staff=True).exclude(email="")
+    addresses = [webhook.partner.contact_email, *staff.order_by("pk").values_list("email", flat=True)]
+    return [each for each in dict.fromkeys(addresses) if each]
 
 
 def send_test(webhook: Webhook, at: datetime) -> WebhookDelivery:

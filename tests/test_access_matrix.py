@@ -82,6 +82,7 @@ def argument(parameter: str, route: str, name: str | None, here: SimpleNamespace
         rows = {
             "sites": here.site.external_id, "chargers": here.charger.external_id, "work-orders": here.order.pk,
             "incidents": here.order.incident_id, "pricing-stops": here.operator.pricing_stops.first().pk,
+            "exports": Job.objects.filter(operator=here.operator, kind="operator_dump").first().pk,
             "planned-work": PlannedSpell.objects.filter(work__site=here.site).first().pk,
         }  # fmt: skip
         return next(value for word, value in rows.items() if f"/{word}/<" in route)

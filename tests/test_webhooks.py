@@ -9,6 +9,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+from django.contrib.auth.models import User
 from django.core import mail
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
@@ -20,7 +21,7 @@ from sntry_site.partner_news import tell_partners
 from sntry_site.webhooks import send_test
 from stations import outbox
 from stations.access import sync_roles
-from stations.models import Operator, Outbox, PartnerNews, Webhook, WebhookDelivery
+from stations.models import Operator, Outbox, PartnerKey, PartnerNews, Webhook, WebhookDelivery
 from stations.sealing import CannotOpen, opened, sealed
 from telemetry.models import Risk, StatusReport
 
@@ -188,9 +189,13 @@ def test_a_message_is_given_up_after_a_day_and_can_be_sent_again(world):
     assert (delivery.state, delivery.tries, delivery.attempts) == ("delivered", 2, 9)
 
 
-def test_a_webhook_that_fails_for_a_day_is_switched_off_and_the_partner_is_told(world):
+def test_a_webhook_that_fails_for_a_day_is_switched_off_and_partner_and_operator_are_told(world):
     world.hook.partner.contact_email = "ops@partner.example"
     world.hook.partner.save()
+    sync_roles()
+    for name, role, place in (("nora", "ops", "north"), ("vic", "viewer", "north"), ("sam", "ops", "south")):
+        who = fleet.person(name, role, getattr(world, place))
+        User.objects.filter(pk=who.pk).update(email=f"{name}@{place}.example")
     Webhook.objects.update(failing_since=timezone.now() - timedelta(hours=25))
     world.receiver.answers = [500]
     send_test(world.hook, timezone.now())
@@ -199,11 +204,41 @@ def test_a_webhook_that_fails_for_a_day_is_switched_off_and_the_partner_is_told(
     assert world.hook.disabled_at is not None
     assert "answered 500" in world.hook.disabled_because
     outbox.deliver_due()
-    assert mail.outbox[0].to == ["ops@partner.example"]
+    assert mail.outbox[0].to == ["ops@partner.example", "nora@north.example"]
     make_news(world.here, world.port, timezone.now())
     assert tell_partners(timezone.now()) == 0
     world.hook.switch_on(timezone.now())
     assert Webhook.objects.active().count() == 1
+
+
+def test_a_partner_whose_last_key_is_revoked_is_told_nothing_more(world):
+    second, _ = fleet.partner(world.north)
+    first = PartnerKey.objects.exclude(pk=second.pk).get(partner=second.partner)
+    send_test(world.hook, timezone.now())
+    PartnerKey.objects.filter(pk=first.pk).update(expires_at=timezone.now())  # the end of a key is not the end of all
+    assert Webhook.objects.active().count() == 1
+    PartnerKey.objects.filter(pk=second.pk).revoke(timezone.now())
+    world.hook.refresh_from_db()
+    assert world.hook.disabled_because == "Its partner's last key was revoked."
+    make_news(world.here, world.port, timezone.now())
+    tell_partners(timezone.now())
+    outbox.deliver_outside()
+    assert not world.receiver.calls
+
+
+def test_staff_cut_a_partner_off_from_everything_at_once(world, client):
+    company = world.hook.partner
+    connection, _ = fleet.ocpi_connection(company)
+    connection.register("t", "https://x.example/", "2.2.1", [], {"locations": "https://x.example/l"}, timezone.now())
+    sync_roles()
+    client.force_login(fleet.person("nora", "ops", world.north))
+    page = reverse("admin:stations_partner_changelist")
+    client.post(page, {"action": "cut_off", "_selected_action": [company.pk]})
+    assert not PartnerKey.objects.live(timezone.now()).exists()
+    assert not Webhook.objects.active().exists()
+    connection.refresh_from_db()
+    assert (connection.registered_at, connection.endpoints) == (None, {})
+    assert Webhook.objects.get().disabled_because == "Cut off by nora."
 
 
 def test_one_success_ends_the_row_of_failures(world):

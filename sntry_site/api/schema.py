@@ -3,6 +3,7 @@
 import copy
 
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
@@ -67,7 +68,10 @@ class Contract(AutoSchema):
 
     def get_response_serializers(self):
         """The good answers, and every problem that may come."""
-        answers = {status: OpenApiResponse(self._good(), "Done.") for status in self._statuses()}
+        if hasattr(self.view, "media"):
+            answers = {(200, self.view.media): OpenApiResponse(OpenApiTypes.BINARY, "The file.")}
+        else:
+            answers = {status: OpenApiResponse(self._good(), "Done.") for status in self._statuses()}
         if self.method == "GET" and isinstance(self.view, Rows | One):
             answers[304] = OpenApiResponse(None, "Not changed since the ETag that was sent.")
         statuses = [*ALWAYS, *(SENDING if self.method != "GET" else ()), *(CHANGING if self.method == "PATCH" else ())]

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path, register_converter
 
-from . import chargers, events, maintenance, planned, prices, reliability, sessions, sites, staff, telemetry
+from . import chargers, events, exports, maintenance, planned, prices, reliability, sessions, sites, staff, telemetry
 from .requests import Nothing
 
 
@@ -64,6 +64,10 @@ ADDRESSES = {
     "uptime/": reliability.Uptime,
     "session-success/": reliability.SessionSuccess,
     "events/": events.Events,
+    "exports/": exports.Exports,
+    "exports/<row:id>/": exports.OneExport,
+    "exports/<row:id>/file/": exports.ExportFile,
+    "exports/ev-chart/": exports.EvChart,
     "telemetry/status/": telemetry.StatusIngest,
     "telemetry/sessions/": telemetry.SessionIngest,
     "telemetry/readings/": telemetry.ReadingIngest,

@@ -33,6 +33,15 @@ class PartnerAdmin(BaseAdmin):
     search_fields = ["name", "contact_email"]
     autocomplete_fields = ["operator"]
     inlines = [KeyInline]
+    actions = ["cut_off"]
+
+    @admin.action(description="Cut off: revoke keys, switch off webhooks, end OCPI", permissions=["change"])
+    def cut_off(self, request, queryset):
+        now = timezone.now()
+        for partner in queryset:
+            partner.cut_off(f"Cut off by {request.user}.", now)
+            self.log_change(request, partner, "Cut off: keys, webhooks and OCPI.")
+        self.message_user(request, f"{len(queryset)} partners are cut off; nothing is told to them any more.")
 
     def get_readonly_fields(self, request, obj=None):
         """A partner stays with its operator, because its keys open that one."""

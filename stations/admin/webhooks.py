@@ -2,6 +2,7 @@
 
 from django import forms
 from django.contrib import admin
+from django.db.models import Count
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.module_loading import import_string
@@ -110,16 +111,35 @@ class WebhookDeliveryAdmin(HistoryAdmin):
 class OcpiConnectionAdmin(BaseAdmin):
     """Partners that speak OCPI; the first token is shown once and then replaced by the handshake."""
 
-    list_display = ["partner", "country_code", "party_id", "registered", "version", "url"]
+    list_display = [
+        "partner",
+        "country_code",
+        "party_id",
+        "registered",
+        "version",
+        "told",
+        "waiting",
+        "failing",
+        "failure",
+    ]
     list_select_related = ["partner__operator"]
     list_filter = [operator_filter("partner__operator")]
     search_fields = ["partner__name", "party_id"]
     autocomplete_fields = ["partner"]
     actions = ["invite_again"]
     registered = staticmethod(moment_column("registered_at", "registered"))
+    told = staticmethod(moment_column("told_until", "told until"))
+    failing = staticmethod(moment_column("failed_at", "failing since"))
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).annotate(waiting=Count("pushes"))
+
+    @admin.display(description="objects waiting")
+    def waiting(self, connection):
+        return connection.waiting
 
     def get_readonly_fields(self, request, obj=None):
-        return ["partner", "registered_at", "version", "url", "failure"] if obj else []
+        return ["partner", "registered_at", "version", "url", "told_until", "failed_at", "failure"] if obj else []
 
     def save_model(self, request, obj, form, change):
         if not change:

@@ -89,6 +89,18 @@ class Partner(models.Model):
             message = f"{self} has {LIVE_AT_ONCE} keys that work; revoke one of them first."
             raise ValidationError({"partner": message})
 
+    def stop_webhooks(self, why: str, at: datetime) -> int:
+        """Tell its webhooks nothing more; how many were on."""
+        return self.webhooks.filter(disabled_at=None).update(disabled_at=at, disabled_because=why)
+
+    @transaction.atomic
+    def cut_off(self, why: str, at: datetime) -> None:
+        """End everything at once: keys open nothing, webhooks are told nothing, and OCPI is over on both sides."""
+        self.keys.live(at).update(revoked_at=at)
+        self.stop_webhooks(why, at)
+        if hasattr(self, "ocpi"):
+            self.ocpi.unregister()
+
     @transaction.atomic
     def issue_key(self, scopes: list[str], expires_at: datetime, by=None) -> tuple["PartnerKey", str]:
         """A new key and its text, which is shown once and kept nowhere."""
@@ -139,9 +151,18 @@ class PartnerKeyQuerySet(ScopedQuerySet):
         known = key.secret_hash if key else "0" * 128
         return key if hmac.compare_digest(known, hash_of(match[2])) and key else None
 
+    @transaction.atomic
     def revoke(self, now: datetime) -> int:
-        """From now on these keys are refused; how many worked until now."""
-        return self.live(now).update(revoked_at=now)
+        """From now on these keys are refused; how many worked until now.
+
+        A partner whose last key is revoked is told nothing any more either: its webhooks are switched off.
+        """
+        partners = set(self.live(now).values_list("partner", flat=True))
+        revoked = self.live(now).update(revoked_at=now)
+        working = PartnerKey.objects.live(now).filter(partner__in=partners).values("partner")
+        for partner in Partner.objects.filter(pk__in=partners).exclude(pk__in=working):
+            partner.stop_webhooks("Its partner's last key was revoked.", now)
+        return revoked
 
 
 class PartnerKey(models.Model):

@@ -19,6 +19,8 @@ class JobQuerySet(models.QuerySet):
             return self.none()
         if user.is_superuser:
             return self
+        if hasattr(user, "partner_id"):  # a partner's key
+            return self.filter(operator=user.operator_id)
         elsewhere = Membership.objects.filter(user=OuterRef("created_by")).exclude(
             operator__in=user.memberships.values("operator")
         )
