@@ -10,8 +10,9 @@ UV_VERSION := 0.13.8
 run: $(READY)
 	@$(BIN)/python manage.py up $(if $(PORT),--port=$(PORT))
 
+# Databases are made anew at the start and not dropped at the end, when PostgreSQL would write down all of them first.
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --reuse-db --create-db
 
 # The same with ten times as many simulated worlds whose truth must be found again, and 10,000 networks with their
 # prices, and 250,000 steps of people who do what they like to work orders: about half an hour.

@@ -24,6 +24,11 @@ pytestmark = [
 ]
 
 
+def _hear_interrupts() -> None:
+    """As a terminal starts it, also where the tests themselves run in the background and are deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Up:
     """A running `manage.py up` and what it has written."""
 
@@ -37,6 +42,7 @@ class Up:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=_hear_interrupts,
             )
 
     @property
