@@ -106,7 +106,7 @@ def test_to_every_scope_of_rows_a_key_is_a_viewer_of_its_operator_alone(mine):
 def test_a_key_ends_within_a_year(mine, days):
     who = Partner.objects.create(operator=mine, name="Fleetly")
     with pytest.raises(ValidationError, match="from now to 366 days"):
-        who.issue_key([Scope.OCPI], timezone.now() + timedelta(days=days))
+        who.issue_key([Scope.SITES_READ], timezone.now() + timedelta(days=days))
 
 
 @pytest.mark.parametrize("scopes", [[], ["everything"]])
@@ -118,7 +118,7 @@ def test_a_key_has_scopes_and_only_known_ones(mine, scopes):
 
 def form(partner, **fields) -> dict:
     ends = timezone.now() + timedelta(days=30)
-    values = {"partner": partner.pk, "scopes": ["sites:read", "ocpi"]}
+    values = {"partner": partner.pk, "scopes": ["sites:read", "exports:read"]}
     return {**values, "expires_at_0": f"{ends:%Y-%m-%d}", "expires_at_1": "12:00:00", **fields}
 
 

@@ -29,9 +29,9 @@ logger = logging.getLogger(__name__)
 class Refused(Exception):
     """An answer without data: OCPI's status code, a sentence, and the HTTP status where that is not 200."""
 
-    def __init__(self, code: int, message: str, http: int = 200):
+    def __init__(self, code: int, message: str, http: int = 200, wait_seconds: int = 0):
         super().__init__(message)
-        self.code, self.http = code, http
+        self.code, self.http, self.wait_seconds = code, http, wait_seconds
 
 
 def speaks(*methods: str):
@@ -51,6 +51,8 @@ def speaks(*methods: str):
                 answer = enveloped(None, error.code, str(error), error.http)
                 if error.http == 405:
                     answer["Allow"] = ", ".join(methods)
+                if error.wait_seconds:
+                    answer["Retry-After"] = str(error.wait_seconds)
             return _with_ids(request, answer)
 
         return answered
@@ -85,8 +87,10 @@ def caller(request: HttpRequest) -> OcpiConnection:
     if connection is None:
         raise Refused(2001, "Send Authorization: Token <your token in base64>; this one is missing or not known.", 401)
     limit, seconds = settings.API_LIMITS["read"]
-    if not buckets.take(f"ocpi:{connection.pk}", limit, seconds)[0]:
-        raise Refused(2000, f"At most {limit} calls in {seconds} s.", 429)
+    allowed, wait, _ = buckets.take(f"ocpi:{connection.pk}", limit, seconds)
+    if not allowed:
+        wait = max(1, -(-wait // 1000))
+        raise Refused(2000, f"At most {limit} calls in {seconds} s; try again in {wait} s.", 429, wait)
     return connection
 
 

@@ -50,8 +50,6 @@ class Scope(models.TextChoices):
     RELIABILITY_READ = "reliability:read", "read outages, uptime and success rates"
     EVENTS_READ = "events:read", "read the events feed"
     EXPORTS_READ = "exports:read", "fetch exports"
-    WEBHOOKS_WRITE = "webhooks:write", "manage own webhooks"
-    OCPI = "ocpi", "speak OCPI"
 
 
 def scope_choices() -> list[tuple[str, str]]:
