@@ -4,6 +4,7 @@ from django.db.models import IntegerField
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.renderers import BaseRenderer
 
@@ -17,6 +18,8 @@ from .problems import Problem
 from .requests import Endpoint
 from .rows import Filter, One, Rows, refuse_parameters
 from .sessions import checked
+
+NAME = "^20[0-9]{2}-Q[1-4]$"
 
 
 class Csv(BaseRenderer):
@@ -36,6 +39,14 @@ class IsThere(YesNo):
 
     def show(self, value):
         return bool(value)
+
+
+@extend_schema_field({"type": "string", "pattern": NAME})
+class QuarterName(serializers.RegexField):
+    """A quarter of the calendar."""
+
+    def __init__(self, **options):
+        super().__init__(**{"regex": NAME, "trim_whitespace": False, "max_length": 7, **options})
 
 
 class ExportRow(Row):
@@ -99,9 +110,7 @@ class EvChart(Endpoint):
     scopes, staff = Exports.scopes, Exports.staff
     parameters = {
         "module": Word([("2", "sessions"), ("3", "uptime"), ("4", "outages")]),
-        "quarter": serializers.RegexField(
-            "^20[0-9]{2}-Q[1-4]$", max_length=7, trim_whitespace=False, help_text="Such as 2026-Q3; it must be over."
-        ),
+        "quarter": QuarterName(help_text="Such as 2026-Q3; it must be over."),
     }
 
     def get(self, request):
