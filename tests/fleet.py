@@ -259,8 +259,8 @@ def _fill_one(operator: Operator, number: int, centre: ServiceCentre, model: Mod
     OcpiPush.objects.create(connection=made, module=2, row_id=here.pk, is_whole=True, noted_at=at)
     PartnerNews.objects.create(kind="site", row_id=here.pk)
     FleetEvent.objects.create(at=at, kind="SURGE_OPENED", operator=operator, site=here, message="m", actor=someone)
-    Job.objects.create(kind="train_risk", created_by=someone)
-    Job.objects.create(kind="operator_dump", operator=operator, parameters={"until": "2026-11-21", "days": 1})
+    about = {"operator": operator, "parameters": {"until": "2026-11-21", "days": 1}}
+    Job.objects.create(kind="operator_dump", created_by=someone, **about)
     SavedView.objects.create(user=someone, changelist="stations.site", querystring="q=1", name="Mine", shared=True)
     AnsweredRequest.objects.create(caller=f"user:{someone.pk}", key="1", request_hash="", asked_at=at)
     Outbox.objects.create(kind="email", idempotency_key=f"{operator.pk}-{number}", due_at=at)
