@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from pricing.models import PriceChange
+from sntry_site import tasks
 from sntry_site.ocpi.push import push_due
 from sntry_site.ocpi.pushed import objects_of
 from sntry_site.partner_news import tell_partners
@@ -184,6 +185,21 @@ def test_what_changes_is_told_by_the_method_that_fits(world):
     ChargingSession.objects.filter(pk=session.pk).update(energy_kwh=11)
     round_of()
     assert paths(receiver) == [f"PATCH /sessions/US/NOR/{session.pk}"]  # a CDR is never sent twice
+
+
+def test_what_a_tick_of_the_live_network_does_reaches_the_receiver(world, settings):
+    settings.TICK_SURGE_CHANCE = 0.0
+    Operator.objects.filter(pk=world.north.pk).update(is_simulated=True)
+    fleet.live_site(world.north, 50, usual=0.6, ports_total=16)
+    round_of()
+    before, receiver = all_lists(world), world.receivers[0]
+    receiver.calls.clear()
+    tasks.tick(timezone.now())
+    round_of()
+    begun = set(ChargingSession.objects.values_list("pk", flat=True))
+    assert begun
+    assert begun == {int(body["id"]) for method, path, body in told(receiver) if path.startswith("/sessions")}
+    assert without_times(apply(before, told(receiver))) == without_times(all_lists(world))
 
 
 def test_a_receiver_that_was_away_catches_up_without_a_gap_and_in_order(world):
