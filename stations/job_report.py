@@ -34,7 +34,7 @@ def running(jobs) -> dict:
 
 
 def progress_of(job: Job, now: datetime) -> dict:
-    """The state of `job` in plain values: percent (None while unknown), count, rate per second, seconds left."""
+    """The state of `job` in plain values: percent (None while unknown), count, rate in words, seconds left."""
     state = Job.State(job.state)
     seconds = ((job.finished_at or now) - job.started_at).total_seconds() if job.started_at else 0
     rate = job.done / seconds if seconds > 0 else 0
@@ -51,9 +51,16 @@ def progress_of(job: Job, now: datetime) -> dict:
         "percent": 100 if state == Job.State.DONE else job.percent,
         "message": job.result.get("summary", "") if state == Job.State.DONE else job.message,
         "seconds": round(seconds),
-        "rate": round(rate),
+        "rate": _rate(rate),
         "seconds_left": round((job.total - job.done) / rate) if unfinished and rate else None,
     }
+
+
+def _rate(per_second: float) -> str:
+    """How fast it goes, in the unit that suits it; nothing while that is not known."""
+    if per_second <= 0:
+        return ""
+    return f"{per_second:,.0f}/s" if per_second >= 1 else f"{60 * per_second:,.2g}/min"
 
 
 def summary_of(job: Job) -> list[tuple[str, str]]:

@@ -52,7 +52,9 @@ def test_the_list_shows_state_progress_rate_and_time_left_and_keeps_hostile_word
     begun = timezone.now() - timedelta(seconds=10_000)
     running = job(state="running", created_by=ops, started_at=begun, done=2_500_000, total=10_000_000, message=HOSTILE)
     job(state="failed", kind="train_risk", message="KeyError")
+    job(state="running", kind="price_lab", started_at=begun, done=500, total=1000)
     page = text(client)
+    assert ">3/min<" in page
     assert "25 %" in page
     assert re.search(r"2(50|4\d)/s", page)
     assert "8.3 h left" in page or "8.4 h left" in page

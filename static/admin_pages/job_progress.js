@@ -19,7 +19,7 @@ function show(job) {
   else part("bar").value = job.percent;
   part("percent").textContent = job.percent === null ? "–" : `${job.percent} %`;
   part("count").textContent = number.format(job.done) + (job.total ? ` of ${number.format(job.total)}` : "");
-  part("rate").textContent = job.rate ? `${number.format(job.rate)} per second` : "";
+  part("rate").textContent = job.rate;
   const elapsed = job.seconds ? `${duration(job.seconds)} so far` : "";
   part("left").textContent = job.seconds_left === null ? elapsed : `${duration(job.seconds_left)} left`;
   if (part("message").textContent !== job.message) part("message").textContent = job.message;
