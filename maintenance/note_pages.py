@@ -6,6 +6,7 @@ from django.template.loader import render_to_string
 from stations.admin_display import moment_column, quantity_column
 from stations.admin_filters import operator_filter
 from stations.admin_site import HistoryAdmin
+from stations.models import Site
 
 from .models import RootCauseNote
 
@@ -31,15 +32,18 @@ class RootCauseNoteAdmin(HistoryAdmin):
     made = staticmethod(moment_column("made_at", "made"))
     sure = staticmethod(quantity_column("confidence", "confidence", "%", scale=100))
 
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("incident__site")
+
     @admin.display(description="note")
     def whole(self, note):
-        return in_words(note)
+        return in_words(note, note.incident.site)
 
     @admin.display(description="cost")
     def dollars(self, note):
         return None if note.cost is None else f"${note.cost}"
 
 
-def in_words(note: RootCauseNote | None) -> str | None:
-    """A note as pages show it; everything in it is escaped."""
-    return render_to_string("maintenance/note.html", {"note": note, "site": note.incident.site}) if note else None
+def in_words(note: RootCauseNote | None, site: Site) -> str | None:
+    """A note about something at `site` as pages show it; everything in it is escaped."""
+    return render_to_string("maintenance/note.html", {"note": note, "site": site}) if note else None

@@ -202,7 +202,7 @@ class IncidentAdmin(BaseAdmin):
 
     @admin.display(description="root-cause note")
     def note(self, incident):
-        return in_words(incident.note) if incident.pk else None
+        return in_words(incident.note, incident.site) if incident.pk else None
 
     @admin.display(description="closed", ordering="closed_at")
     def closed(self, incident):
