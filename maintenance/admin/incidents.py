@@ -91,7 +91,6 @@ class ReportInline(ReadOnlyInline):
 @admin.register(Incident)
 class IncidentAdmin(BaseAdmin):
     list_display = ["summary", "severity_badge", "site", "charger", "cause", "source", "seen", "opened", "closed"]
-    list_select_related = ["site", "charger"]
     list_filter = [
         open_filter("closed_at", "open", "closed"),
         ("severity", admin.ChoicesFieldListFilter),
@@ -114,6 +113,9 @@ class IncidentAdmin(BaseAdmin):
     severity_badge = staticmethod(badge_column("severity", "severity", Severity))
     actions_submit_line = ["write_this_anew"]
     opened = staticmethod(moment_column("opened_at", "opened"))
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("site", "charger")
 
     def steps_of(self, row):
         return [
