@@ -22,7 +22,7 @@ from rich.table import Table
 
 from maintenance.models import Incident, Technician, WorkOrder
 from pricing.models import PriceChange, SurgePolicy
-from sntry_site import demo_crews, tasks
+from sntry_site import demo_crews, interventions, tasks
 from stations.access import sync_roles
 from stations.jobs import enqueue, run
 from stations.models import Charger, Job, Site
@@ -89,12 +89,14 @@ def main() -> None:
         client = Client()
         client.force_login(chief)
         measured = [(kind, name, *served(client, address)) for kind, name, address in addresses()]
-    table = Table("", "page", "first visit", "p50", "p95", title=f"Server time at {SITES:,} sites")
+    table = Table(
+        "", "page", "first visit", "p50", "p95", "processor of these", title=f"Server time at {SITES:,} sites"
+    )
     late = 0
-    for kind, name, first, p50, p95 in sorted(measured, key=lambda row: (row[0], -row[4])):
+    for kind, name, first, p50, p95, processor in sorted(measured, key=lambda row: (row[0], -row[4])):
         late += p95 > MOST_MS[kind]
         mark = " !" if p95 > MOST_MS[kind] else ""
-        table.add_row(kind, name, f"{first:,.0f} ms", f"{p50:,.0f} ms", f"{p95:,.0f} ms{mark}")
+        table.add_row(kind, name, f"{first:,.0f} ms", f"{p50:,.0f} ms", f"{p95:,.0f} ms{mark}", f"{processor:,.0f} ms")
     Console(width=120).print(table)
     print(f"load average at the end: {os.getloadavg()[0]:.1f}")
     print(f"p95 at most {MOST_MS['page']} ms for pages, {MOST_MS['list']} ms for lists: {late} do not hold")
@@ -122,8 +124,10 @@ def fill() -> User:
     for number in range(TICKS, 0, -1):
         tasks.tick(timezone.now() - timedelta(seconds=10 * number))
     run(enqueue("prepare_reliability").pk)
-    technician = Technician.objects.filter(work_orders__closed_at=None, work_orders__isnull=False).first()
-    Technician.objects.filter(pk=(technician or Technician.objects.first()).pk).update(user=chief)
+    order = interventions.dispatch_site(Site.objects.first(), chief, timezone.now())
+    technician = Technician.objects.get(user=None, code="LAX-1")
+    WorkOrder.objects.filter(pk=order.pk).update(technician=technician, state="assigned")
+    Technician.objects.filter(pk=technician.pk).update(user=chief)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     counts = {"sites": Site, "chargers": Charger, "orders": WorkOrder, "reports": StatusReport, "readings": Reading}
@@ -162,7 +166,7 @@ def write_orders_and_prices() -> None:
 
 def addresses() -> list[tuple[str, str, str]]:
     """Every page as (kind, name, address); those of one row are of the one with most to show."""
-    order = WorkOrder.objects.filter(technician__user__isnull=False).first() or WorkOrder.objects.first()
+    order = WorkOrder.objects.filter(technician__user__isnull=False, closed_at=None).latest("opened_at")
     site, charger, job = order.site, order.charger or order.site.chargers.first(), Job.objects.latest("pk")
     rows = {
         "site": [site.external_id], "work-order": [order.pk], "work-charger": [charger.external_id], "job": [job.pk],
@@ -188,17 +192,21 @@ def list_of(model) -> str:
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
 
 
-def served(client: Client, address: str) -> tuple[float, float, float]:
-    """Milliseconds of the first visit, and of the 50th and 95th percentile of those after it."""
-    taken = []
+def served(client: Client, address: str) -> tuple[float, float, float, float]:
+    """Milliseconds: the first visit, the 50th and 95th percentile of those after it, and the least of our processor.
+
+    The last is without PostgreSQL; it tells a slow page from a busy machine.
+    """
+    taken, processor = [], []
     for _ in range(REQUESTS + 1):
-        began = time.perf_counter()
+        began, spent = time.perf_counter(), time.process_time()
         answer = client.get(address)
         b"".join(answer.streaming_content) if answer.streaming else answer.content
         taken.append(1000 * (time.perf_counter() - began))
+        processor.append(1000 * (time.process_time() - spent))
         assert answer.status_code == 200, (address, answer.status_code)
     first, *rest = taken
-    return first, statistics.median(rest), sorted(rest)[int(0.95 * len(rest)) - 1]
+    return first, statistics.median(rest), sorted(rest)[int(0.95 * len(rest)) - 1], min(processor)
 
 
 if __name__ == "__main__":

@@ -105,7 +105,8 @@ def add_site(facts: Facts, topic: str, state: SiteState, order: WorkOrder | None
         facts.about.append(name)
     risk = f"risk of an outage within 24 h {percent(state.risk)} ({level.label.lower()})"
     if state.reason:
-        risk += f", because of {harmless(state.reason)}"
+        reason = harmless(state.reason)  # a forecast says with what it goes, a rule why
+        risk += f", {reason}" if reason.startswith("associated with") else f", because of {reason}"
     loss = f"expected loss {dollars(state.expected_loss)} per hour"
     ports = (
         f"{state.ports_available} of {state.site.ports_total} ports free, {state.ports_out_of_service} out of service"
