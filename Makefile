@@ -23,7 +23,8 @@ deep: $(READY)
 
 # Over 20,000 cases against the API's contract as three callers, and every method at every page for every caller.
 fuzz: $(READY)
-	FUZZ_EXAMPLES=60 $(BIN)/python -m pytest --timeout=7200 tests/test_api_fuzz.py
+	FUZZ_CASES=7000 FUZZ_EXAMPLES=20 FUZZ_SECONDS=7200 $(BIN)/python -m pytest -s --timeout=7200 \
+		tests/test_api_fuzz.py
 
 # Whether the tests notice small mistakes in the surge engine: nine of ten at least; about two minutes.
 mutants: $(READY)

@@ -13,6 +13,8 @@ from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.utils.datastructures import MultiValueDict
 from django.utils.http import parse_etags
+from psycopg.adapt import Loader
+from psycopg.types.string import TextLoader
 from rest_framework import serializers
 
 from stations.feeds import settled
@@ -60,6 +62,22 @@ class Asked:
     order: str
     limit: int
     after: tuple | None = None
+
+
+class Time(Loader):
+    """A time as the answer shows it: made of the database's own text, because a datetime between costs four times that.
+
+    The connection's zone is UTC.
+    """
+
+    def load(self, data) -> str:
+        text = str(data, "ascii")
+        if text[-3:] != "+00":
+            raise ValueError(f"the database says {text} and is not in UTC")
+        return f"{text[:10]}T{text[11:-3]}Z"
+
+
+AS_TEXT = {"timestamptz": Time, "numeric": TextLoader}
 
 
 class Rows(Endpoint):
@@ -222,6 +240,8 @@ def select(rows: QuerySet, row: type[Row], names: list[str], hidden: list[str] =
     columns = rows.values_list(*[path_of(row, name) for name in names], *hidden)
     statement, parameters = columns.query.sql_with_params()
     with connection.cursor() as cursor:
+        for kind, loader in AS_TEXT.items():
+            cursor.cursor.adapters.register_loader(kind, loader)
         cursor.execute(statement, parameters)
         return cursor.fetchall()
 

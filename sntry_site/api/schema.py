@@ -8,6 +8,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
 from .fields import Body, Label, Row, Text, Words
+from .money import Money
 from .posting import Posted
 from .problems import MEDIA_TYPE, TITLES
 from .rows import MOST, USUAL, One, Rows
@@ -160,6 +161,8 @@ class Contract(AutoSchema):
             schema = {**schema, "pattern": NO_NUL}
             if isinstance(field.parent, Row):  # what is stored is shown, however long it is
                 schema = {name: value for name, value in schema.items() if name not in ("minLength", "maxLength")}
+        if isinstance(field, Money):
+            schema = {**schema, "pattern": field.pattern}
         if isinstance(field, Label):
             schema = {"type": "string", "enum": list(field.choices)}
         return schema
