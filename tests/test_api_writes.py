@@ -192,12 +192,7 @@ def test_half_hours_are_stored_once_and_corrected_by_what_comes_later(send, here
 
 @pytest.mark.parametrize("price", ["", "1e3", " 1", "NaN", "-1", "١", ".5", "1.00001", 1.5, None])
 def test_money_is_written_in_one_way(price, send, here):
-    measured = {
-        "at": "2026-11-20T12:00:00Z", "ports_available": 1, "ports_occupied": 1, "ports_out_of_service": 0,
-        "utilization": 0.5, "status": "operational", "wait_minutes": 0, "session_minutes": 30, "temperature_f": 70,
-        "precipitation_mm": 0, "weather": "clear", "gas_price": "3.1", "traffic_index": 2, "local_event": "none",
-    }  # fmt: skip
-    answer = send("telemetry/readings/", {"rows": [{**measured, "site": here.external_id, "price": price}]})
+    answer = send("telemetry/readings/", {"rows": [half_hour(here, price=price)]})
     assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "/rows/0/price")
     assert not Reading.objects.exists()
 
