@@ -12,6 +12,7 @@ from django.utils import timezone
 from maintenance import gemini, outside
 from maintenance.models import ServiceCentre, Technician
 from sntry_site.assistant import answering, rules
+from sntry_site.assistant.facts import LONGEST, Facts
 from sntry_site.assistant.gathering import gather
 from sntry_site.assistant.numbers import unsupported
 from sntry_site.assistant.tasks import ask_gemini_task
@@ -309,6 +310,15 @@ def test_an_empty_network_is_said_to_be_one(client):
         page = client.post(reverse("assistant-ask"), {"question": question})
         assert page.status_code == 200
         assert "None" not in page.content.decode()
+
+
+@pytest.mark.parametrize("over", range(1, 12))
+def test_a_fact_that_is_too_long_is_never_cut_within_a_name(over):
+    facts = Facts()
+    order = facts.name("order", 1, "WO-1")
+    fact = facts.add("risk", "x" * (LONGEST - over) + order + " is open")
+    assert "{" not in fact.text.replace(order, "")
+    assert len(fact.text) <= LONGEST
 
 
 def test_facts_cost_a_fixed_number_of_queries(network, boss, django_assert_max_num_queries):

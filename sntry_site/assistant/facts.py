@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from maintenance.plain_text import readable
 
 PLACEHOLDER = re.compile(r"\{(?:site|operator|technician|order) \d{1,3}\}")
-LONGEST = 300  # characters of a fact
+HALF_PLACEHOLDER = re.compile(r"\{[^}]*$")
+LONGEST = 500  # characters of a fact
 LONGEST_NAME = 80
 
 
@@ -59,7 +60,8 @@ class Facts:
 
     def add(self, topic: str, text: str, link: str = "", look: tuple[str, str, str] = ("", "", "")) -> Fact:
         """Note a fact. Words of others must have gone through `harmless` before they are put into its text."""
-        fact = Fact(f"F{len(self.rows) + 1}", topic, readable(text, LONGEST), link, look)
+        cut = HALF_PLACEHOLDER.sub("…", readable(text, LONGEST))  # else its braces would be shown
+        fact = Fact(f"F{len(self.rows) + 1}", topic, cut, link, look)
         self.rows.append(fact)
         return fact
 
