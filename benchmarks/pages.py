@@ -178,7 +178,7 @@ def addresses() -> list[tuple[str, str, str]]:
     alone = [
         "board", "board-events", "board-route", "dispatch", "dispatch-proposal", "maintenance-calendar",
         "dispatch-kpis", "work-day", "work-route", "reliability", "assistant", "api-docs", "jobs", "drive",
-        "drive-data", "admin:index", "import", "exports", "world-check", "healed", "policy-lab",
+        "drive-map", "admin:index", "import", "exports", "world-check", "healed", "policy-lab",
     ]  # fmt: skip
     pages = [("page", name, reverse(name, args=rows.get(name))) for name in [*alone, *rows]]
     past = f"{timezone.now() - timedelta(days=1):%Y-%m-%dT%H:00Z}"
