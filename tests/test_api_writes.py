@@ -174,7 +174,7 @@ def half_hour(here, **fields) -> dict:
 def test_half_hours_are_stored_once_and_corrected_by_what_comes_later(send, here):
     assert send("telemetry/readings/", {"rows": [half_hour(here)]}).json()["changed"] == 1
     assert send("telemetry/readings/", {"rows": [half_hour(here)]}).json()["changed"] == 0
-    later = half_hour(here, utilization=0.5, price="0.5000")
+    later = half_hour(here, utilization=0.5, price="0.5000", ports_occupied=float(half_hour(here)["ports_occupied"]))
     assert send("telemetry/readings/", {"rows": [half_hour(here), later]}).json()["changed"] == 1
     reading = Reading.objects.get()
     assert (reading.utilization, f"{reading.price}", reading.ports_total) == (0.5, "0.5000", 4)

@@ -280,6 +280,8 @@ class ReadingIngest(Ingest):
                 return field.run_validation(row.get(name) if type(row.get(name)) is str else "")
             except serializers.ValidationError as error:
                 raise Malformed(f"/{name}", f"Money is text: {error.detail[0]}") from None
+        if isinstance(field, Whole) and type(row.get(name)) is float and row[name].is_integer():
+            row = {name: int(row[name])}  # JSON knows one kind of number: 30.0 is 30
         if name not in row or (isinstance(field, Whole) and type(row[name]) is not int):
             raise Malformed(f"/{name}", "A whole number is needed." if isinstance(field, Whole) else "It is needed.")
         return _number(row, name, field.min_value, field.max_value)
