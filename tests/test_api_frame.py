@@ -25,11 +25,12 @@ def mine(db):
     return Operator.objects.create(name="Northline")
 
 
-def test_an_address_that_is_none_is_a_problem_for_callers_and_a_401_for_strangers(mine, client):
+@pytest.mark.parametrize("address", ["nowhere", "sites/%0A/", "chargers/a%0Ab/", "%0A"])
+def test_an_address_that_is_none_is_a_problem_for_callers_and_a_401_for_strangers(mine, client, address):
     _, text = fleet.partner(mine)
     for method in ("get", "post", "put", "patch", "delete"):
-        assert getattr(client, method)("/api/v1/nowhere").status_code == 401
-        answer = getattr(client, method)("/api/v1/nowhere", headers={"Authorization": f"Bearer {text}"})
+        assert getattr(client, method)(f"/api/v1/{address}").status_code == 401
+        answer = getattr(client, method)(f"/api/v1/{address}", headers={"Authorization": f"Bearer {text}"})
         assert answer.status_code == 404
         assert answer["Content-Type"] == "application/problem+json"
         assert answer.json() == {

@@ -88,5 +88,5 @@ def name_of(address: str) -> str:
 
 urlpatterns = [
     *[path(address, view.as_view(), name=name_of(address)) for address, view in ADDRESSES.items()],
-    re_path(r"^(?P<rest>.*)$", Nothing.as_view(), name="api-nothing"),
+    re_path(r"^(?P<rest>(?s:.*))\Z", Nothing.as_view(), name="api-nothing"),  # a line break in an address, too
 ]
