@@ -31,6 +31,7 @@ from .live_server import elsewhere
 
 KEY = "a-key-that-nobody-may-see"
 ALLOWED = {"section", "p", "span", "time", "strong", "h3", "ol", "ul", "li"}
+MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC")
 LEADS = re.compile(r"https?:|//|javascript:|data:|www\.|\.invalid|mailto:|tel:|\b192\.0\.2\.7", re.IGNORECASE)
 
 
@@ -87,12 +88,13 @@ class Elements(HTMLParser):
 
     def __init__(self, page: str) -> None:
         super().__init__()
-        self.names, self.attributes = set(), set()
+        self.names, self.attributes, self.titles = set(), set(), set()
         self.feed(page)
 
     def handle_starttag(self, tag, attributes):
         self.names.add(tag)
         self.attributes |= {name for name, _ in attributes}
+        self.titles |= {value for name, value in attributes if name == "title"}
 
 
 def batched(texts: list[str], count: int) -> list[list[str]]:
@@ -140,7 +142,8 @@ def _assert_harmless(note: RootCauseNote, address: str) -> None:
         assert all(character.isprintable() for character in text)
     page = Elements(render_to_string("maintenance/note.html", {"note": note}))
     assert page.names <= ALLOWED
-    assert page.attributes <= {"class", "aria-label", "aria-hidden", "datetime"}
+    assert page.attributes <= {"class", "aria-label", "aria-hidden", "datetime", "title"}
+    assert all(MOMENT.fullmatch(title) for title in page.titles)
     known = {fact["id"] for fact in note.facts}
     assert {line["fact"] for line in note.evidence} <= known
     assert note.is_unverified == (note.source == "gemini")

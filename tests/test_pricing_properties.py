@@ -78,7 +78,7 @@ def test_every_decision_keeps_to_the_guard_rails_in_any_order_of_the_sites(seed,
         assert not sites.changed[place]
         assert not sites.stopped[place]
         assert each.kind == LIMIT or not sites.waiting[place]
-        assert 0 <= base * (1 - policy.floor_share) - 1 < new <= base * (1 + policy.cap_share)
+        assert max(0, base * (1 - policy.floor_share) - 1) < new <= base * (1 + policy.cap_share)
         assert policy.cap_amount is None or new - base <= policy.cap_amount * SCALE
         assert {"surge": new > base, "reroute": new < base, "limit": new == base}[each.kind]
         assert NOW <= each.starts_at < each.ends_at <= each.starts_at + timedelta(seconds=policy.longest_seconds)

@@ -154,7 +154,11 @@ Sntry.list = (() => {
     document.addEventListener("sntry:sites", (event) => { if (event.detail !== "hidden") render({ force: event.detail === "whole" }); });
     document.addEventListener("sntry:moved", () => { if (follow.checked) render({ force: true }); });
     holder.addEventListener("pointermove", () => { touchedAt = Date.now(); });
-    holder.addEventListener("pointerleave", () => { touchedAt = 0; if (isLate) render(); });
+    holder.addEventListener("pointerleave", (event) => {
+      if (event.relatedTarget?.closest?.("#toasts")) return;  // which came over the list: the reader has not left
+      touchedAt = 0;
+      if (isLate) render();
+    });
     holder.addEventListener("keydown", (event) => { touchedAt = Date.now(); onKey(event); });
     holder.addEventListener("focusout", (event) => { if (!holder.contains(event.relatedTarget)) { touchedAt = 0; if (isLate) render(); } });
     setInterval(() => { if (isLate && !isHeld()) render(); }, 1000);
