@@ -87,7 +87,8 @@ Sntry.list = (() => {
   function say(count) {
     const whole = Sntry.sites.rowsIn(null).length;
     const where = follow.checked && count < whole ? `${count.toLocaleString("en")} of ${whole.toLocaleString("en")} sites, in view` : `${count.toLocaleString("en")} ${count === 1 ? "site" : "sites"}`;
-    note.textContent = isLate ? `${where} · order waits while you are here` : where;
+    note.textContent = isLate ? `${where} · order waits` : where;
+    note.title = isLate ? "No row moves while you point at the list or go through it by keyboard." : "";
     more.hidden = count <= limit;
     more.textContent = `Show ${Math.min(PAGE, count - limit)} more`;
     if (!count) empty();
