@@ -65,7 +65,7 @@ def address_of(route: str, name: str | None, here: SimpleNamespace) -> str | Non
     """The address with rows of `here` for its parameters; None where the operator has no such row."""
     route = re.sub(r"\^|\$", "", route)
     route = re.sub(r"\(\?P<app_label>[^)]*\)", "stations", route)
-    route = re.sub(r"\(\?P<(rest|url)>\.\*\)", "nowhere/", route)
+    route = re.sub(r"\(\?P<(rest|url)>(\.\*|\(\?s:\.\*\))\)(\\Z)?", "nowhere/", route)
     for whole in re.findall(r"<[^>]+>", route):
         value = argument(whole.strip("<>").rpartition(":")[2], route, name, here)
         if value is None:
