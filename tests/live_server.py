@@ -114,7 +114,7 @@ class BoardSocket:
             return frame
         if frame["type"] == "events":
             rows = [row for row in frame["content"].split("<li")[1:] if "data-event" in row]
-            self.events.update({row.partition('data-event="')[2].partition('"')[0]: row for row in rows})
+            self.events.update({row.partition('data-event="')[2].partition('"')[0]: row.strip() for row in rows})
             return frame
         if frame["type"] == "snapshot":
             self.sites = {}
