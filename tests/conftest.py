@@ -8,6 +8,7 @@ from django.core.cache.backends.redis import RedisCache
 from django.db import connection
 
 from .live_server import live_site, open_page, shared_site, start_site  # noqa: F401  (fixtures for every test file)
+from .receiver import receiver  # noqa: F401
 
 # Files whose tests also run on PostgreSQL 15 and Redis 7 (`pytest -m core`): they are what those must be able to do.
 CORE = {

@@ -4,6 +4,8 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import pytest
+
 
 class Receiver:
     """`answers` is taken from, one for each call: a status, (status, headers, body), or "hang".
@@ -57,3 +59,12 @@ class Receiver:
     def stop(self):
         self.server.shutdown()
         self.server.server_close()
+
+
+@pytest.fixture
+def receiver(settings):
+    """A receiver that may be called although it is in our own network."""
+    settings.PRIVATE_RECEIVERS = True
+    started = Receiver()
+    yield started
+    started.stop()

@@ -24,7 +24,6 @@ from telemetry.models import ChargingSession, SiteState, StatusReport
 
 from . import fleet
 from .hostile_strings import HOSTILE
-from .receiver import Receiver
 
 PY_OCPI = "py-ocpi==0.3.1"
 web = httpx.Client(timeout=120)  # the first request loads all pages, which takes long on a busy machine
@@ -58,13 +57,6 @@ def check(reference: str, objects: list[tuple[str, dict]]) -> None:
 
 def header(token: str) -> dict[str, str]:
     return {"Authorization": f"Token {base64.b64encode(token.encode()).decode()}"}
-
-
-@pytest.fixture
-def receiver():
-    started = Receiver()
-    yield started
-    started.stop()
 
 
 @pytest.fixture

@@ -8,8 +8,6 @@ import pytest
 from stations import outgoing
 from stations.outgoing import NotCalled, call, check_url, is_public, public_address
 
-from .receiver import Receiver
-
 # ruff: noqa: S104
 PRIVATE = [
     "127.0.0.1", "127.255.255.254", "0.0.0.0", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1",
@@ -32,14 +30,6 @@ INWARDS = [
     "https://0177.0.0.1/", "https://127.1/", "https://0/", "https://[::1]/", "https://[::ffff:127.0.0.1]/",
     "https://[::ffff:7f00:1]/", "https://169.254.169.254/latest/meta-data/", "https://10.1.2.3/", "https://0.0.0.0/",
 ]  # fmt: skip
-
-
-@pytest.fixture
-def receiver(settings):
-    settings.PRIVATE_RECEIVERS = True
-    started = Receiver()
-    yield started
-    started.stop()
 
 
 @pytest.mark.parametrize("address", PRIVATE)

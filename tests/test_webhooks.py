@@ -33,14 +33,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def receiver(settings):
-    settings.PRIVATE_RECEIVERS = True
-    started = Receiver()
-    yield started
-    started.stop()
-
-
-@pytest.fixture
 def world(receiver):
     """Northline with a partner that wants to know everything; Southway with none."""
     north, south = Operator.objects.create(name="Northline"), Operator.objects.create(name="Southway")

@@ -26,11 +26,7 @@ def ask_for_pushes(noted: dict[str, dict[int, Noted]], now: datetime) -> None:
             continue
         for operator, module, row, is_whole, at in read(noted[kind], list(connections), now):
             for each in connections[operator]:
-                if (
-                    module.endpoint not in MODULES[each.version]
-                    or module.endpoint not in each.endpoints
-                    or (at < each.registered_at)
-                ):
+                if not _listens(each, module, at):
                     continue
                 known = asked.get((each.pk, module, row))
                 is_new = is_whole or (known is not None and known.is_whole)
@@ -38,6 +34,12 @@ def ask_for_pushes(noted: dict[str, dict[int, Noted]], now: datetime) -> None:
                     connection=each, module=module, row_id=row, is_whole=is_new, noted_at=at
                 )
     OcpiPush.objects.ask([asked[key] for key in sorted(asked)])
+
+
+def _listens(receiver: OcpiConnection, module: Module, at: datetime) -> bool:
+    """Whether a receiver has an address for that module, and had registered by then."""
+    is_known = module.endpoint in MODULES[receiver.version] and module.endpoint in receiver.endpoints
+    return is_known and at >= receiver.registered_at
 
 
 def of_sites(noted: dict[int, Noted], operators: list[int], now: datetime):
@@ -51,16 +53,18 @@ def of_sites(noted: dict[int, Noted], operators: list[int], now: datetime):
 
 def of_chargers(noted: dict[int, Noted], operators: list[int], now: datetime):
     """The whole EVSE."""
-    rows = Charger.objects.filter(pk__in=noted, site__operator__in=operators)
-    for pk, operator in rows.values_list("pk", "site__operator_id"):
-        yield operator, Module.EVSE, pk, True, noted[pk].last_at
+    return _evses(noted, operators, is_whole=True)
 
 
 def of_statuses(noted: dict[int, Noted], operators: list[int], now: datetime):
     """The status of the EVSE."""
+    return _evses(noted, operators, is_whole=False)
+
+
+def _evses(noted: dict[int, Noted], operators: list[int], *, is_whole: bool):
     rows = Charger.objects.filter(pk__in=noted, site__operator__in=operators)
     for pk, operator in rows.values_list("pk", "site__operator_id"):
-        yield operator, Module.EVSE, pk, False, noted[pk].last_at
+        yield operator, Module.EVSE, pk, is_whole, noted[pk].last_at
 
 
 def of_prices(noted: dict[int, Noted], operators: list[int], now: datetime):

@@ -138,13 +138,21 @@ def moment_of(values, name: str) -> datetime | None:
 
 def page(request: HttpRequest, rows, updated: str, shown) -> HttpResponse:
     """A page of `rows` (a queryset, oldest first) that changed in [date_from, date_to), each batch as `shown` says."""
-    values = request.GET
-    since, until = moment_of(values, "date_from"), moment_of(values, "date_to")
-    rows = rows.filter(**{f"{updated}__gte": since}) if since else rows
-    rows = rows.filter(**{f"{updated}__lt": until}) if until else rows
-    offset, limit = count(values, "offset", 0, LARGEST_OFFSET), min(count(values, "limit", MOST, LARGEST_OFFSET), MOST)
+    rows, (offset, limit) = rows.filter(**changed_in(request, updated)), part_of(request)
     total = rows.count()
     return listed(request, shown(list(rows[offset : offset + limit])) if limit else [], total, offset, limit)
+
+
+def changed_in(request: HttpRequest, updated: str) -> dict[str, datetime]:
+    """The filters of rows whose `updated` lies in [date_from, date_to). Raises Refused (2001)."""
+    ends = {"gte": moment_of(request.GET, "date_from"), "lt": moment_of(request.GET, "date_to")}
+    return {f"{updated}__{name}": at for name, at in ends.items() if at}
+
+
+def part_of(request: HttpRequest) -> tuple[int, int]:
+    """Offset and limit of the page that is asked for. Raises Refused (2001)."""
+    offset = count(request.GET, "offset", 0, LARGEST_OFFSET)
+    return offset, min(count(request.GET, "limit", MOST, LARGEST_OFFSET), MOST)
 
 
 def listed(request: HttpRequest, data: list, total: int, offset: int, limit: int) -> HttpResponse:

@@ -7,7 +7,7 @@ from pricing.tariff import Tariff
 from stations.models import Site
 
 from . import mapping
-from .frame import LARGEST_OFFSET, MOST, check_version, count, listed, moment_of, party_of, speaks
+from .frame import changed_in, check_version, listed, part_of, party_of, speaks
 
 
 def ids_now(tariff: Tariff, pricing_type: str) -> list[str]:
@@ -23,13 +23,8 @@ def tariffs(request, connection, version: str):
     """Base prices as they are and all changes of them, oldest first."""
     check_version(version, ("2.2.1",))
     party = party_of(connection)
-    values = request.GET
-    since, until = moment_of(values, "date_from"), moment_of(values, "date_to")
-    bases, changes = base_rows(connection), change_rows(connection)
-    for name, at in (("gte", since), ("lt", until)):
-        if at:
-            bases, changes = bases.filter(**{f"updated__{name}": at}), changes.filter(**{f"updated__{name}": at})
-    offset, limit = count(values, "offset", 0, LARGEST_OFFSET), min(count(values, "limit", MOST, LARGEST_OFFSET), MOST)
+    asked, (offset, limit) = changed_in(request, "updated"), part_of(request)
+    bases, changes = base_rows(connection).filter(**asked), change_rows(connection).filter(**asked)
     first = bases.count()
     total = first + changes.count()
     rows = list(bases[offset : offset + limit])

@@ -160,7 +160,7 @@ def _usage(state: SiteState) -> str:
 
 def scoring() -> dict:
     """What scored the last finished tick ("rule" or "model 3"), what was wrong with it, and when that tick was."""
-    tick = Tick.objects.filter(finished_at__isnull=False).order_by("-finished_at").first()
+    tick = Tick.objects.last_finished()
     if tick is None:
         return {"scorer": "rule", "kind": "", "warning": "", "tick_at": None}
     number = tick.scorer.removeprefix("model ")

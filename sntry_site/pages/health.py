@@ -27,7 +27,7 @@ def ready(request):
     problems = {}
     age = None
     try:
-        newest = Tick.objects.filter(finished_at__isnull=False).order_by("-finished_at").first()
+        newest = Tick.objects.last_finished()
         age = newest and round((timezone.now() - newest.finished_at).total_seconds(), 1)
         if age is None:
             problems["tick"] = "no tick has finished yet; is the worker of the tick queue running?"

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpResponse
 
-from sntry_site.client_address import client_address
+from ..client_address import client_address
 
 SECONDS = 60
 _here: Counter[str] = Counter()  # of this process and minute, for when the cache does not answer

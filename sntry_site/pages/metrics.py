@@ -54,7 +54,7 @@ def _seconds_since(moment) -> float:
 
 
 def _ticks(registry) -> None:
-    newest = Tick.objects.filter(finished_at__isnull=False).order_by("-finished_at").first()
+    newest = Tick.objects.last_finished()
     age = _gauge(registry, "tick_age_seconds", "Since the last tick finished; NaN before the first")
     age.set(_seconds_since(newest and newest.finished_at))
     phases = _gauge(registry, "tick_phase_seconds", "What each phase of the last tick took", "phase")

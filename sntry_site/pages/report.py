@@ -19,9 +19,10 @@ from django.views.decorators.http import require_http_methods
 from maintenance.models import DriverReport
 from maintenance.plain_text import readable
 from maintenance.sending import tell_causes
-from sntry_site.client_address import client_address
 from stations.models import Charger, Site
 from telemetry.models import ChargerStatus
+
+from ..client_address import client_address
 
 HOUR = timedelta(hours=1)
 PER_ADDRESS = 5  # reports an hour

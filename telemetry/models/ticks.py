@@ -24,6 +24,10 @@ def slot_start(at: datetime) -> datetime:
 
 
 class TickQuerySet(models.QuerySet):
+    def last_finished(self) -> "Tick | None":
+        """The tick that finished last, or None before the first."""
+        return self.filter(finished_at__isnull=False).order_by("-finished_at").first()
+
     def claim(self, at: datetime):
         """The tick of the slot that `at` falls into, or None when somebody else has claimed it already."""
         slot = slot_of(at)
