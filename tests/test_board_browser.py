@@ -214,6 +214,7 @@ def test_filters_and_time_stand_in_the_address_and_the_back_button_goes_back(liv
     until(page, "!document.body.classList.contains('is-past')")
     until(page, "document.querySelectorAll('#at-risk-body .site-name').length === 6")
     assert "period" not in page.url
+    assert page.evaluate("htmx.config.history") is False  # it would swap the page in again beside the running one
     assert watched.errors == []
 
 
