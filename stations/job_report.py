@@ -6,13 +6,11 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
-from django.http import FileResponse, Http404
 from django.urls import reverse
 from django.utils import timezone
 
 from .admin_display import badge, moment
 from .models import Job
-from .spreadsheets import CONTENT_TYPES
 
 SHOWN_ROWS = 100
 LONGEST_CELL = 200
@@ -96,19 +94,6 @@ def may_read_rows(user, job: Job) -> bool:
     What is of one operator is for its members, whoever asked for it: nobody else sees the job.
     """
     return user.is_superuser or job.created_by_id is not None or job.operator_id is not None
-
-
-def file_of(job: Job) -> FileResponse:
-    """The job's file as a download that no browser opens by itself; Http404 where there is none."""
-    try:
-        content = job.result_file.open("rb")
-    except (ValueError, FileNotFoundError) as error:
-        raise Http404("This job has no file, or it was cleared away.") from error
-    kind = "".join(Path(job.result_file.name).suffixes[-2:])
-    content_type = CONTENT_TYPES.get(kind.rpartition(".")[2], CONTENT_TYPES["csv"])
-    response = FileResponse(content, as_attachment=True, filename=f"job-{job.pk}{kind}", content_type=content_type)
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
 
 
 def first_rows(job: Job) -> list[list[str]]:

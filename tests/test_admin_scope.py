@@ -216,7 +216,7 @@ def test_a_job_is_seen_by_its_owner_and_colleagues_and_its_rows_by_no_stranger(m
         response = client.get(file)
         assert response["Content-Disposition"] == f'attachment; filename="job-{job.pk}.csv"'
         assert response["X-Content-Type-Options"] == "nosniff"
-        assert b"".join(response.streaming_content).startswith(b"line,reason")
+        assert b"".join(response).startswith(b"line,reason")
     for user in (fleet.person("stranger", "ops", other), fleet.person("both", "technician", mine)):
         client.force_login(user)
         assert client.get(page).status_code in (403, 404)

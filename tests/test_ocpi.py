@@ -265,6 +265,21 @@ def test_who_calls_too_often_is_told_in_the_envelope_when_to_come_back(db, setti
     assert (answers[2].json()["status_code"], 1 <= int(answers[2]["Retry-After"]) <= 30) == (2000, True)
 
 
+def test_who_only_guesses_tokens_is_told_to_wait_by_address_and_a_good_token_is_not(db, settings, client):
+    settings.API_LIMITS, settings.BEHIND_PROXY = {**settings.API_LIMITS, "stranger": (2, 60)}, True
+    _, token = fleet.ocpi_connection(fleet.partner(Operator.objects.create(name="Northline"))[0].partner)
+
+    def call(said: str, here: str = "203.0.113.8", address: str = "/ocpi/versions"):
+        return client.get(address, headers={**header(said), "X-Forwarded-For": here}, REMOTE_ADDR="10.0.0.1")
+
+    assert [call("guess").status_code for _ in range(2)] == [401, 401]
+    answer = call("guess")
+    assert (answer.status_code, answer.json()["status_code"], "Retry-After" in answer) == (429, 2000, True)
+    assert call("guess", address="/api/v1/sites/").status_code == 429, "one bucket for both interfaces"
+    assert call("guess", "203.0.113.9").status_code == 401, "the proxy names another one"
+    assert call(token).status_code == 200
+
+
 @served
 def test_a_partner_cannot_make_us_call_our_own_network(world, settings):
     settings.PRIVATE_RECEIVERS = False

@@ -13,6 +13,7 @@ import redis
 from django.conf import settings
 from rest_framework.permissions import SAFE_METHODS
 
+from ..client_address import client_address
 from .problems import Problem
 
 # KEYS[1]: the bucket. ARGV: milliseconds between calls, and milliseconds for a whole bucket. The clock is Redis'.
@@ -89,7 +90,7 @@ def count_stranger(request) -> None:
 
     A good key is never held up by what others send from its address.
     """
-    _take("stranger", address_of(request.META.get("REMOTE_ADDR", "")))
+    _take("stranger", address_of(client_address(request)))
 
 
 def _take(kind: str, who: str) -> dict[str, str]:
@@ -116,7 +117,7 @@ def caller(request) -> str:
 
 
 def address_of(said: str) -> str:
-    """The address, of IPv6 the network of one customer (/64). What a proxy says is the web server's matter."""
+    """The address, of IPv6 the network of one customer (/64)."""
     try:
         address = ip_address(said)
     except ValueError:

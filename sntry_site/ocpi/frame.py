@@ -16,7 +16,8 @@ from django.views.decorators.csrf import csrf_exempt
 
 from stations.models import OcpiConnection
 
-from ..api.limits import buckets
+from ..api.limits import address_of, buckets
+from ..client_address import client_address
 from .mapping import moment
 
 VERSIONS = ("2.2.1", "2.3.0")
@@ -81,17 +82,23 @@ def tokens_of(header: str) -> list[str]:
 
 
 def caller(request: HttpRequest) -> OcpiConnection:
-    """The connection whose token was sent. Raises Refused (401)."""
+    """The connection whose token was sent. Raises Refused (401, and 429 for who calls too often, or only guesses)."""
     tokens = tokens_of(request.headers.get("Authorization", ""))
     connection = OcpiConnection.objects.of_tokens(tokens) if tokens else None
     if connection is None:
+        _count("stranger", f"stranger:{address_of(client_address(request))}")
         raise Refused(2001, "Send Authorization: Token <your token in base64>; this one is missing or not known.", 401)
-    limit, seconds = settings.API_LIMITS["read"]
-    allowed, wait, _ = buckets.take(f"ocpi:{connection.pk}", limit, seconds)
+    _count("read", f"ocpi:{connection.pk}")
+    return connection
+
+
+def _count(kind: str, who: str) -> None:
+    """Strangers share their bucket with the API's, so that a guesser has no second one here."""
+    limit, seconds = settings.API_LIMITS[kind]
+    allowed, wait, _ = buckets.take(who, limit, seconds)
     if not allowed:
         wait = max(1, -(-wait // 1000))
         raise Refused(2000, f"At most {limit} calls in {seconds} s; try again in {wait} s.", 429, wait)
-    return connection
 
 
 def body_of(request: HttpRequest) -> dict:

@@ -34,11 +34,13 @@ class Kept(NamedTuple):
     told: dict | list
     body: bytes
     etag: str
+    cells: dict[str, Cell]  # of the map, by their names in addresses
 
 
 def _packed(told: dict | list) -> Kept:
     body = orjson.dumps(told)
-    return Kept(told, body, f'"{hashlib.sha256(body).hexdigest()[:20]}"')
+    cells = {f"{row}_{column}": (row, column) for row, column, _ in told["cells"]} if isinstance(told, dict) else {}
+    return Kept(told, body, f'"{hashlib.sha256(body).hexdigest()[:20]}"', cells)
 
 
 # Made once per process and slot of time, however many ask: the map under (slot,), cells under (slot, row, column).
@@ -63,8 +65,8 @@ def _sites(cell: Cell) -> Kept:
 
 def _named(cell: str) -> Kept | None:
     """The sites of a cell of the map; None if it has none, so that nobody fills the memory with empty ones."""
-    found = next((one for one in _map().told["cells"] if f"{one[0]}_{one[1]}" == cell), None)
-    return _sites((found[0], found[1])) if found else None
+    found = _map().cells.get(cell)
+    return _sites(found) if found else None
 
 
 @csrf_exempt  # it changes nothing, and a token would need a cookie

@@ -1,5 +1,7 @@
 """Every long task on one page: how far it is, live, how it ended, what came of it, and a way to call it off."""
 
+from pathlib import Path
+
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
@@ -9,9 +11,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from stations import jobs
 from stations.consumers import LiveConsumer
-from stations.job_report import file_of, first_rows, may_read_rows, progress_of
+from stations.job_report import first_rows, may_read_rows, progress_of
 from stations.models import Job
+from stations.spreadsheets import CONTENT_TYPES
 
+from ..exports.streaming import file_download
 from .access import staff_required
 from .jobs_feed import JobsFeed
 from .jobs_view import Asked, JobsView, listed, refuse_strangers, shown, visible
@@ -61,7 +65,12 @@ def file(request, pk: int):
     job = visible(request.user, pk)
     if not may_read_rows(request.user, job):
         raise Http404("These rows may be of operators that are not yours.")
-    return file_of(job)
+    try:
+        content = job.result_file.open("rb")
+    except (ValueError, FileNotFoundError) as error:
+        raise Http404("This job has no file, or it was cleared away.") from error
+    kind = Path(job.result_file.name).suffix
+    return file_download(f"job-{job.pk}{kind}", content, CONTENT_TYPES.get(kind[1:], CONTENT_TYPES["csv"]))
 
 
 @require_safe
