@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UV_VERSION := 0.13.8
 
-.PHONY: run test deep fuzz mutants lint bench tour clean lock
+.PHONY: run test deep faults fuzz mutants lint bench tour clean lock
 
 run: $(READY)
 	@$(BIN)/python manage.py up $(if $(PORT),--port=$(PORT))
@@ -20,6 +20,11 @@ deep: $(READY)
 	RECOVERY_SEEDS=200 PRICE_EXAMPLES=10000 LAB_SEEDS=8 ORDER_STEPS=250000 $(BIN)/python -m pytest \
 		-n 2 --timeout=3600 tests/test_world_truth.py \
 		tests/test_pricing_properties.py tests/test_policy_lab.py tests/test_order_machine.py
+
+# Breaks a whole Sntry of its own in every way that docs/faults.md tells, and prints the scoreboard; hours. One part alone:
+# make faults PARTS=kills.
+faults: $(READY)
+	$(BIN)/python -m tests.faults $(PARTS)
 
 # 7,000 cases at least as each of three callers against the contract of the API.
 fuzz: $(READY)

@@ -1,0 +1,49 @@
+"""Run the parts of the harness and print the scoreboard: `python -m tests.faults [part ...]`."""
+
+import os
+import sys
+import time
+import traceback
+
+from rich.console import Console
+
+from . import kills
+from .scoreboard import FIGURES, Scoreboard
+from .world import ROOT, World
+
+FOLDER = ROOT / "var" / "faults"
+
+
+def run_kills(board: Scoreboard) -> None:
+    with World() as world:
+        kills.run(world.start(), board)
+
+
+PARTS = {"kills": run_kills}
+
+
+def main(wanted: list[str]) -> int:
+    unknown = [name for name in wanted if name not in PARTS]
+    if unknown:
+        print(f"There is no part {unknown[0]}; there are {', '.join(PARTS)}.", file=sys.stderr)
+        return 2
+    board, broken = Scoreboard(FOLDER), []
+    for name in wanted or PARTS:
+        begun = time.monotonic()
+        print(f"{name} ...", flush=True)
+        try:
+            PARTS[name](board)
+        except Exception:
+            traceback.print_exc()
+            broken.append(name)
+        print(f"{name}: {time.monotonic() - begun:.0f} s", flush=True)
+        board.save()
+    board.show(Console(width=int(os.environ.get("COLUMNS", "180"))))
+    if broken:
+        print(f"Parts that broke off: {', '.join(broken)}.")
+    all_wanted_but_not_run = not wanted and set(board.results) < set(FIGURES)
+    return 1 if broken or board.missed() or all_wanted_but_not_run else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

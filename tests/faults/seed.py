@@ -1,0 +1,56 @@
+"""What the world of the harness consists of; runs inside its clone."""
+
+import os
+import secrets
+
+
+def main(wishes: dict) -> dict:
+    """Migrate and fill; returns what the harness has to know: keys, cookies, ids."""
+    import django
+
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    django.setup()
+    from django.core.management import call_command
+
+    from stations.access import sync_roles
+
+    call_command("migrate", verbosity=0, interactive=False)
+    sync_roles()
+    return {**simulated(wishes.get("sites", 10)), **real(wishes), **people()}
+
+
+def simulated(sites: int) -> dict:
+    """A simulated network, which the ticks move."""
+    from stations.models import Operator
+    from tests import fleet
+
+    operator = Operator.objects.create(name="Northline Charging", is_simulated=True)
+    found = [fleet.live_site(operator, number + 1) for number in range(sites)]
+    return {"sites": [site.external_id for site in found], "site_ids": [site.pk for site in found]}
+
+
+def real(wishes: dict) -> dict:
+    """An operator whose chargers report by the API, with a partner and its webhook."""
+    from stations.models import Operator
+    from tests import fleet
+
+    operator = Operator.objects.create(name="Bluebolt", heartbeat_seconds=wishes.get("heartbeat"))
+    chargers = []
+    for number in range(wishes.get("real_sites", 5)):
+        here = fleet.site(operator, number + 1)
+        chargers += [fleet.charger(here, port + 1).external_id for port in range(4)]
+    key, text = fleet.partner(operator)
+    if wishes.get("webhook"):
+        fleet.webhook(key.partner, url=wishes["webhook"])
+    return {"chargers": chargers, "key": text, "operator": operator.pk}
+
+
+def people() -> dict:
+    """Somebody who may see everything, and the cookie of a session."""
+    from django.contrib.auth.models import User
+    from django.test import Client
+
+    boss = User.objects.create_superuser("boss", password=secrets.token_urlsafe(12))
+    client = Client()
+    client.force_login(boss)
+    return {"cookie": client.cookies["sessionid"].value}
