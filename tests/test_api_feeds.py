@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from contextlib import closing
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +16,7 @@ from sntry_site.api import rows
 from sntry_site.api.urls import ADDRESSES
 from stations.feeds import settled
 from stations.models import FleetEvent, Operator
+from telemetry.models import ChargingSession
 
 from . import fleet
 
@@ -132,6 +134,25 @@ def test_changes_of_incidents_come_in_the_order_in_which_they_can_be_seen(writer
     assert [row["id"] for row in follow(**seen)] == [one.pk, other.pk]
     Incident.objects.filter(pk=one.pk).update(summary="seen")
     assert follow(**seen) == [], "an update that changes nothing is no change"
+
+
+def test_the_end_of_a_session_comes_to_those_who_follow_changes(writers, follow, client):
+    begun, ended = fleet.NOW, fleet.NOW + timedelta(minutes=30)
+    ports = [fleet.charger(fleet.site(follow.operator, number)).pk for number in (1, 2)]
+    ChargingSession.objects.begin(ports, begun, [4000, 4000])
+    followed = ("sessions/", "change", "changed_after")
+    assert [row["ended_at"] for row in follow(*followed)] == [None, None]
+    late = writers[0]
+    late.run("UPDATE telemetry_chargingsession SET energy_kwh = 5 WHERE charger_id = %s", ports[0])
+    ChargingSession.objects.finish(ports[1:], [begun], [ended], [12.5], [True])
+    assert follow(*followed) == [], "the change before it is not committed yet"
+    late.connection.commit()
+    assert [row["energy_kwh"] for row in follow(*followed)] == [5, 12.5]
+    assert follow(*followed) == []
+    ChargingSession.objects.record(ports[1:], [begun], [ended], [12.5], [True])
+    assert follow(*followed) == [], "nothing new"
+    ChargingSession.objects.record(ports[1:], [begun], [ended], [13], [True])
+    assert [row["energy_kwh"] for row in follow(*followed)] == [13]
 
 
 def test_with_many_writers_at_once_nothing_is_lost_and_nothing_comes_twice(follow):

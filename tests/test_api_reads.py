@@ -10,13 +10,13 @@ from django.utils import timezone
 
 from maintenance.models import Incident, OrderComment, WorkOrder
 from pricing.tariff import tariffs
-from sntry_site.api import reliability
+from sntry_site.api import reliability, sessions
 from sntry_site.api.rows import Rows
 from sntry_site.api.urls import ADDRESSES
 from stations.access import sync_roles
 from stations.models import FleetEvent, Operator, Site
 from telemetry import live_history
-from telemetry.models import LiveReading, SiteState, StatusReport
+from telemetry.models import LiveReading, Reading, SiteState, StatusReport
 
 from . import fleet
 
@@ -157,6 +157,22 @@ def test_readings_are_gathered_by_time_from_half_hours_and_then_from_ticks(mine,
     assert rows[-1]["price"] == "0.5000"
 
 
+def test_long_periods_of_readings_come_page_by_page_and_no_span_twice(mine, get, monkeypatch):
+    monkeypatch.setattr(sessions, "MOST_BUCKETS", 2)
+    here = Site.objects.filter(operator=mine).first()
+    night = fleet.NOW.replace(hour=2)
+    Reading.objects.bulk_create(fleet.reading_row(here, at=night + timedelta(minutes=30 * n)) for n in range(8))
+    address = f"readings/?site={here.external_id}&since={night:%Y-%m-%dT}02:15:00Z&until={night:%Y-%m-%dT}05:45:00Z"
+    whole, pages, following = [], [], f"{address}&bucket=1h"
+    while following:
+        page = get(following).json()
+        pages.append([row["starts_at"][11:16] for row in page["results"]])
+        following = page["next"] and page["next"].partition("/api/v1/")[2]
+        whole += page["results"]
+    assert pages == [["02:00", "03:00"], ["04:00", "05:00"]]
+    assert [row["readings"] for row in whole] == [1, 2, 2, 2]
+
+
 def test_prices_now_are_those_of_the_tariff(mine, get):
     here = SiteState.objects.filter(site__operator=mine).first()
     told = tariffs([here.site_id], timezone.now())[here.site_id]
@@ -189,12 +205,12 @@ def test_the_database_pages_through_uptime(mine, get, monkeypatch):
     times = [day - timedelta(days=10), day - timedelta(days=4), day - timedelta(days=3)]
     for port in ports:
         StatusReport.objects.record([port.pk] * 3, times, ["AVAILABLE", "FAULTED", "AVAILABLE"])
-    found, after = [], "!"
-    while after is not None:
+    found, following = [], f"uptime/?since={day - timedelta(days=5):%Y-%m-%dT00:00:00Z}"
+    while following:
         with CaptureQueriesContext(connection) as queries:
-            page = get(f"uptime/?since={day - timedelta(days=5):%Y-%m-%dT00:00:00Z}&after={after}").json()
+            page = get(following).json()
         assert any("LIMIT 3" in query["sql"] for query in queries)
-        found, after = found + page["results"], page["next_after"]
+        found, following = found + page["results"], page["next"] and page["next"].partition("/api/v1/")[2]
     of_ours = [row for row in found if row["charger"] in {port.external_id for port in ports}]
     assert [row["charger"] for row in of_ours] == sorted(port.external_id for port in ports)
     assert {row["outage_minutes"] for row in of_ours} == {1440}

@@ -12,11 +12,9 @@ from .access import seen, seen_or_404
 from .fields import Body, Id, Moment, OrderNumber, Row, Text, Whole, Word, YesNo
 from .posting import Posted, made
 from .problems import Problem
-from .rows import Filter, One, Rows, after, in_words, many, row_fields, select
+from .rows import CHANGE, FOLLOWED, Filter, One, Rows, after, in_words, many, row_fields, select
 
 OF_SITE = {"site": Filter("site__external_id__in", many(Id()))}
-CHANGE = "Grows with each change of any of them; 0: not changed since these are counted."
-FOLLOWED = {"after": after(), "changed_after": after("change_number", "`change`")}
 
 
 class IncidentRow(Row):

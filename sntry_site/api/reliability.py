@@ -22,8 +22,8 @@ from .chargers import OF_CHARGER
 from .fields import LAST, Id, Moment, Number, Row, Text, Whole, Word, YesNo
 from .problems import Problem
 from .requests import Endpoint
-from .rows import Filter, Rows, answer
-from .sessions import checked
+from .rows import Filter, Rows, answer, with_parameters
+from .sessions import checked, in_z
 
 MOST_DAYS = {"uptime": 366, "success": 31}
 MOST_CHARGERS = 1000  # of a page
@@ -73,9 +73,9 @@ class UptimeRow(Row):
 class Uptime(Endpoint):
     """Uptime of each charger over a period of whole days (UTC), by the formula of 23 CFR 680.116(b)."""
 
-    row, limit_class = UptimeRow, "heavy"
+    row, limit_class, has_pages = UptimeRow, "heavy", True
     scopes, staff = {"GET": Scope.RELIABILITY_READ}, {"GET": "telemetry.view_outage"}
-    extras = {"since": Moment(), "until": Moment(), "next_after": Id(allow_null=True)}
+    extras = {"since": Moment(), "until": Moment()}
     parameters = {
         "since": Moment(required=False),
         "until": Moment(required=False),
@@ -95,8 +95,11 @@ class Uptime(Endpoint):
                               values.get("programme", "nevi"))  # fmt: skip
         rows = found.merge(shown[["port_id", "charger", "site"]], "left", "port_id").drop(columns="port_id")
         rows = rows.rename(columns={"percent": "uptime_percent", "passes": "is_above_97", "label": "figure"})
-        following = shown["charger"].iloc[-1] if inputs.has_more else None
-        body = {"since": period.start, "until": period.end, "next_after": following}
+        following = None
+        if inputs.has_more:
+            ends = {"since": in_z(period.start), "until": in_z(period.end)}
+            following = with_parameters(request, **ends, after=shown["charger"].iloc[-1])
+        body = {"since": period.start, "until": period.end, "next": following}
         return answer(request, dumps({"results": rows.to_dict("records"), **body}))
 
 

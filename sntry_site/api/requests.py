@@ -14,6 +14,7 @@ class Endpoint(APIView):
     scopes: dict[str, str | None] = {}
     staff: dict[str, str | None] = {}
     limit_class = "write"
+    has_pages = False  # whether its answers name the following page
     http_method_names = ["get", "head", "post", "patch"]
 
     def perform_authentication(self, request) -> None:

@@ -85,6 +85,7 @@ class Rows(Endpoint):
 
     row: type[Row]
     filters: dict[str, Filter] = {}
+    has_pages = True
     orders: tuple[str, ...] = ("id",)
     all_orders: tuple[str, ...] = ()  # with those that only some filters allow
     key = "pk"  # what makes the order of rows with the same value certain
@@ -143,8 +144,11 @@ class Rows(Endpoint):
             needs = self.filters[name].needs
             if needs and not set(needs) & set(values):
                 _conflict(name, f"Give {' or '.join(needs)} with {name}, because alone it takes too long.")
-        if own.order.removeprefix("-") not in self.orders and not {"charger", "site"} & set(values):
-            _conflict("order", f"Give charger or site with the order {own.order}, because alone it takes too long.")
+        order, narrows = own.order.removeprefix("-"), ["charger", "site"]
+        if order == "change":
+            narrows.append("changed_after")
+        if order not in self.orders and not set(narrows) & set(values):
+            _conflict("order", f"Give {' or '.join(narrows)} with the order {order}, because alone it takes too long.")
         own.after = self._after(parameters.get("cursor"), own.order)
         return own
 
@@ -178,8 +182,7 @@ class Rows(Endpoint):
 
     def _next(self, request, asked: Asked, last: tuple) -> str:
         place = base64.urlsafe_b64encode(dumps([asked.order, *last[len(asked.names) :]])).decode()
-        query = {**request.query_params.dict(), "cursor": place}
-        return request.build_absolute_uri(f"{request.path}?{urlencode(query, safe=',:')}")
+        return with_parameters(request, cursor=place)
 
 
 class One(Endpoint):
@@ -211,6 +214,12 @@ class One(Endpoint):
         if not rows:
             raise Problem(404, "There is nothing by this id, or it is not yours to see.")
         return in_words(rows, self.row, names)[0]
+
+
+def with_parameters(request, **changed: str) -> str:
+    """The address that was asked for, with some parameters changed."""
+    query = {**request.query_params.dict(), **changed}
+    return request.build_absolute_uri(f"{request.path}?{urlencode(query, safe=',:')}")
 
 
 def refuse_parameters(request) -> None:
@@ -287,3 +296,7 @@ def many(field: serializers.Field) -> Words:
 def after(path: str = "pk", what: str = "id") -> Filter:
     """The filter by which a feed goes on behind the last row that a partner has; nothing that comes late is lost."""
     return Filter(f"{path}__gt", Whole(required=False), about=f"Only rows behind this {what}: how a feed goes on.")
+
+
+CHANGE = "Grows with each change of any of them; 0: not changed since these are counted."
+FOLLOWED = {"after": after(), "changed_after": after("change_number", "`change`")}

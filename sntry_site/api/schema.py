@@ -89,11 +89,9 @@ class Contract(AutoSchema):
         if self.method == "PATCH" or isinstance(view, One):
             return view.row
         row = self.resolve_serializer(view.row, "response").ref
-        extras = {"next": {"type": ["string", "null"], "format": "uri", "description": "The following page."}}
-        for name, field in getattr(view, "extras", {}).items():
-            extras = {**(extras if "next" in extras and isinstance(view, Rows) else {}), name: self.described(field)}
-        if not isinstance(view, Rows):
-            extras = {name: self.described(field) for name, field in view.extras.items()}
+        following = {"type": ["string", "null"], "format": "uri", "description": "The following page."}
+        extras = {"next": following} if view.has_pages else {}
+        extras |= {name: self.described(field) for name, field in getattr(view, "extras", {}).items()}
         properties = {"results": {"type": "array", "maxItems": 10_000, "items": row}, **extras}
         return {"type": "object", "properties": properties, "required": list(properties)}
 

@@ -1,6 +1,6 @@
 """Charging sessions, and readings of sites gathered by time."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 from django.utils import timezone
@@ -15,13 +15,14 @@ from .chargers import OF_CHARGER, period
 from .fields import Id, Moment, Number, Row, Whole, Word, YesNo
 from .money import Money
 from .requests import Endpoint
-from .rows import Filter, Rows, after, answer
+from .rows import CHANGE, FOLLOWED, Filter, Rows, answer, with_parameters
 
 BUCKETS = {"30m": 30, "1h": 60, "3h": 180, "6h": 360, "1d": 1440}  # minutes
 MOST_BUCKETS = 1500
+EDGE = datetime(2000, 1, 1, tzinfo=UTC)  # of the spans, which PostgreSQL counts from there
 # Half-hours that are kept for good, and where there are none yet the ticks of the simulated network.
 GATHERED = """
-SELECT date_bin(%(bucket)s, at, '2000-01-01Z') AS starts_at, count(*), avg(utilization), max(utilization),
+SELECT date_bin(%(bucket)s, at, %(edge)s) AS starts_at, count(*), avg(utilization), max(utilization),
     avg(wait_minutes), avg(temperature_f), avg(price), avg(ports_available), avg(ports_out_of_service)
 FROM (
     SELECT at, utilization, wait_minutes, temperature_f, price, ports_available, ports_out_of_service
@@ -44,14 +45,15 @@ class SessionRow(Row):
     success = YesNo(allow_null=True, help_text="Null: not known.")
     price = Money(allow_null=True, help_text="Fixed at the start; null: not recorded.")
     currency = serializers.CharField(source="charger.site.operator.currency")
+    change = Whole(source="change_number", help_text=CHANGE)
 
 
 class Sessions(Rows):
-    """Charging sessions in the order of arrival; by start of some chargers or sites."""
+    """Charging sessions in the order of arrival; followed to their ends by order=change and changed_after."""
 
-    row, all_orders, feeds = SessionRow, ("id", "started_at"), ("id",)
+    row, all_orders, feeds = SessionRow, ("id", "change", "started_at"), ("id", "change")
     filters = {
-        "after": after(),
+        **FOLLOWED,
         **OF_CHARGER,
         **period("started_at"),
         "success": Filter("success", YesNo(required=False)),
@@ -77,7 +79,8 @@ class BucketRow(Row):
 class Readings(Endpoint):
     """Readings of one site, gathered into equal spans of time (means); the last 24 hours unless asked otherwise."""
 
-    row, scopes, staff = BucketRow, {"GET": Scope.TELEMETRY_READ}, {"GET": "telemetry.view_reading"}
+    row, has_pages = BucketRow, True
+    scopes, staff = {"GET": Scope.TELEMETRY_READ}, {"GET": "telemetry.view_reading"}
     extras = {"since": Moment(), "until": Moment()}
     parameters = {
         "site": Id(required=True),
@@ -87,23 +90,30 @@ class Readings(Endpoint):
     }
 
     def get(self, request):
-        """At most 1,500 spans at once: choose longer ones, or ask for the next period."""
-        values = checked(request, self.parameters)
+        """At most 1,500 spans at once, up to `until`: choose longer ones, or follow `next` to the end."""
+        values, following = checked(request, self.parameters), None
         until = values.get("until", timezone.now())
         since = values.get("since", until - timedelta(days=1))
         length = timedelta(minutes=BUCKETS[values.get("bucket", "30m")])
         site = seen_or_404(Site, request.user, external_id=values["site"])
-        if until - since > MOST_BUCKETS * length:
-            until = since + MOST_BUCKETS * length
+        most = since - (since - EDGE) % length + MOST_BUCKETS * length  # where a span ends, so that none is cut in two
+        if until > most:
+            following = with_parameters(request, since=in_z(most), until=in_z(until))
+            until = most
         with connection.cursor() as cursor:
-            cursor.execute(GATHERED, {"bucket": length, "site": site.pk, "since": since, "until": until})
+            cursor.execute(GATHERED, {"bucket": length, "edge": EDGE, "site": site.pk, "since": since, "until": until})
             names = list(BucketRow().fields)
             found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
         for row in found:
             row["price"] = f"{row['price']:.4f}"
             row["ports_available"] = float(row["ports_available"])
             row["ports_out_of_service"] = float(row["ports_out_of_service"])
-        return answer(request, dumps({"results": found, "since": since, "until": until}))
+        return answer(request, dumps({"results": found, "since": since, "until": until, "next": following}))
+
+
+def in_z(at: datetime) -> str:
+    """A time as addresses have it."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def checked(request, parameters: dict[str, serializers.Field]) -> dict:

@@ -107,10 +107,17 @@ class ChargingSession(models.Model):
     changed_at = models.DateTimeField(
         db_default=models.functions.Now(), editable=False
     )  # when we learnt of it; kept by a trigger
+    change_number = models.BigIntegerField(
+        db_default=0, editable=False, help_text="Grows with each change of any of them; kept by the database."
+    )
 
     objects = ChargingSessionQuerySet.as_manager()
 
     class Meta:
+        indexes = [
+            models.Index(fields=["change_number"], name="session_by_change"),
+            models.Index(fields=["changed_at"], name="session_by_change_time"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["charger", "started_at"], name="session_once_per_charger_and_start"),
             models.CheckConstraint(
