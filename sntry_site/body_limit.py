@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from .request_ids import HEADER, accepted
+
 REFUSAL = "The request is larger than this address takes; send less at once.\n"
 
 
@@ -41,6 +43,7 @@ def _announced(scope) -> int:
 
 
 async def _refuse(scope, send) -> None:
+    number = accepted(dict(scope["headers"]).get(HEADER.lower().encode(), b"").decode("latin-1"))
     body, content_type = REFUSAL.encode(), b"text/plain; charset=utf-8"
     if "/ocpi/" in scope["path"]:  # whose every answer is in an envelope
         now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
@@ -48,8 +51,10 @@ async def _refuse(scope, send) -> None:
         body, content_type = json.dumps(told).encode(), b"application/json"
     elif "/api/" in scope["path"]:  # whose every error is a problem (RFC 9457)
         told = {"type": "/api/docs/#problem-413", "title": "Too large", "status": 413, "detail": REFUSAL.strip()}
+        told["request_id"] = number
         body, content_type = json.dumps(told).encode(), b"application/problem+json"
     headers = [
+        (HEADER.lower().encode(), number.encode()),
         (b"content-type", content_type),
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),

@@ -2,12 +2,34 @@
 
 import os
 
-from celery import Celery
+from celery import Celery, Task
 from celery.schedules import crontab
+
+from .request_ids import accepted, current, during
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sntry_site.settings")
 
-app = Celery("sntry")
+REQUEST = "sntry_request"  # the header of a task that names the request which asked for it
+
+
+class KnownTask(Task):
+    """A task whose log lines carry its name and the id of the request that asked for it, else its own."""
+
+    def __call__(self, *arguments, **named):
+        asked = getattr(self.request, REQUEST, None)
+        with during(request=accepted(asked or self.request.id), task=self.name):
+            return self.run(*arguments, **named)
+
+
+class KnowingCelery(Celery):
+    """Sends the id of the request on with every task; beat's tasks have none."""
+
+    def send_task(self, name, args=None, kwargs=None, headers=None, **options):
+        known = {REQUEST: current()} if current() else {}
+        return super().send_task(name, args, kwargs, headers={**known, **(headers or {})}, **options)
+
+
+app = KnowingCelery("sntry", task_cls=KnownTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["stations", "maintenance", "sntry_site", "sntry_site.assistant"])
 

@@ -7,6 +7,7 @@ import environ
 from . import embedded
 from .admin_look import UNFOLD  # noqa: F401  (a setting)
 from .api_settings import API_LIMITS, PRIVATE_RECEIVERS, REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401
+from .log_lines import logging_settings
 from .safety_settings import *  # noqa: F403  (cookies, transport, passwords, limits of signing in)
 from .safety_settings import content_policy, refuse_unsafe
 
@@ -51,6 +52,7 @@ INSTALLED_APPS = [
     "sntry_site",
 ]
 MIDDLEWARE = [
+    "sntry_site.request_ids.RequestId",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -167,11 +169,4 @@ TICK_SEED = env.int("TICK_SEED", default=0)
 TICK_SURGE_CHANCE = env.float("TICK_SURGE_CHANCE", default=0.05)  # of an ambient surge at a tick
 PRICE_ELASTICITY = env.float("PRICE_ELASTICITY", default=-0.76)  # of the simulated drivers' demand
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {name: {"level": "WARNING"} for name in ("axes", "celery", "httpx", "google_genai")},  # one a task
-}
+LOGGING = logging_settings(env.str("LOG_FORMAT", default="json" if HTTPS_ONLY else "plain"))  # noqa: F405

@@ -48,6 +48,7 @@ from .ocpi.push import push_due
 from .partner_news import tell_partners
 from .planned import keep_planned_work
 from .prices import reprice
+from .request_ids import during
 
 logger = logging.getLogger(__name__)
 
@@ -151,9 +152,11 @@ def use_chargers(beat: Beat, fleet: LiveFleet, seconds: float, rng) -> None:
 
 @shared_task(name="sntry_site.tick", soft_time_limit=20, time_limit=30)
 def tick_task() -> None:
-    done = tick(timezone.now())
-    if done:
-        logger.info("%d sites in %.0f ms, scored by %s", done.sites, sum(done.milliseconds.values()), done.scorer)
+    at = timezone.now()
+    with during(tick=slot_of(at)):
+        done = tick(at)
+        if done:
+            logger.info("%d sites in %.0f ms, scored by %s", done.sites, sum(done.milliseconds.values()), done.scorer)
 
 
 @shared_task(name="sntry_site.advance_now", soft_time_limit=20, time_limit=30)
@@ -161,7 +164,7 @@ def advance_now() -> None:
     """Show between two ticks what somebody has done by pressing a button."""
     at = timezone.now()
     live_history.ensure_partition(at.date())
-    with transaction.atomic():
+    with during(tick=slot_of(at)), transaction.atomic():
         advance(at, seconds=0)
 
 

@@ -38,6 +38,7 @@ def test_an_address_that_is_none_is_a_problem_for_callers_and_a_401_for_stranger
             "title": "Not found",
             "status": 404,
             "detail": "There is no such address; the contract is at /api/docs/.",
+            "request_id": answer["X-Request-ID"],
         }
 
 

@@ -12,6 +12,8 @@ from django.http import Http404, HttpResponse
 from rest_framework import exceptions
 from rest_framework.fields import get_error_detail
 
+from ..request_ids import current
+
 MEDIA_TYPE = "application/problem+json"
 TITLES = {
     400: "The request cannot be read",
@@ -47,6 +49,8 @@ def problem(status: int, detail: str, errors: list[dict] | None = None, headers:
     """The answer itself. Its `type` names the kind of error and is explained in docs/api.md."""
     body = {"type": f"/api/docs/#problem-{status}", "title": TITLES.get(status, "Error"), "status": status}
     body["detail"] = detail
+    if current():
+        body["request_id"] = current()
     if errors:
         body["errors"] = errors
     return HttpResponse(orjson.dumps(body), content_type=MEDIA_TYPE, status=status, headers=headers)
@@ -70,7 +74,7 @@ def handle(error: Exception, context: dict) -> HttpResponse:
     if isinstance(error, OperationalError | InterfaceError):
         logger.warning("the database did not answer: %s", error)
         return problem(503, "Try again in a moment.", headers={"Retry-After": str(RETRY_SECONDS)})
-    number = secrets.token_hex(8)
+    number = current() or secrets.token_hex(8)
     logger.error("error %s", number, exc_info=error)
     return problem(500, f"Something went wrong on our side; if you write to us, give the number {number}.")
 

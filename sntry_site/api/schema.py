@@ -28,6 +28,7 @@ class ProblemRow(serializers.Serializer):
     title = serializers.CharField()
     status = serializers.IntegerField()
     detail = serializers.CharField()
+    request_id = serializers.CharField(required=False, help_text="as in X-Request-ID; names it to us")
     errors = serializers.ListField(
         child=serializers.DictField(), required=False, help_text="path (a JSON pointer) and message, for each field"
     )
