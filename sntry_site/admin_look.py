@@ -112,6 +112,7 @@ NAVIGATION = [
         _link("Webhooks", "webhook", "stations_webhook_changelist"),
         _link("Webhook deliveries", "send", "stations_webhookdelivery_changelist"),
         _link("OCPI connections", "hub", "stations_ocpiconnection_changelist"),
+        _link("Audit log", "policy", "stations_auditentry_changelist"),
         _link("Users", "person", "auth_user_changelist"),
         _link("Roles", "group", "auth_group_changelist"),
     ),

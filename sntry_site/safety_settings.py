@@ -40,6 +40,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # nobody is kept out for ever by a program that goes on trying
 AXES_CLIENT_IP_CALLABLE = "sntry_site.client_address.counted_address"
+AXES_HANDLER = "stations.doors.Doors"  # which also tells the audit log
 AXES_LOCKOUT_TEMPLATE = "locked-out.html"
 AXES_ENABLE_ADMIN = False  # ours is in stations/admin/people.py
 AXES_DISABLE_ACCESS_LOG = True

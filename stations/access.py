@@ -10,6 +10,8 @@ APPS = ("stations", "telemetry", "maintenance", "pricing")
 MACHINE = {
     "stations.membership": [],
     "stations.assistantcall": [],
+    "stations.auditentry": [],
+    "stations.auditseal": [],
     "stations.outbox": [],
     "stations.answeredrequest": [],
     "stations.savedview": [],  # everybody keeps his or her own, on the list itself

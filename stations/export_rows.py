@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from .admin_display import EMPTY, lookup
 from .jobs import enqueue
+from .models import AuditEntry
 from .saved_views import list_of, list_url
 from .spreadsheets import CONTENT_TYPES, csv_file, xlsx_file
 
@@ -43,6 +44,7 @@ def export_page(admin, request):
         wanted = {"list": admin.opts.label_lower, "query": query.urlencode(), "format": kind, "columns": columns}
         job = enqueue("export_rows", wanted, created_by=request.user)
         return redirect(job)
+    AuditEntry.objects.note("exported", by=request.user, name=admin.opts.label_lower, query=query.urlencode()[:500])
     response = HttpResponse(file_of(admin, rows, kind, columns, query.urlencode()), content_type=CONTENT_TYPES[kind])
     response["Content-Disposition"] = f'attachment; filename="{file_name(admin, kind)}"'
     response["X-Content-Type-Options"] = "nosniff"

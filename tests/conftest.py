@@ -25,6 +25,9 @@ LONGEST = (
     "test_live_chargers", "test_forecast", "test_reliability_browser", "test_story",
 )  # fmt: skip
 
+# Content types and permissions, which a web process that outlives a test remembers, and what nobody may empty.
+KEPT = {"django_content_type", "auth_permission", "stations_auditentry", "stations_auditseal"}
+
 started_engines = pytest.StashKey[list]()
 
 
@@ -65,7 +68,7 @@ def kinds_of_rows_keep_their_numbers():
         flush = connection.ops.sql_flush
 
         def flush_the_rest(style, tables, **options):
-            return flush(style, set(tables) - {"django_content_type", "auth_permission"}, **options)
+            return flush(style, set(tables) - KEPT, **options)
 
         patch.setattr(connection.ops, "sql_flush", flush_the_rest)
         yield

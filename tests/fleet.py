@@ -31,6 +31,7 @@ from pricing.models import PriceChange, PriceProposal, PricingStop, SurgePolicy
 from stations.models import (
     AnsweredRequest,
     AssistantCall,
+    AuditEntry,
     Charger,
     FleetEvent,
     Job,
@@ -263,6 +264,7 @@ def _fill_one(operator: Operator, number: int, centre: ServiceCentre, model: Mod
     Job.objects.create(kind="operator_dump", created_by=someone, **about)
     SavedView.objects.create(user=someone, changelist="stations.site", querystring="q=1", name="Mine", shared=True)
     AnsweredRequest.objects.create(caller=f"user:{someone.pk}", key="1", request_hash="", asked_at=at)
+    AuditEntry.objects.note("viewed", by=someone, about=here)
     Outbox.objects.create(kind="email", idempotency_key=f"{operator.pk}-{number}", due_at=at)
     AssistantCall.objects.create(asked_at=at, model="gemini", was_shown=True, latency_ms=900)
     Tick.objects.create(slot=operator.pk * 1000 + number, started_at=at, finished_at=at)

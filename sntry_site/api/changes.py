@@ -4,6 +4,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from .fields import Body
+from .posting import note_call
 from .problems import Problem
 from .rows import One, is_about, refuse_parameters
 
@@ -27,6 +28,7 @@ class Changed(One):
                 detail = "It has changed since you read it: read it again and decide again."
                 raise Problem(412, detail, headers={"ETag": version})
             self._change(row, values)
+            note_call(request)
             return self.versioned(request, id)
 
     def _sent(self, data) -> dict:

@@ -8,8 +8,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.renderers import BaseRenderer
 
-from stations.models import Job, Operator, Scope
+from stations.models import AuditEntry, Job, Operator, Scope
 
+from ..client_address import client_address
 from ..exports import dump, ev_chart
 from ..exports.streaming import csv_download, file_download
 from .access import seen, seen_or_404
@@ -100,6 +101,7 @@ class ExportFile(Endpoint):
             file = job.result_file.open("rb")
         except (ValueError, FileNotFoundError):
             raise Problem(404, "This dump has no file: it is not made yet, or was cleared away.") from None
+        AuditEntry.objects.note("file fetched", by=request.user, about=job, address=client_address(request))
         return file_download(f"sntry-dump-{job.pk}.zip", file, "application/zip")
 
 
@@ -121,5 +123,7 @@ class EvChart(Endpoint):
         except ValueError as error:
             raise Problem(409, str(error), [{"path": "/quarter", "message": str(error)}]) from None
         operators = list(seen(Operator, request.user).order_by("pk").values_list("pk", flat=True))
+        about = {"module": module, "quarter": str(quarter)}
+        AuditEntry.objects.note("exported", by=request.user, address=client_address(request), **about)
         rows = ev_chart.report(module, quarter, operators)
         return csv_download(f"ev-chart-module-{module}-{quarter}.csv", ev_chart.COLUMNS[module], rows)

@@ -8,14 +8,16 @@ from django.http import HttpResponse, RawPostDataException
 from django.utils import timezone
 from rest_framework.exceptions import UnsupportedMediaType
 
-from stations.models import AnsweredRequest
+from stations.models import AnsweredRequest, AuditEntry
 
+from ..client_address import client_address
 from .bodies import dumps
 from .fields import Body
 from .problems import Problem, handle
 from .requests import Endpoint
 from .rows import refuse_parameters
 
+MOST_KEPT = 1000  # characters of a body, in the audit log
 KEY = re.compile("[!-~]{1,200}")
 
 
@@ -23,6 +25,7 @@ class Posted(Endpoint):
     """POST; a subclass does the work in `send`. With an Idempotency-Key the work and its answer are stored together."""
 
     body: type[Body] | None = None
+    is_audited = True
 
     def send(self, request, **ids) -> HttpResponse:
         """Do what is asked for."""
@@ -34,16 +37,22 @@ class Posted(Endpoint):
         key = request.headers.get("Idempotency-Key")
         if key is None:
             with transaction.atomic():
-                return self.send(request, **ids)
+                return self._send(request, ids)
         if not KEY.fullmatch(key):
             raise Problem(400, "An Idempotency-Key has 1 to 200 visible ASCII characters.")
         row, is_mine = AnsweredRequest.objects.claim(_caller(request), key, _hash(request), timezone.now())
         return self._once(request, row, ids) if is_mine else _again(request, row)
 
+    def _send(self, request, ids: dict) -> HttpResponse:
+        response = self.send(request, **ids)
+        if self.is_audited:
+            note_call(request)
+        return response
+
     def _once(self, request, row: AnsweredRequest, ids: dict) -> HttpResponse:
         try:
             with transaction.atomic():
-                response = self.send(request, **ids)
+                response = self._send(request, ids)
                 _keep(row, response)
         except Exception as error:
             response = handle(error, {"view": self, "request": request})
@@ -58,6 +67,13 @@ class Posted(Endpoint):
         body = self.body(data=request.data)
         body.is_valid(raise_exception=True)
         return body.validated_data
+
+
+def note_call(request) -> None:
+    """Keep in the audit log who changed something by the API, and what was sent."""
+    sent = dumps(request.data).decode()[:MOST_KEPT]
+    address = client_address(request)
+    AuditEntry.objects.note(f"API {request.method}", by=request.user, name=request.path, address=address, sent=sent)
 
 
 def made(values: dict, status: int = 201) -> HttpResponse:

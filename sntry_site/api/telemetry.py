@@ -92,6 +92,7 @@ class Ingest(Posted):
 
     limit_class, scopes = "ingest", {"POST": Scope.TELEMETRY_WRITE}
     answer_row, statuses = Taken, (202,)
+    is_audited = False  # it comes every few seconds, and the rows themselves say what was sent
     row: type[Body]
     known: str  # the field that names a charger or a site
 

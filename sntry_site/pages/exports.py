@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminSingleDateWidget
 
 from stations.admin_display import badge, moment
-from stations.models import Job, Operator
+from stations.models import AuditEntry, Job, Operator
 
 from ..exports import dump, ev_chart
 from ..exports.quarter import Quarter
@@ -111,6 +111,7 @@ def ev_chart_file(request):
     operator = Operator.objects.visible_to(request.user).filter(pk=number).first() if is_number else None
     if operator is None:
         raise Http404("There is no such operator, or it is not one of yours.")
+    AuditEntry.objects.note("exported", by=request.user, about=operator, module=module, quarter=str(quarter))
     return ev_chart_download(module, quarter, operator)
 
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from stations import jobs
 from stations.consumers import LiveConsumer
 from stations.job_report import first_rows, may_read_rows, progress_of
-from stations.models import Job
+from stations.models import AuditEntry, Job
 from stations.spreadsheets import CONTENT_TYPES
 
 from ..exports.streaming import file_download
@@ -69,6 +69,7 @@ def file(request, pk: int):
         content = job.result_file.open("rb")
     except (ValueError, FileNotFoundError) as error:
         raise Http404("This job has no file, or it was cleared away.") from error
+    AuditEntry.objects.note("file fetched", by=request.user, about=job)
     kind = Path(job.result_file.name).suffix
     return file_download(f"job-{job.pk}{kind}", content, CONTENT_TYPES.get(kind[1:], CONTENT_TYPES["csv"]))
 

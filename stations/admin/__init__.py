@@ -1,5 +1,5 @@
 """Pages of the ground floor in the admin."""
 
-from . import events, jobs, partners, people, places, webhooks
+from . import audit, events, jobs, partners, people, places, webhooks
 
-__all__ = ["events", "jobs", "partners", "people", "places", "webhooks"]
+__all__ = ["audit", "events", "jobs", "partners", "people", "places", "webhooks"]

@@ -3,6 +3,7 @@
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
@@ -125,4 +126,9 @@ class PartnerKeyAdmin(BaseAdmin):
 
     @admin.action(description="Revoke: refuse the key from now on", permissions=["change"])
     def revoke(self, request, queryset):
-        self.message_user(request, f"{queryset.revoke(timezone.now())} keys revoked.")
+        now = timezone.now()
+        with transaction.atomic():
+            for key in queryset.live(now):
+                self.log_change(request, key, "Revoked.")
+            revoked = queryset.revoke(now)
+        self.message_user(request, f"{revoked} keys revoked.")

@@ -1,6 +1,7 @@
 from .access import Membership, Partner, PartnerKey, Scope
 from .answered import AnsweredRequest
 from .assistant import AssistantCall
+from .audit import AuditEntry, AuditSeal
 from .events import FleetEvent
 from .jobs import Job
 from .ocpi import OcpiConnection, OcpiPush
@@ -13,6 +14,8 @@ from .webhooks import Webhook, WebhookDelivery, WebhookEvent
 __all__ = [
     "AnsweredRequest",
     "AssistantCall",
+    "AuditEntry",
+    "AuditSeal",
     "Charger",
     "FleetEvent",
     "Job",
