@@ -105,10 +105,10 @@ CHANNEL_LAYERS = {
 LIVE_RECHECK_SECONDS = env.float("LIVE_RECHECK_SECONDS", default=40)  # how often an open socket's rights are checked
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "stations.redis_rest.RestingCache",
         "LOCATION": embedded.redis_database(REDIS_URL, 2),
         "KEY_PREFIX": REDIS_PREFIX,
-        "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
+        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
     }
 }
 

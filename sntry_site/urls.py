@@ -33,6 +33,8 @@ from .pages.import_page import import_page
 from .pages.site_feed import SiteConsumer
 from .pages.world_check import world_check_page
 
+handler500 = "sntry_site.pages.failed.failed"
+
 urlpatterns = [
     path("", board.page, name="board"),
     path("board/events/", board_events.page, name="board-events"),

@@ -13,6 +13,8 @@ from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 from django.core.cache import cache
 
+from .redis_rest import asking
+
 logger = logging.getLogger(__name__)
 
 GROUP = "live"
@@ -61,7 +63,8 @@ def current_version(kind: str) -> int:
 
 async def _send(body: bytes) -> None:
     message = {"type": "live.message", "body": body}
-    await asyncio.wait_for(get_channel_layer().group_send(GROUP, message), PUBLISH_SECONDS)
+    with asking():
+        await asyncio.wait_for(get_channel_layer().group_send(GROUP, message), PUBLISH_SECONDS)
 
 
 class Feed(Protocol):

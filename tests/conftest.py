@@ -7,6 +7,8 @@ from django.contrib.auth import hashers
 from django.core.cache.backends.redis import RedisCache
 from django.db import connection
 
+from stations import redis_rest
+
 from .live_server import live_site, open_page, shared_site, start_site  # noqa: F401  (fixtures for every test file)
 from .receiver import receiver  # noqa: F401
 
@@ -96,6 +98,12 @@ def each_password_is_hashed_once():
         patch.setattr("django.contrib.auth.models.make_password", once)
         patch.setattr("django.contrib.auth.base_user.make_password", once)
         yield
+
+
+@pytest.fixture(autouse=True)
+def redis_is_asked_again():
+    """Whatever an earlier test has done to Redis."""
+    redis_rest.ask_again()
 
 
 @pytest.fixture(autouse=True)

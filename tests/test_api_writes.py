@@ -1,5 +1,6 @@
 """Writing through the API: telemetry in bulk, incidents, planned work, comments, versions, and what staff set going."""
 
+import contextlib
 import gzip
 import json
 import random
@@ -7,6 +8,7 @@ from datetime import timedelta
 
 import orjson
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -312,15 +314,31 @@ def test_the_same_request_with_a_key_counts_once_for_a_day(send, here):
     assert send("incidents/", body, **{"Idempotency-Key": "a-1"}).status_code == 200
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_request_in_flight_is_a_conflict_until_whoever_worked_on_it_has_died(send, here):
+    """The lock of the one that works on it tells, and ends with its connection: nobody waits for the dead."""
     body = {"site": here.external_id, "problem": "other"}
     send("incidents/", body, **{"Idempotency-Key": "b"})
     AnsweredRequest.objects.update(status=None)
-    answer = send("incidents/", body, **{"Idempotency-Key": "b"})
-    assert answer.status_code == 409
-    assert answer["Retry-After"]
-    AnsweredRequest.objects.update(asked_at=timezone.now() - timedelta(minutes=3))
+    other = connection.copy()
+    with contextlib.closing(other):
+        other.set_autocommit(False)
+        other.cursor().execute("SELECT 1 FROM stations_answeredrequest FOR UPDATE")
+        answer = send("incidents/", body, **{"Idempotency-Key": "b"})
+        assert answer.status_code == 409
+        assert answer["Retry-After"]
+        other.rollback()
     assert send("incidents/", body, **{"Idempotency-Key": "b"}).status_code == 200
+    assert AnsweredRequest.objects.get().status == 200
+
+
+def test_a_claim_that_somebody_else_has_taken_over_is_not_worked_on():
+    now = timezone.now()
+    first, _ = AnsweredRequest.objects.claim("partner:1", "a", "hash", now)
+    second, is_mine = AnsweredRequest.objects.claim("partner:1", "a", "hash", now + timedelta(seconds=1))
+    assert is_mine
+    assert not AnsweredRequest.objects.hold(first)
+    assert AnsweredRequest.objects.hold(second)
 
 
 def test_a_refusal_is_answered_again_and_a_failure_of_ours_is_not(send, here, monkeypatch):

@@ -103,7 +103,7 @@ def test_a_refused_connection_costs_no_time(server):
 
 
 @pytest.mark.parametrize("behaviour", ["slow", "drip"])
-def test_a_slow_server_holds_nobody_for_more_than_four_seconds(server, behaviour, monkeypatch):
+def test_a_slow_server_holds_nobody_for_long(server, behaviour, monkeypatch):
     monkeypatch.setattr(osrm, "CONNECT_SECONDS", 0.1)
     monkeypatch.setattr(osrm, "READ_SECONDS", 0.5)
     server.behaviour = behaviour
@@ -113,7 +113,7 @@ def test_a_slow_server_holds_nobody_for_more_than_four_seconds(server, behaviour
 
 
 def test_the_limits_are_those_that_were_promised():
-    assert (osrm.CONNECT_SECONDS, osrm.READ_SECONDS) == (1, 3)
+    assert osrm.CONNECT_SECONDS + osrm.READ_SECONDS < 1
     assert (outside.FAILURES, outside.REST_SECONDS) == (3, 60)
 
 

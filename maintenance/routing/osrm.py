@@ -20,7 +20,7 @@ from .estimate import haversine_km
 from .osrm_answers import Refusal, RouteAnswer, TableAnswer, TripAnswer, Way
 from .plausible import SLACK_KM, plausible
 
-CONNECT_SECONDS, READ_SECONDS = 1, 3
+CONNECT_SECONDS, READ_SECONDS = 0.3, 0.6  # because a page waits for it
 MOST_BYTES = 8_000_000
 MOST_PLACES = 100  # the usual limit of servers
 KEPT_SECONDS = 6 * 3600

@@ -13,6 +13,8 @@ import redis
 from django.conf import settings
 from rest_framework.permissions import SAFE_METHODS
 
+from stations.redis_rest import Resting, asking
+
 from ..client_address import client_address
 from .problems import Problem
 
@@ -26,7 +28,6 @@ if full - now > whole + 0.5 then return {0, math.ceil(full - now - whole), math.
 redis.call('SET', KEYS[1], full, 'PX', math.ceil(full - now) + 1000)
 return {1, math.floor((whole - full + now) / every + 0.001), math.ceil(full - now)}
 """
-AWAY_SECONDS = 5  # after a failure Redis is not asked for so long, because each try may take a second
 MOST_KEPT = 20_000  # buckets of this process
 
 logger = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ class Buckets:
     """Redis, or this process while Redis is away."""
 
     def __init__(self):
-        self.local, self.away_until = LocalBuckets(), 0.0
+        self.local = LocalBuckets()
 
     @cached_property
     def script(self):
@@ -65,12 +66,13 @@ class Buckets:
     def take(self, name: str, limit: int, seconds: float) -> tuple[int, int, int]:
         """(1 or 0, calls left or milliseconds to wait, milliseconds until the bucket is empty again)."""
         every, whole = seconds * 1000 / limit, seconds * 1000
-        if time.monotonic() >= self.away_until:
-            try:
+        try:
+            with asking():
                 return tuple(self.script([f"{settings.REDIS_PREFIX}:limit:{name}"], [every, whole]))
-            except (redis.RedisError, OSError) as error:
-                self.away_until = time.monotonic() + AWAY_SECONDS
-                logger.warning("limits are counted in this process, because Redis is away: %s", error)
+        except Resting:
+            pass
+        except (redis.RedisError, OSError) as error:
+            logger.warning("limits are counted in this process, because Redis is away: %s", error)
         return self.local.take(name, every, whole, time.monotonic() * 1000)
 
 

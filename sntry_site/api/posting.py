@@ -52,6 +52,8 @@ class Posted(Endpoint):
     def _once(self, request, row: AnsweredRequest, ids: dict) -> HttpResponse:
         try:
             with transaction.atomic():
+                if not AnsweredRequest.objects.hold(row):
+                    return _again(request, row)
                 response = self._send(request, ids)
                 _keep(row, response)
         except Exception as error:

@@ -5,23 +5,34 @@ from datetime import datetime, timedelta
 from django.db import models, transaction
 
 KEPT = timedelta(hours=24)
-IN_FLIGHT = timedelta(minutes=2)  # after that whoever worked on it has died, and nothing of it was kept
 
 
 class AnsweredRequestQuerySet(models.QuerySet):
     @transaction.atomic
     def claim(self, caller: str, key: str, request_hash: str, now: datetime) -> tuple["AnsweredRequest", bool]:
-        """The row of this caller and key, and whether it is the caller's to work on now."""
+        """The row of this caller and key, and whether it is the caller's to work on now, which begins with `hold`.
+
+        One that nobody holds has no answer because whoever worked on it has died: it is free for the next.
+        """
         values = {"request_hash": request_hash, "asked_at": now}
         row, is_new = self.get_or_create(caller=caller, key=key, defaults=values)
         if is_new:
             return row, True
-        row = self.select_for_update().get(pk=row.pk)
-        is_over = row.asked_at <= now - (KEPT if row.status else IN_FLIGHT)
+        free = self.select_for_update(skip_locked=True).filter(pk=row.pk).first()
+        if free is None:
+            return row, False
+        is_over = free.status is None or free.asked_at <= now - KEPT
         if is_over:
-            row.request_hash, row.asked_at, row.status, row.body = request_hash, now, None, b""
-            row.save()
-        return row, is_over
+            free.request_hash, free.asked_at, free.status, free.body = request_hash, now, None, b""
+            free.save()
+        return free, is_over
+
+    def hold(self, row: "AnsweredRequest") -> bool:
+        """Lock a claimed row until the caller's transaction ends; False if somebody else has taken it in between.
+
+        The lock, which ends with the connection, is what tells work under way from work whose process has died.
+        """
+        return self.select_for_update().filter(pk=row.pk, asked_at=row.asked_at, status=None).first() is not None
 
     def drop_old(self, now: datetime) -> int:
         """Delete what is older than a day; returns how many."""

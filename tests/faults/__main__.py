@@ -7,19 +7,25 @@ import traceback
 
 from rich.console import Console
 
-from . import kills
+from . import kills, pages
 from .scoreboard import FIGURES, Scoreboard
-from .world import ROOT, World
+from .surroundings import whole_world
+from .world import ROOT
 
 FOLDER = ROOT / "var" / "faults"
 
 
-def run_kills(board: Scoreboard) -> None:
-    with World() as world:
-        kills.run(world.start(), board)
+def in_a_world(part, **wishes):
+    """The part with a running Sntry of its own."""
+
+    def run(board: Scoreboard) -> None:
+        with whole_world(**wishes) as world:
+            part.run(world, board)
+
+    return run
 
 
-PARTS = {"kills": run_kills}
+PARTS = {"kills": in_a_world(kills), "pages": in_a_world(pages)}
 
 
 def main(wanted: list[str]) -> int:

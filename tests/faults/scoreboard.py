@@ -42,6 +42,10 @@ FIGURES = {
     "postgres_recovery": Figure("kills", "next finished tick after PostgreSQL is killed, p95", "≤ 20 s", at_most(20)),
     "worker_recovery": Figure("kills", "next finished tick after the worker is killed, p95", "≤ 30 s", at_most(30)),
     "refused_badly": Figure("kills", "answers other than 2xx and 503 during the kills", "0", exactly(0)),
+    "pages_redis": Figure("pages", "read pages with Redis dead or hung, p99", "≤ 1 s", at_most(1)),
+    "pages_gemini": Figure("pages", "read pages with Gemini dead, hung, lying, slow, p99", "≤ 1 s", at_most(1)),
+    "pages_osrm": Figure("pages", "read pages with OSRM dead, hung, lying, p99", "≤ 1 s", at_most(1)),
+    "pages_refused": Figure("pages", "read pages without a good answer under these faults", "0", exactly(0)),
 }
 
 

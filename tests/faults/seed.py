@@ -16,16 +16,22 @@ def main(wishes: dict) -> dict:
 
     call_command("migrate", verbosity=0, interactive=False)
     sync_roles()
-    return {**simulated(wishes.get("sites", 10)), **real(wishes), **people()}
+    return {**people(), **simulated(wishes.get("sites", 10)), **real(wishes)}
 
 
 def simulated(sites: int) -> dict:
     """A simulated network, which the ticks move."""
+    from maintenance.models import Technician
     from stations.models import Operator
     from tests import fleet
 
     operator = Operator.objects.create(name="Northline Charging", is_simulated=True)
-    found = [fleet.live_site(operator, number + 1) for number in range(sites)]
+    found = [
+        fleet.live_site(operator, number + 1, latitude=30.2 + number / 100, longitude=-97.7 - number / 90)
+        for number in range(sites)
+    ]
+    for site in found[: sites // 2]:
+        fleet.work_order(site, technician=Technician.objects.get(code="BOSS"), state="assigned")
     return {"sites": [site.external_id for site in found], "site_ids": [site.pk for site in found]}
 
 
@@ -46,11 +52,15 @@ def real(wishes: dict) -> dict:
 
 
 def people() -> dict:
-    """Somebody who may see everything, and the cookie of a session."""
+    """Somebody who may see everything and works as a technician, too, and the cookie of a session."""
     from django.contrib.auth.models import User
     from django.test import Client
 
+    from maintenance.models import ServiceCentre, Technician
+
     boss = User.objects.create_superuser("boss", password=secrets.token_urlsafe(12))
+    centre = ServiceCentre.objects.create(name="Depot", latitude=30.27, longitude=-97.74)
+    Technician.objects.create(code="BOSS", centre=centre, user=boss)
     client = Client()
     client.force_login(boss)
     return {"cookie": client.cookies["sessionid"].value}

@@ -50,6 +50,8 @@ class World:
         }
         self.up: subprocess.Popen | None = None
         self.seeded: dict = {}
+        self.proxies: dict = {}
+        self.receiver = None
 
     def __enter__(self) -> "World":
         return self
