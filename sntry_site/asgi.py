@@ -13,6 +13,7 @@ from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E40
 from django.urls import reverse  # noqa: E402
 
 from .body_limit import BodyLimit  # noqa: E402
+from .listening import lifespan  # noqa: E402
 from .pages.import_page import LARGEST  # noqa: E402
 from .urls import websocket_urlpatterns  # noqa: E402
 
@@ -20,6 +21,7 @@ MEGABYTE = 1024**2
 
 application = ProtocolTypeRouter(
     {
+        "lifespan": lifespan,
         "http": BodyLimit(django_application, 10 * MEGABYTE, {reverse("import"): LARGEST + MEGABYTE}),
         "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
     }

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from maintenance.models import PlannedWork, RootCauseNote
 from stations import live
+from stations.clock import now as database_now
 from stations.jobs import enqueue
 from stations.models import (
     AnsweredRequest,
@@ -152,7 +153,7 @@ def use_chargers(beat: Beat, fleet: LiveFleet, seconds: float, rng) -> None:
 
 @shared_task(name="sntry_site.tick", soft_time_limit=20, time_limit=30)
 def tick_task() -> None:
-    at = timezone.now()
+    at = database_now()
     with during(tick=slot_of(at)):
         done = tick(at)
         if done:
@@ -162,7 +163,7 @@ def tick_task() -> None:
 @shared_task(name="sntry_site.advance_now", soft_time_limit=20, time_limit=30)
 def advance_now() -> None:
     """Show between two ticks what somebody has done by pressing a button."""
-    at = timezone.now()
+    at = database_now()
     live_history.ensure_partition(at.date())
     with during(tick=slot_of(at)), transaction.atomic():
         advance(at, seconds=0)

@@ -11,6 +11,7 @@ from django.db import connections
 from django.utils import timezone
 from django.utils.module_loading import autodiscover_modules
 
+from .clock import now as database_now
 from .models import Outbox
 
 LANES_AT_ONCE, LANES_EACH = 8, 2
@@ -54,7 +55,7 @@ def put_all(kind: str, payloads: dict[str, dict], lanes: dict[str, str] | None =
 
 def deliver_due(now: datetime | None = None) -> int:
     """Carry out what is due, one row after another; say how many succeeded. A row that fails does not stop the rest."""
-    clock = timezone.now if now is None else lambda: now
+    clock = database_now if now is None else lambda: now
     Outbox.objects.bury_abandoned(clock())
     delivered, stop_at = 0, time.monotonic() + ROUND_SECONDS
     while time.monotonic() < stop_at and (row := Outbox.objects.claim_next(clock())):
@@ -68,7 +69,7 @@ def deliver_outside(now: datetime | None = None) -> int:
     A lane whose row fails is left alone until the next round, so that a receiver that hangs costs one wait a round.
     The lanes of one partner get at most two of the threads, however many of them hang.
     """
-    clock = timezone.now if now is None else lambda: now
+    clock = database_now if now is None else lambda: now
     lanes, stop_at = Outbox.objects.due_lanes(clock()), time.monotonic() + ROUND_SECONDS
 
     def work_off(lane: str) -> int:

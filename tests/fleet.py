@@ -58,6 +58,7 @@ from telemetry.models import (
     Climatology,
     Diagnosis,
     LateChange,
+    Listening,
     ModelVersion,
     Outage,
     Reading,
@@ -268,6 +269,7 @@ def _fill_one(operator: Operator, number: int, centre: ServiceCentre, model: Mod
     Outbox.objects.create(kind="email", idempotency_key=f"{operator.pk}-{number}", due_at=at)
     AssistantCall.objects.create(asked_at=at, model="gemini", was_shown=True, latency_ms=900)
     Tick.objects.create(slot=operator.pk * 1000 + number, started_at=at, finished_at=at)
+    Listening.objects.get_or_create(pk=1, defaults={"since": at, "noted_at": at})
     WorldState.objects.create(shard=operator.pk * 1000 + number, slot=1, blob=b"")
 
 

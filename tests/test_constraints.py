@@ -44,6 +44,7 @@ from telemetry.models import (
     ChargerRisk,
     ChargingSession,
     Diagnosis,
+    Listening,
     ModelVersion,
     Outage,
     Risk,
@@ -191,6 +192,7 @@ REFUSED = {
         AnsweredRequest.objects.create, caller="user:1", key="1", request_hash="", asked_at=NOW
     ),
     "webhook_once_per_partner_and_address": lambda w: twice(fleet.webhook, company(w)),
+    "listening_is_one_row": lambda w: Listening.objects.create(pk=2, since=NOW, noted_at=NOW),
     "webhook_wants_something": lambda w: fleet.webhook(company(w), events=[]),
     "webhook_delivery_once_per_event": lambda w: twice(
         WebhookDelivery.objects.create, webhook=fleet.webhook(company(w)), key="a", event="test", payload={}

@@ -13,7 +13,7 @@ from maintenance.models.opening import Wanted
 from maintenance.severity import severities
 from sntry_site import tasks
 from stations.models import FleetEvent, Operator
-from telemetry.models import ChargerState, ChargingSession, StatusReport, WorldState
+from telemetry.models import ChargerState, ChargingSession, Listening, StatusReport, WorldState
 from telemetry.simulation import causes, ladder
 
 from . import fleet
@@ -86,6 +86,25 @@ def test_a_silent_charger_shows_as_offline_after_three_missed_heartbeats(real):
     tasks.tick(second(190))
     assert ChargerState.objects.get(charger=silent).status == "OFFLINE"
     assert ChargerState.objects.get(charger=heard).status == "AVAILABLE"
+
+
+def test_silence_while_nobody_listened_is_no_silence_of_the_charger(real):
+    """Our web processes were down from 0 to 300 s: the first tick after that may not call the network dead."""
+    real.operator.heartbeat_seconds = 60
+    real.operator.save()
+    gone, back = real.chargers.all()[:2]
+    say(gone, "AVAILABLE", START)
+    say(back, "AVAILABLE", START)
+    Listening.objects.create(pk=1, since=START - timedelta(days=1), noted_at=START)
+    tasks.tick(second(290))  # still nobody listens
+    assert set(ChargerState.objects.values_list("status", flat=True)) == {"AVAILABLE"}
+    Listening.objects.update(since=second(300), noted_at=second(480))
+    say(back, "AVAILABLE", second(330))
+    tasks.tick(second(480))  # the third interval since is not over
+    assert set(ChargerState.objects.values_list("status", flat=True)) == {"AVAILABLE"}
+    tasks.tick(second(490))
+    assert ChargerState.objects.get(charger=gone).status == "OFFLINE"
+    assert ChargerState.objects.get(charger=back).status == "AVAILABLE"
 
 
 def test_a_whole_site_that_is_out_is_one_incident_with_its_chargers_and_one_order(real):

@@ -1,6 +1,7 @@
 from .answers import LateChange, ReliabilityAnswer
 from .causes import Cause
 from .diagnoses import CauseGroup, Diagnosis
+from .listening import Listening
 from .model_versions import ModelVersion
 from .outages import Outage
 from .readings import Climatology, LiveReading, LocalEvent, Reading, SiteStatus, Weather
@@ -21,6 +22,7 @@ __all__ = [
     "Climatology",
     "Diagnosis",
     "LateChange",
+    "Listening",
     "LiveReading",
     "LocalEvent",
     "ModelVersion",

@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from stations.access import ScopedQuerySet
 
+from .listening import DEAF_SECONDS
 from .recording import record_arrays, record_table
 
 
@@ -128,6 +129,8 @@ LEFT JOIN telemetry_sitestate site_state ON site_state.site_id = charger.site_id
 WHERE charger.site_id = ANY(%(sites)s) GROUP BY charger.site_id
 """
 MISSED = 3  # intervals without a sign of life, after which a charger shows as offline
+# Only what has been silent while somebody listened: not during an outage of ours, and not before all had their time
+# to report after it. Where no web process ever ran (imports, tests), there is no row, and silence is silence.
 SILENT = """
 SELECT state.charger_id FROM telemetry_chargerstate state
 JOIN stations_charger charger ON charger.id = state.charger_id
@@ -135,7 +138,10 @@ JOIN stations_site site ON site.id = charger.site_id
 JOIN stations_operator operator ON operator.id = site.operator_id AND NOT operator.is_simulated
     AND operator.heartbeat_seconds IS NOT NULL
 WHERE state.status NOT IN ('OFFLINE', 'UNAVAILABLE')
-    AND state.last_report_at < %(at)s - operator.heartbeat_seconds::float8 * %(missed)s * interval '1 second'
+    AND greatest(state.last_report_at, (SELECT since FROM telemetry_listening))
+        < %(at)s - operator.heartbeat_seconds::float8 * %(missed)s * interval '1 second'
+    AND state.last_report_at IS NOT NULL
+    AND NOT EXISTS (SELECT FROM telemetry_listening WHERE noted_at < %(at)s - %(deaf)s * interval '1 second')
 """
 
 
@@ -192,7 +198,7 @@ class ChargerStateQuerySet(ScopedQuerySet):
     def gone_silent(self, at: datetime) -> list[int]:
         """Chargers that have missed three heartbeats in a row, of operators that have said how often they come."""
         with connection.cursor() as cursor:
-            cursor.execute(SILENT, {"at": at, "missed": MISSED})
+            cursor.execute(SILENT, {"at": at, "missed": MISSED, "deaf": DEAF_SECONDS})
             return [row[0] for row in cursor.fetchall()]
 
     def pick_working(self, counts: dict[int, int], seed: int) -> list[tuple[int, int, str]]:

@@ -1,0 +1,43 @@
+"""Each web process notes every few seconds that it listens, from its start to its end."""
+
+import asyncio
+import logging
+from contextlib import suppress
+
+from django.db import DatabaseError, connection
+
+from telemetry.models import Listening
+from telemetry.models.listening import EVERY_SECONDS
+
+logger = logging.getLogger(__name__)
+
+
+async def lifespan(scope, receive, send) -> None:
+    """The part of ASGI that tells of start and end."""
+    noting = None
+    while (message := await receive())["type"] != "lifespan.shutdown":
+        if message["type"] == "lifespan.startup":
+            noting = asyncio.create_task(note_for_ever())
+            await send({"type": "lifespan.startup.complete"})
+    if noting is not None:
+        noting.cancel()
+        with suppress(asyncio.CancelledError):
+            await noting
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+def note() -> None:
+    """Note it once, by a connection of its own: one that is kept might be the one that a crash has cut."""
+    try:
+        Listening.objects.note()
+    except DatabaseError as error:
+        logger.warning("it could not be noted that reports can come in: %s", error)
+    finally:
+        connection.close()
+
+
+async def note_for_ever() -> None:
+    """Note it again and again; a database that is away makes a gap, which is right."""
+    while True:
+        await asyncio.to_thread(note)  # because a page that hangs must not look like a deaf process
+        await asyncio.sleep(EVERY_SECONDS)
