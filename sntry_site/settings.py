@@ -126,6 +126,7 @@ CELERY_TASK_SERIALIZER, CELERY_ACCEPT_CONTENT = "json", ["json"]
 CELERY_TASK_DEFAULT_QUEUE = "jobs"
 CELERY_IMPORTS = env.list("WORKER_PRELOADS", default=[])  # modules to load at the start rather than in the first task
 CELERY_TASK_ROUTES = {"sntry_site.tick": {"queue": "tick"}, "sntry_site.advance_now": {"queue": "tick"}}
+CELERY_TASK_ROUTES["sntry_site.help_tick"] = {"queue": "tick"}
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 5000
@@ -164,6 +165,7 @@ EVENT_DAYS = env.int("EVENT_DAYS", default=180)
 RESULT_DAYS = env.int("RESULT_DAYS", default=30)  # days that files made by jobs, such as refused rows, are kept
 MODEL_DIR = Path(env.str("MODEL_DIR", default=str(VAR_DIR / "models")))
 RISK_WATCH, RISK_DISPATCH, RISK_CRITICAL, RISK_TOAST = 0.40, 0.45, 0.60, 0.80
+TICK_SHARDS = env.int("TICK_SHARDS", default=1)  # parts of a tick's forecasts; 2 to 4 for each worker of that queue
 TICK_NOISE = env.str("TICK_NOISE", default="white")  # or "smooth": the same spread, but slow
 TICK_SEED = env.int("TICK_SEED", default=0)
 TICK_SURGE_CHANCE = env.float("TICK_SURGE_CHANCE", default=0.05)  # of an ambient surge at a tick

@@ -34,13 +34,14 @@ from telemetry.models import (
     ModelVersion,
     Risk,
     Tick,
+    TickShard,
     WorldState,
 )
 from telemetry.models.ticks import SLOT_SECONDS, slot_of
 from telemetry.network import next_version, read_network, write_readings, write_states
 from telemetry.simulation.live import Measured, Memory, Options, Usual, step
 
-from . import messages
+from . import messages, shards
 from .beat import Beat, Clock
 from .dispatch import dispatch
 from .exports.dump import ask_for_last_day
@@ -57,34 +58,38 @@ logger = logging.getLogger(__name__)
 def tick(at: datetime) -> Tick | None:
     """Do the work of the slot that `at` falls into; None if it has been done, or is being done, by somebody else."""
     live_history.ensure_partition(at.astimezone(UTC).date())
+    ready = shards.forecasts(at, read_moment)
     with transaction.atomic():
         claimed = Tick.objects.claim(at)
         if claimed is None:
             return None
-        beat, version = advance(claimed.at, SLOT_SECONDS)
+        beat, version = advance(claimed.at, SLOT_SECONDS, ready)
         claimed.sites, claimed.version, claimed.scorer = len(beat.network), version, beat.scorer
         claimed.warning = beat.scores.warning[:300]
         claimed.milliseconds, claimed.finished_at = beat.milliseconds, timezone.now()
         claimed.save(update_fields=["sites", "version", "scorer", "warning", "milliseconds", "finished_at"])
+        if ready is not None:
+            TickShard.objects.forget(claimed.slot, shards.KEPT_SLOTS)
     return claimed
 
 
-def advance(at: datetime, seconds: float) -> tuple[Beat, int]:
+def advance(at: datetime, seconds: float, ready: np.ndarray | None = None) -> tuple[Beat, int]:
     """The loop itself, for all simulated sites at once; returns what happened and the version of its push.
 
-    The world ages by `seconds`: 0 between two ticks, when only what somebody has changed is to show.
+    The world ages by `seconds`: 0 between two ticks, when only what somebody has changed is to show. `ready` are
+    forecasts that other workers have made for this moment.
     """
     clock = Clock()
     one_at_a_time()
     network = read_network(at)
     clock.lap("read")
-    rng = np.random.default_rng([settings.TICK_SEED, int(at.timestamp() * 1000)])
+    rng = dice(at)
     kept, kept_fleet, last_second = WorldState.objects.remembered_at()
     measured, memory = take_readings(network, kept, seconds, rng)
     fleet = LiveFleet(network, kept_fleet, at, last_second)
     fleet.reconcile()
     clock.lap("readings")
-    scores = live_risk.score(at, network, measured)
+    scores = live_risk.score(at, network, measured, ready)
     clock.lap("risk")
     live_causes.diagnose_new(at, scores.now)
     clock.lap("root cause")
@@ -108,6 +113,18 @@ def advance(at: datetime, seconds: float) -> tuple[Beat, int]:
     clock.lap("message")
     beat.milliseconds = clock.laps
     return beat, version
+
+
+def dice(at: datetime) -> np.random.Generator:
+    """The chance of one moment: the same in every process that asks for it."""
+    return np.random.default_rng([settings.TICK_SEED, int(at.timestamp() * 1000)])
+
+
+def read_moment(at: datetime) -> tuple[np.ndarray, Measured]:
+    """The network and what it will measure at the tick that begins at `at`, for those who help with that tick."""
+    network = read_network(at)
+    kept, _, _ = WorldState.objects.remembered_at()
+    return network, take_readings(network, kept, SLOT_SECONDS, dice(at))[0]
 
 
 def take_readings(network: np.ndarray, kept: Memory, seconds: float, rng) -> tuple[Measured, Memory]:
@@ -152,12 +169,25 @@ def use_chargers(beat: Beat, fleet: LiveFleet, seconds: float, rng) -> None:
 
 
 @shared_task(name="sntry_site.tick", soft_time_limit=20, time_limit=30)
+<<<<<<< HEAD
 def tick_task() -> None:
     at = database_now()
+=======
+def tick_task(slot: int | None = None) -> None:
+    """The tick of this moment, or of the `slot` that is named."""
+    at = timezone.now() if slot is None else datetime.fromtimestamp(slot * SLOT_SECONDS, UTC)
+>>>>>>> c86dd9b (Share the forecasts of a tick among workers, each share made once, with the result of one worker)
     with during(tick=slot_of(at)):
         done = tick(at)
         if done:
             logger.info("%d sites in %.0f ms, scored by %s", done.sites, sum(done.milliseconds.values()), done.scorer)
+
+
+@shared_task(name="sntry_site.help_tick", soft_time_limit=20, time_limit=30)
+def help_tick(slot: int) -> None:
+    """Make a share of the forecasts of a tick that another worker has begun."""
+    with during(tick=slot):
+        shards.work_off(datetime.fromtimestamp(slot * SLOT_SECONDS, UTC), read_moment)
 
 
 @shared_task(name="sntry_site.advance_now", soft_time_limit=20, time_limit=30)

@@ -15,6 +15,7 @@ MACHINE = {
     "stations.outbox": [],
     "stations.answeredrequest": [],
     "stations.savedview": [],  # everybody keeps his or her own, on the list itself
+    "telemetry.tickshard": [],
     "telemetry.worldstate": [],
     "telemetry.pastofchargers": [],
     "telemetry.reliabilityanswer": [],

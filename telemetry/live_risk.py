@@ -13,6 +13,7 @@ from stations.arrays import copy_in, fetch_arrays
 from . import charger_pasts, model_registry, scoring
 from .live_causes import Now
 from .models import ModelVersion
+from .models.shards import FORECAST
 from .models.status import FAULT_STATES
 from .network import live_features
 from .observed_history import WET
@@ -77,8 +78,10 @@ class Scores:
     now: Now | None = None  # what was scored
 
 
-def score(at: datetime, network: np.ndarray, measured) -> Scores:
+def score(at: datetime, network: np.ndarray, measured, ready: np.ndarray | None = None) -> Scores:
     """Score the whole network: each charger's forecast where a model of that kind is active, else the state classifier.
+
+    `ready` (of FORECAST) are forecasts of this moment that other workers have made; the rest is made here.
 
     Sites whose chargers nobody knows keep what the classifier, or the rule, says. Chargers of real operators are scored
     with what they told last; their sites' live rows are written here, those of the network by the loop.
@@ -92,8 +95,7 @@ def score(at: datetime, network: np.ndarray, measured) -> Scores:
     chargers = _chargers(at)
     features = _features(chargers, at, network, measured)
     working = np.isin(chargers["state"], (UP, -1)) if len(chargers) else np.zeros(0, bool)
-    risk = np.full(len(chargers), np.nan)
-    risk[working] = found.artefact.risk(features[working])
+    risk = _forecast(found.artefact, chargers, features, working, ready)
     sites = _Sites(chargers["site"], chargers["state"], risk)
     explained = _explained(found.artefact, features, sites)
     _write(at, chargers, risk, found.version.pk, sites, explained)
@@ -103,6 +105,42 @@ def score(at: datetime, network: np.ndarray, measured) -> Scores:
     if without.any():
         scores.risk[without] = scoring.score_network(live_features(network, measured, at), measured)[0][without]
     return scores
+
+
+def forecaster() -> int | None:
+    """The number of the version that forecasts chargers, or None."""
+    found = model_registry.in_use("forecast", "charger", HORIZON_HOURS, CHARGER_FEATURES)
+    return found.version.pk if found else None
+
+
+class Shared:
+    """The network at one moment, of which this process forecasts some shards."""
+
+    def __init__(self, at: datetime, network: np.ndarray, measured) -> None:
+        self.at, self.network, self.measured = at, network, measured
+        self.chargers = _chargers(at)
+        self.features = _features(self.chargers, at, network, measured)
+        self.working = np.isin(self.chargers["state"], (UP, -1))
+        self.scorer = model_registry.in_use("forecast", "charger", HORIZON_HOURS, CHARGER_FEATURES).artefact
+
+    def forecast(self, shard: int, shards: int) -> np.ndarray:
+        """The forecasts, of FORECAST, of the chargers that work at the sites of `shard`."""
+        mine = np.flatnonzero(self.working & (self.chargers["site"] % shards == shard))
+        made = np.zeros(len(mine), FORECAST)
+        made["charger"], made["risk"] = self.chargers["charger"][mine], self.scorer.risk(self.features[mine])
+        return made
+
+
+def _forecast(scorer, chargers, features, working, ready: np.ndarray | None) -> np.ndarray:
+    """The risk (n,) of chargers; NaN of those that do not work. What is `ready` is taken from there."""
+    risk = np.full(len(chargers), np.nan)
+    if ready is not None and len(ready):
+        place = np.searchsorted(ready["charger"], chargers["charger"]).clip(max=len(ready) - 1)
+        is_ready = working & (ready["charger"][place] == chargers["charger"])
+        risk[is_ready] = ready["risk"][place[is_ready]]
+    missing = working & np.isnan(risk)
+    risk[missing] = scorer.risk(features[missing])
+    return risk
 
 
 class _Sites:

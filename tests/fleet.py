@@ -68,6 +68,7 @@ from telemetry.models import (
     SoftEvents,
     StatusReport,
     Tick,
+    TickShard,
     WorldState,
 )
 
@@ -271,6 +272,7 @@ def _fill_one(operator: Operator, number: int, centre: ServiceCentre, model: Mod
     Tick.objects.create(slot=operator.pk * 1000 + number, started_at=at, finished_at=at)
     Listening.objects.get_or_create(pk=1, defaults={"since": at, "noted_at": at})
     WorldState.objects.create(shard=operator.pk * 1000 + number, slot=1, blob=b"")
+    TickShard.objects.create(slot=1, shard=operator.pk * 1000 + number, worker="a", model=model, claimed_at=at)
 
 
 def live_site(operator: Operator, number: int, *, usual: float = 0.3, temperature_f: float = 70, **fields) -> Site:

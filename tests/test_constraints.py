@@ -52,6 +52,7 @@ from telemetry.models import (
     SiteState,
     SoftEvents,
     StatusReport,
+    TickShard,
 )
 
 from . import fleet
@@ -140,6 +141,13 @@ def twice(create, *args, **fields):
     create(*args, **fields)
 
 
+def tick_shard():
+    model = ModelVersion.objects.get_or_create(
+        file_name="a", defaults={"sha256": "0" * 64, "scikit_learn": "1.9", "trained_at": NOW}
+    )[0]
+    TickShard.objects.create(slot=1, shard=0, worker="a", model=model, claimed_at=NOW)
+
+
 def saved_view(world, **fields):
     ada, _ = User.objects.get_or_create(username="ada")
     SavedView.objects.bulk_create([SavedView(user=ada, changelist="stations.site", **fields)])
@@ -188,6 +196,7 @@ REFUSED = {
     "saved_view_one_default_per_person_and_list": lambda w: [
         saved_view(w, name=name, default=True) for name in ("Mine", "Yours")
     ],
+    "shard_of_a_tick_is_done_once": lambda w: twice(tick_shard),
     "answered_once_per_caller_and_key": lambda w: twice(
         AnsweredRequest.objects.create, caller="user:1", key="1", request_hash="", asked_at=NOW
     ),

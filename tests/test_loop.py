@@ -223,7 +223,7 @@ def test_a_high_risk_is_told_once_even_if_it_rises_in_steps(operator, monkeypatc
     fleet.live_site(operator, 1)
     for number, risk in enumerate([0.3, 0.7, 0.95, 0.97]):
         scores = Scores(np.array([risk]), np.array([np.nan]), np.array([False]))
-        monkeypatch.setattr(tasks.live_risk, "score", lambda at, network, measured, scores=scores: scores)
+        monkeypatch.setattr(tasks.live_risk, "score", lambda *arguments, scores=scores: scores)
         beat(number)
     assert FleetEvent.objects.filter(kind="RISK_RAISED").count() == 1
     assert Risk.objects.count() == 1

@@ -7,6 +7,7 @@ from .outages import Outage
 from .readings import Climatology, LiveReading, LocalEvent, Reading, SiteStatus, Weather
 from .risk import ChargerRisk, PastOfChargers, Risk
 from .sessions import ChargingSession
+from .shards import TickShard
 from .sites import RiskLevel, SiteState
 from .soft_events import SoftEvents
 from .status import ChargerState, ChargerStatus, StatusReport
@@ -38,6 +39,7 @@ __all__ = [
     "SoftEvents",
     "StatusReport",
     "Tick",
+    "TickShard",
     "Weather",
     "WorldState",
 ]
