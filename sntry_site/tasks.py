@@ -169,14 +169,9 @@ def use_chargers(beat: Beat, fleet: LiveFleet, seconds: float, rng) -> None:
 
 
 @shared_task(name="sntry_site.tick", soft_time_limit=20, time_limit=30)
-<<<<<<< HEAD
-def tick_task() -> None:
-    at = database_now()
-=======
 def tick_task(slot: int | None = None) -> None:
     """The tick of this moment, or of the `slot` that is named."""
-    at = timezone.now() if slot is None else datetime.fromtimestamp(slot * SLOT_SECONDS, UTC)
->>>>>>> c86dd9b (Share the forecasts of a tick among workers, each share made once, with the result of one worker)
+    at = database_now() if slot is None else datetime.fromtimestamp(slot * SLOT_SECONDS, UTC)
     with during(tick=slot_of(at)):
         done = tick(at)
         if done:

@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Who has forecast which share of a tick."""
 
-    dependencies = [("telemetry", "0017_sessions_by_change")]
+    dependencies = [("telemetry", "0018_listening")]
 
     operations = [
         migrations.CreateModel(
