@@ -29,6 +29,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 15}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "stations.doors.PasswordChanged"},  # no rule, but told of each change
 ]
 
 # Who fails five times from one address waits; others of that address and that person elsewhere do not. Counted in the
@@ -46,6 +47,11 @@ AXES_ENABLE_ADMIN = False  # ours is in stations/admin/people.py
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "password"]
+
+# Staff give a code of their phone besides the password: on sites that others reach, unless that is switched off.
+STAFF_SECOND_FACTOR = env.bool("STAFF_SECOND_FACTOR", default=HTTPS_ONLY)
+OTP_TOTP_ISSUER = "Sntry"
+OTP_TOTP_THROTTLE_FACTOR = OTP_STATIC_THROTTLE_FACTOR = 1  # seconds; they double with each wrong code in a row
 
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # of the monitoring system; empty: superusers alone read /metrics
 

@@ -1,10 +1,12 @@
 """Every address of the site."""
 
 from django.contrib import admin
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LoginView
 from django.urls import include, path
 
 from pricing.lab.page import policy_lab_page
+from stations.revocation import SignOut
+from stations.second_factor import second_factor_page
 
 from .api import docs
 from .pages import (
@@ -62,7 +64,8 @@ urlpatterns = [
     path("reliability/report/<int:operator>/", reliability.report, name="reliability-report"),
     path("reliability/<slug:slug>/", reliability.page, name="reliability-question"),
     path("login/", LoginView.as_view(template_name="login.html", redirect_authenticated_user=True), name="login"),
-    path("logout/", LogoutView.as_view(), name="logout"),
+    path("login/code/", second_factor_page, name="second-factor"),
+    path("logout/", SignOut.as_view(), name="logout"),
     path("jobs/", jobs.index, name="jobs"),
     path("jobs/ended/", jobs.ended, name="jobs-ended"),
     path("jobs/<int:pk>/", jobs.page, name="job"),
@@ -86,6 +89,7 @@ urlpatterns = [
     path("admin/world-check/", admin.site.admin_view(world_check_page), name="world-check"),
     path("admin/healed/", admin.site.admin_view(healed_page), name="healed"),
     path("admin/policy-lab/", admin.site.admin_view(policy_lab_page), name="policy-lab"),
+    path("admin/logout/", SignOut.as_view(), name="logout"),  # in place of the admin's own
     path("admin/", admin.site.urls),
 ]
 

@@ -42,10 +42,11 @@ def with_why(form: type[forms.ModelForm], needed_for: frozenset[str]) -> type[fo
 
 
 def changed_values(form: forms.ModelForm) -> dict[str, list[str]]:
-    """Of each field that the form changed: what it was and what it is, in words."""
+    """Of each field that the form changed: what it was and what it is, in words; of passwords nothing."""
     return {
         name: [_in_words(form.fields[name], values.get(name)) for values in (form.initial, form.cleaned_data)]
         for name in form.changed_data
+        if name in form.fields and not isinstance(form.fields[name].widget, forms.PasswordInput)
     }
 
 

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore
 
 from .live import Feed, Socket, hub
+from .second_factor import is_let_in
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         self.tokens, self.refilled_at = float(MESSAGES_PER_SECOND), time.monotonic()
-        self.user = self.scope["user"]
+        self.user, self.session = self.scope["user"], self.scope["session"]
         self.user_id = self.user.pk
         view = await self._first_view()
         if view is None:
@@ -59,6 +60,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             return
         await self.accept()
         self.socket = Socket(self.feed, view, self._send_text)
+        self.socket.user_id, self.socket.check_rights = self.user_id, self._check_now
         self.tasks = [asyncio.create_task(self.socket.pump(hub())), asyncio.create_task(self._recheck())]
         await self._make_room()
         await hub().join(self.socket)
@@ -112,7 +114,10 @@ class LiveConsumer(AsyncWebsocketConsumer):
     async def _view(self) -> Hashable | None:
         if not (self.user.is_authenticated and self.user.is_active):
             return None
-        return await database_sync_to_async(self.view_of, thread_sensitive=False)(self.user, self.asked)
+        return await database_sync_to_async(self._allowed_view, thread_sensitive=False)()
+
+    def _allowed_view(self) -> Hashable | None:
+        return self.view_of(self.user, self.asked) if is_let_in(self.user, self.session) else None
 
     async def _follow(self, view: Hashable | None) -> None:
         if view is None:
@@ -133,8 +138,15 @@ class LiveConsumer(AsyncWebsocketConsumer):
                 logger.exception("The rights of an open socket could not be checked (%s in a row).", failures)
         await self.close(FAILED)  # the page connects again, and the handshake asks anew
 
+    async def _check_now(self) -> None:
+        try:
+            await self._check_rights()
+        except Exception:
+            logger.exception("The rights of an open socket could not be checked; the next check will.")
+
     async def _check_rights(self) -> None:
-        self.user = await get_user({"session": SessionStore(self.scope["session"].session_key)})
+        self.session = SessionStore(self.scope["session"].session_key)
+        self.user = await get_user({"session": self.session})
         if self.user.is_authenticated:
             await self._follow(await self._view())
         else:

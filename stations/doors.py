@@ -4,6 +4,7 @@ from axes.handlers.database import AxesDatabaseHandler
 from axes.helpers import get_client_username
 
 from .models import AuditEntry
+from .revocation import rights_changed
 
 
 class Doors(AxesDatabaseHandler):
@@ -30,3 +31,19 @@ class Doors(AxesDatabaseHandler):
         super().user_logged_out(sender, request, user, **kwargs)
         if user is not None:
             AuditEntry.objects.note("logged out", by=user, address=request.axes_ip_address)
+
+
+class PasswordChanged:
+    """Stands among the validators because Django tells those of each new password, wherever it was set."""
+
+    def validate(self, password, user=None):
+        """Nothing is asked of a password here."""
+
+    def get_help_text(self) -> str:
+        return ""
+
+    def password_changed(self, password, user=None):
+        """Note it, and close what is open under the old one."""
+        AuditEntry.objects.note("password set", about=user)
+        if user.last_login is not None:
+            rights_changed([user.pk])

@@ -18,6 +18,7 @@ from .redis_rest import asking
 logger = logging.getLogger(__name__)
 
 GROUP = "live"
+RIGHTS = "rights"  # the kind of message after which sockets look at their rights again
 PUBLISH_SECONDS = 1.0
 COALESCE_SECONDS = 0.3  # messages of a kind that come within it become one
 MOST_WAITING = 50  # messages of a kind; of more than that the pages are told to read again
@@ -87,6 +88,8 @@ class Socket:
 
     def __init__(self, feed: Feed, view: Hashable, send: Callable[[str], Awaitable[None]]):
         self.feed, self.view, self.send = feed, view, send
+        self.user_id: int | None = None
+        self.check_rights: Callable[[], Awaitable[None]] | None = None
         self._backlog: asyncio.Queue[list[str] | None] = asyncio.Queue(BACKLOG_FRAMES)
 
     def offer(self, frames: list[str]) -> None:
@@ -198,6 +201,9 @@ class LiveHub:
     def take(self, message: dict) -> None:
         """Let a message wait a moment for others of its kind, so that a burst of them becomes one frame."""
         kind = message["kind"]
+        if kind == RIGHTS:
+            self._check_rights(message.get("users"))
+            return
         waiting = self._waiting.get(kind)
         if waiting is not None:
             if len(waiting) >= MOST_WAITING:
@@ -208,6 +214,14 @@ class LiveHub:
         flush = asyncio.create_task(self._flush(kind))
         self._flushes.add(flush)
         flush.add_done_callback(self._flushes.discard)
+
+    def _check_rights(self, users: list[int] | None) -> None:
+        sockets = [socket for state in self.views.values() for socket in state.sockets if socket.check_rights]
+        for socket in sockets:
+            if users is None or socket.user_id in users:
+                check = asyncio.create_task(socket.check_rights())
+                self._flushes.add(check)
+                check.add_done_callback(self._flushes.discard)
 
     async def _flush(self, kind: str) -> None:
         while self._waiting[kind]:

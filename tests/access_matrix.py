@@ -16,6 +16,7 @@ STAFF = {
     "assistant-words", "jobs", "jobs-ended", "job", "job-cancel", "job-file",
 }  # fmt: skip
 SIGNED_IN = {"find"}
+SECOND_FACTOR = {"second-factor"}  # any of the staff (tests/test_second_factor.py)
 TECHNICIANS = {
     "work-day", "work-route", "work-route-data", "work-order", "work-status", "work-step", "work-draft", "work-item",
     "work-part", "work-add-part", "work-photos", "work-photo", "work-photo-remove", "work-charger", "work-charger-code",
@@ -51,7 +52,7 @@ def class_of(route: str, name: str | None, models: set[str]) -> str | None:
     if name == "api-nothing":
         return "nothing"
     known = {"public": PUBLIC, "staff": STAFF, "signed in": SIGNED_IN, "technicians": TECHNICIANS, "api": API}
-    known |= {"ocpi": OCPI, "monitors": MONITORS}
+    known |= {"ocpi": OCPI, "monitors": MONITORS, "second factor": SECOND_FACTOR}
     return next((each for each, names in known.items() if name in names), None)
 
 
@@ -59,6 +60,8 @@ def may(kind: str, name: str | None, who: str, method: str) -> bool:
     """Whether this caller may be served; whether the method is possible at all is the view's own matter."""
     if kind == "public" or who == "superuser":
         return True
+    if kind == "second factor":
+        return who in ("ops", "viewer")
     if kind == "technicians":
         return who == "technician" or (name == "work-charger-code" and who in ("ops", "viewer"))
     if kind == "signed in":

@@ -47,6 +47,7 @@ def own_pages() -> dict[str, str]:
         "maintenance-calendar": [], "dispatch-kpis": [], "work-day": [], "work-route": [], "work-order": [order.pk],
         "work-charger": [charger.external_id], "reliability": [], "reliability-report": [site.operator_id],
         "login": [], "assistant": [], "api-docs": [], "jobs": [], "drive": [], "job": [Job.objects.first().pk],
+        "second-factor": [],
     }  # fmt: skip
     pages = {name: reverse(name, args=arguments) for name, arguments in wanted.items()}
     questions = {f"reliability {one.slug}": reverse("reliability-question", args=[one.slug]) for one in QUESTIONS}
