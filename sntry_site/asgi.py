@@ -1,5 +1,6 @@
 """HTTP and WebSocket entry point (served by uvicorn)."""
 
+import gc
 import os
 
 from django.core.asgi import get_asgi_application
@@ -26,3 +27,7 @@ application = ProtocolTypeRouter(
         "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
     }
 )
+
+# What was imported stays as long as the process: looking through it for garbage would stop every request for 0.2 s.
+gc.collect()
+gc.freeze()

@@ -93,6 +93,11 @@ DATABASES["default"].setdefault("OPTIONS", {})["connect_timeout"] = 3
 # Limits of web and tick, such as -c lock_timeout=5000: nobody waits for ever there, while jobs may take hours.
 if env.str("DATABASE_OPTIONS", default=""):
     DATABASES["default"]["OPTIONS"]["options"] = env.str("DATABASE_OPTIONS")
+# The web process answers each request in a thread of its own: as many connections as threads would be more than
+# PostgreSQL takes, so that there a request waits for one of a few.
+if env.int("DATABASE_POOL", default=0):
+    DATABASES["default"]["CONN_MAX_AGE"] = 0
+    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": env.int("DATABASE_POOL"), "timeout": 3}
 # A second connection to the same database, so that a job's progress is seen while its transaction is still open.
 DATABASES["progress"] = {**DATABASES["default"], "TEST": {"MIRROR": "default"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

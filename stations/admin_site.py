@@ -258,8 +258,9 @@ class BaseInline(Scope, TabularInline):
 
 
 class ReadOnlyInline(BaseInline):
-    """Related rows that are only looked at."""
+    """Related rows that are only looked at; what comes first in each leads to its own page."""
 
+    template = "admin/related_rows.html"
     can_delete = False
 
     def has_add_permission(self, request, obj=None):

@@ -19,6 +19,7 @@ from django.test import Client
 from websockets.sync.client import connect
 
 from sntry_site import embedded
+from sntry_site.programs import POOLED
 
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = Path(os.environ.get("SNTRY_CHROMIUM", "/usr/bin/chromium"))
@@ -54,6 +55,7 @@ class RunningSite:
             "REDIS_URL": settings.REDIS_URL,
             "REDIS_PREFIX": settings.REDIS_PREFIX,
             "SECRET_KEY": settings.SECRET_KEY,
+            **POOLED,
             **environment,
         }
         self.start()

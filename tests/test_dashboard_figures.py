@@ -8,7 +8,7 @@ import pytest
 from sntry_site.pages.dashboard_trends import going_on
 from sntry_site.pages.status_timeline import drawn, last_days, shares, spells
 from stations.models import Operator
-from telemetry.models import ChargerStatus, StatusReport
+from telemetry.models import ChargerStatus, Outage, StatusReport
 
 from . import fleet
 from .fleet import NOW
@@ -43,6 +43,10 @@ def test_what_held_before_the_week_began_holds_into_it_and_a_silent_charger_is_u
     assert [spell.status for spell in last_days(silent.pk, NOW)] == ["UNKNOWN"]
 
 
+@pytest.mark.django_db
 def test_an_open_spell_goes_on_and_one_that_ended_at_a_moment_does_not():
-    open_one, over = (NOW - 2 * HOUR, None), (NOW - 3 * HOUR, NOW - HOUR)
-    assert going_on([open_one, over], [NOW - 4 * HOUR, NOW - 2 * HOUR, NOW - HOUR, NOW]) == [0, 2, 1, 1]
+    port = fleet.charger(fleet.site(Operator.objects.create(name="Northline"), 1), 1)
+    for start, end in [(NOW - 2 * HOUR, None), (NOW - 3 * HOUR, NOW - HOUR), (NOW - 9 * HOUR, NOW - 8 * HOUR)]:
+        Outage.objects.create(charger=port, started_at=start, ended_at=end)
+    times = [NOW - 4 * HOUR, NOW - 2 * HOUR, NOW - HOUR, NOW]
+    assert going_on(Outage.objects.all(), ("started_at", "ended_at"), times) == [0, 2, 1, 1]

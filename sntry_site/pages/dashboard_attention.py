@@ -17,13 +17,9 @@ DAYS = 14
 SOON = timedelta(hours=4)
 
 
-def _two_weeks(now: datetime) -> list[datetime]:
-    return [now - timedelta(days=day) for day in reversed(range(DAYS + 1))]
-
-
 def _open_by_day(rows, now: datetime) -> list[int]:
-    recent = rows.filter(Q(closed_at=None) | Q(closed_at__gt=now - timedelta(days=DAYS)))
-    return going_on(list(recent.order_by().values_list("opened_at", "closed_at")), _two_weeks(now))
+    days = [now - timedelta(days=day) for day in reversed(range(DAYS + 1))]
+    return going_on(rows, ("opened_at", "closed_at"), days)
 
 
 def incidents_tile(user, now: datetime) -> Tile:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Avg, Q
+from django.db.models import Avg, Count, Q
 
 from telemetry.models import LiveReading, Outage, Reading
 
@@ -49,10 +49,15 @@ def utilization(states, now: datetime) -> tuple[list[float | None], int]:
 def ports_out(user, now: datetime) -> list[int]:
     """How many outages went on at each half-hour of the last day."""
     recent = Outage.objects.visible_to(user).filter(started_at__gt=now - LONGEST)
-    spells = recent.filter(Q(ended_at=None) | Q(ended_at__gt=now - timedelta(days=1)))
-    return going_on(list(spells.values_list("started_at", "ended_at")), half_hours(now))
+    return going_on(recent, ("started_at", "ended_at"), half_hours(now))
 
 
-def going_on(spells: list[tuple[datetime, datetime | None]], times: list[datetime]) -> list[int]:
-    """How many of the spells (start, end or None while open) go on at each of `times`."""
-    return [sum(start <= at and (end is None or at < end) for start, end in spells) for at in times]
+def going_on(rows, spell: tuple[str, str], times: list[datetime]) -> list[int]:
+    """How many of the rows go on at each of `times`, in one query; `spell` names their start and end (null: open)."""
+    start, end = spell
+    rows = rows.filter(Q(**{end: None}) | Q(**{f"{end}__gt": min(times)})).order_by()
+    then = {
+        f"number_{place}": Count("pk", filter=Q(**{f"{start}__lte": at}) & (Q(**{end: None}) | Q(**{f"{end}__gt": at})))
+        for place, at in enumerate(times)
+    }
+    return list(rows.aggregate(**then).values())
