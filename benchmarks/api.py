@@ -141,7 +141,7 @@ def whole_page(url: str, headers: dict) -> None:
 
 async def calls(url: str, headers: dict) -> None:
     """`RATE` calls a second of pages of 50 rows, begun on time whether or not the earlier ones are back."""
-    taken, limits = [], httpx.Limits(max_connections=64)
+    taken, limits = [], httpx.Limits(max_connections=64, keepalive_expiry=2)
     async with httpx.AsyncClient(base_url=url, headers=headers, limits=limits, timeout=30) as client:
 
         async def one(number: int) -> None:
