@@ -1,12 +1,14 @@
 """Side effects that outlive a crash: asked for inside a transaction, carried out after it, once per key."""
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
-from django.core.mail import send_mail
+from django.conf import settings
+from django.core.mail import EmailMessage
 from django.db import connections
 from django.utils import timezone
 from django.utils.module_loading import autodiscover_modules
@@ -24,6 +26,7 @@ _handlers: dict[str, Callable[[dict], None]] = {}
 def delivers(kind: str):
     """Register `def deliver(payload)` as what carries out side effects of this kind, in an app's `outbox.py`.
 
+    The payload has the idempotency key, too, as `key`.
     It must end within a minute, or say so by raising: after that the row may be taken up by somebody else.
     """
 
@@ -100,7 +103,7 @@ def shares_of(lanes: list[str]) -> list[list[str]]:
 def _carry_out(row: Outbox, clock) -> int:
     """1 if it was delivered here, 0 if somebody else was first, -1 if it failed."""
     try:
-        _handler_of(row.kind)(row.payload)
+        _handler_of(row.kind)({**row.payload, "key": row.idempotency_key})
     except Exception as error:
         if row.lane:
             logger.info("outbox row %s (%s, %s): %s", row.pk, row.kind, row.lane, error)
@@ -121,5 +124,10 @@ def _handler_of(kind: str) -> Callable[[dict], None]:
 
 @delivers("mail")
 def send_the_mail(payload: dict) -> None:
-    """An e-mail: subject, body, and to as a list of addresses."""
-    send_mail(payload["subject"], payload["body"], None, payload["to"])
+    """An e-mail: subject, body, and to as a list of addresses.
+
+    Its Message-ID follows from the key, so that one which is sent again after a crash is known for the same.
+    """
+    number = hashlib.sha256(payload["key"].encode()).hexdigest()[:32]
+    headers = {"Message-ID": f"<{number}@{settings.DEFAULT_FROM_EMAIL.rpartition('@')[2]}>"}
+    EmailMessage(payload["subject"], payload["body"], None, payload["to"], headers=headers).send()

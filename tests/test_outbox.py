@@ -114,6 +114,17 @@ def test_a_row_that_kills_its_process_is_given_up_too():
     assert "stopped in the middle" in row.last_error
 
 
+def test_a_mail_that_is_sent_again_after_a_crash_has_the_same_message_id():
+    outbox.put("mail", "late order 7", {"subject": "Late", "body": "", "to": ["ops@example.com"]})
+    outbox.deliver_due()
+    Outbox.objects.update(done_at=None)  # the process died before it could say that it was done
+    outbox.deliver_due()
+    outbox.put("mail", "late order 8", {"subject": "Late", "body": "", "to": ["ops@example.com"]})
+    outbox.deliver_due()
+    first, again, other = (message.message()["Message-ID"] for message in mail.outbox)
+    assert first == again != other
+
+
 def test_mail_is_sent():
     outbox.put("mail", "a", {"subject": "EV00001 is down", "body": "Since noon.", "to": ["ops@example.com"]})
     assert outbox.deliver_due() == 1

@@ -1,8 +1,10 @@
 """Every new incident gets a note by rule, at once, in a fixed number of queries, from facts that it cites."""
 
+import threading
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from maintenance.models import DriverReport, Incident, RemoteAttempt, RootCauseNote
@@ -98,9 +100,9 @@ def test_facts_are_what_chargers_and_sites_have_told(incidents):
 
 
 def test_notes_of_many_incidents_take_as_many_queries_as_of_one(incidents, django_assert_num_queries):
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(12):
         assert writing.write_notes([incidents[1].pk]) == 1
-    with django_assert_num_queries(10):  # one more for the chargers under the incident of a site
+    with django_assert_num_queries(13):  # one more for the chargers under the incident of a site
         assert writing.write_notes([one.pk for one in incidents]) == 2
 
 
@@ -191,3 +193,23 @@ def test_notes_of_incidents_that_were_closed_long_ago_are_dropped(incidents, set
     Incident.objects.filter(pk=incidents[0].pk).update(opened_at=past, closed_at=past)
     RootCauseNote.objects.drop_old(timezone.now())
     assert set(RootCauseNote.objects.values_list("incident", flat=True)) == {one.pk for one in incidents[1:]}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_write_the_first_note_at_once_leave_one():
+    """The tick that opened the incident, and the sweeper that finds it without one."""
+    site = fleet.site(Operator.objects.create(name="Northline"), 1)
+    incident = fleet.work_order(site).incident
+    start = threading.Barrier(6)
+
+    def write() -> None:
+        start.wait(10)
+        writing.write_notes([incident.pk])
+        connection.close()
+
+    threads = [threading.Thread(target=write) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert RootCauseNote.objects.count() == 1

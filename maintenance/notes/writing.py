@@ -4,6 +4,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import connection, transaction
 from django.utils import timezone
 
 from maintenance import gemini
@@ -27,17 +28,25 @@ def write_notes(incident_ids: list[int], by=None, anew: bool = False) -> int:
 
     For after the commit: a fixed number of queries, and one message to the workers. Returns how many were written.
     """
-    if incident_ids and not anew:
-        known = RootCauseNote.objects.filter(incident__in=incident_ids).values_list("incident", flat=True)
-        incident_ids = sorted({*incident_ids} - {*known})
     if not incident_ids:
         return 0
-    failure = "" if settings.GEMINI_API_KEY else NO_KEY
-    rows = [_by_rule(case, failure, by) for case in cases_of(list(incident_ids))]
-    RootCauseNote.objects.bulk_create(rows)
+    with transaction.atomic():
+        if not anew:
+            incident_ids = _without_notes(incident_ids)
+        failure = "" if settings.GEMINI_API_KEY else NO_KEY
+        rows = [_by_rule(case, failure, by) for case in cases_of(list(incident_ids))] if incident_ids else []
+        RootCauseNote.objects.bulk_create(rows)
     if settings.GEMINI_API_KEY and rows:
         tell(GEMINI_TASK, [[row.incident_id, by and by.pk] for row in rows])
     return len(rows)
+
+
+def _without_notes(incident_ids: list[int]) -> list[int]:
+    """Those without a note; whoever asks the same meanwhile waits for the caller's transaction, and finds its notes."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sntry first notes'))")
+    known = RootCauseNote.objects.filter(incident__in=incident_ids).values_list("incident", flat=True)
+    return sorted({*incident_ids} - {*known})
 
 
 def write_missing_notes(now: datetime) -> int:

@@ -7,7 +7,7 @@ import traceback
 
 from rich.console import Console
 
-from . import kills, pages
+from . import effects, kills, pages, races
 from .scoreboard import FIGURES, Scoreboard
 from .surroundings import whole_world
 from .world import ROOT
@@ -25,7 +25,7 @@ def in_a_world(part, **wishes):
     return run
 
 
-PARTS = {"kills": in_a_world(kills), "pages": in_a_world(pages)}
+PARTS = {"kills": in_a_world(kills), "pages": in_a_world(pages), "effects": effects.run, "races": races.run}
 
 
 def main(wanted: list[str]) -> int:

@@ -45,6 +45,10 @@ FIGURES = {
     "pages_redis": Figure("pages", "read pages with Redis dead or hung, p99", "≤ 1 s", at_most(1)),
     "pages_gemini": Figure("pages", "read pages with Gemini dead, hung, lying, slow, p99", "≤ 1 s", at_most(1)),
     "pages_osrm": Figure("pages", "read pages with OSRM dead, hung, lying, p99", "≤ 1 s", at_most(1)),
+    "effects_twice": Figure("effects", "side effects that counted twice over the fault runs", "0", exactly(0)),
+    "effects_missing": Figure("effects", "side effects that never happened", "0", exactly(0)),
+    "races": Figure("races", "races without exactly one winner", "0", exactly(0)),
+    "race_control": Figure("races", "rounds of the control with several winners", "≥ 1", at_least(1)),
     "pages_refused": Figure("pages", "read pages without a good answer under these faults", "0", exactly(0)),
 }
 

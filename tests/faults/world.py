@@ -71,13 +71,13 @@ class World:
         rest = {name: value for name, value in os.environ.items() if name not in OURS}
         return {**rest, "DJANGO_SETTINGS_MODULE": "sntry_site.settings"}
 
-    def python(self, code: str, *arguments: str, outside: bool = False) -> str:
+    def python(self, code: str, *arguments: str, outside: bool = False, stderr=subprocess.PIPE) -> str:
         """What a program of the clone prints; with the settings of `up` where `outside` is set."""
         more = self.outside if outside else {}
         command = [sys.executable, "-c", code, *arguments]
         setting = {"cwd": self.folder, "env": {**self.environment, **more}}
-        done = subprocess.run(command, **setting, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr[-3000:]
+        done = subprocess.run(command, **setting, stdout=subprocess.PIPE, stderr=stderr, text=True, check=False)
+        assert done.returncode == 0, (done.stderr or "it is above")[-3000:]
         return done.stdout.strip()
 
     def start_engines(self) -> None:
