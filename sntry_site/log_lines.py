@@ -90,14 +90,13 @@ def logging_settings(form: str) -> dict:
     requests = "INFO" if form == "json" else "WARNING"
     # Django's own line for each 404 quotes the address; ours has the route. Errors keep theirs, with the traceback.
     levels = dict.fromkeys(quiet, "WARNING") | {"sntry_site.request_ids": requests, "django.request": "ERROR"}
-    through_ours = {
-        name: {"handlers": [], "propagate": True} for name in ("uvicorn", "uvicorn.error", "uvicorn.access")
-    }
+    through_ours = {name: {"handlers": [], "propagate": True} for name in ("uvicorn", "uvicorn.error")}
+    silent = {"uvicorn.access": {"handlers": [], "propagate": False}}  # it quotes addresses, whatever uvicorn is told
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"lines": {"()": FORMS[form]}},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "lines"}},
         "root": {"handlers": ["console"], "level": "INFO"},
-        "loggers": {name: {"level": level} for name, level in levels.items()} | through_ours,
+        "loggers": {name: {"level": level} for name, level in levels.items()} | through_ours | silent,
     }

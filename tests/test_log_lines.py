@@ -51,6 +51,7 @@ def test_an_id_that_may_stand_in_logs_comes_back_and_another_is_replaced(client)
         assert given != sent
         assert len(given) == 16
     assert current() == ""
+    assert not logging.getLogger("uvicorn.access").propagate  # it quotes addresses
 
 
 @pytest.mark.django_db

@@ -61,6 +61,7 @@ def test_ages_depths_and_counts_are_those_of_the_database_and_the_broker(client,
         queue.clear()
     assert told["sntry_tick_age_seconds",] == pytest.approx(40, abs=20)
     assert told["sntry_tick_phase_seconds", "score"] == 0.12
+    assert (told["sntry_tick_seconds",], told["sntry_tick_workers",]) == (-40, 1)
     assert (told["sntry_sites",], told["sntry_jobs", "queued"], told["sntry_queue_depth", "jobs"]) == (7, 1, 1)
     assert (told["sntry_outbox_waiting",], told["sntry_outbox_given_up",]) == (1, 1)
     assert told["sntry_outbox_oldest_seconds",] == pytest.approx(100, abs=20)

@@ -16,7 +16,7 @@ from sntry_site import embedded
 from stations import live
 from stations.models import Job, Outbox
 from telemetry import drift_page
-from telemetry.models import ChargerState, ModelVersion, Tick
+from telemetry.models import ChargerState, ModelVersion, Tick, TickShard
 
 QUEUES, BROKER_DATABASE = ("tick", "jobs"), 0
 DRIFT_SECONDS = 900  # that a look at the features of every charger is kept
@@ -57,6 +57,10 @@ def _ticks(registry) -> None:
     newest = Tick.objects.last_finished()
     age = _gauge(registry, "tick_age_seconds", "Since the last tick finished; NaN before the first")
     age.set(_seconds_since(newest and newest.finished_at))
+    whole = _gauge(registry, "tick_seconds", "What the last tick took from its claim to its end; NaN before the first")
+    whole.set((newest.finished_at - newest.started_at).total_seconds() if newest else float("nan"))
+    workers = _gauge(registry, "tick_workers", "Processes that took part in the last tick")
+    workers.set(TickShard.objects.workers(newest.slot) or 1 if newest else 0)
     phases = _gauge(registry, "tick_phase_seconds", "What each phase of the last tick took", "phase")
     for phase, milliseconds in (newest.milliseconds if newest else {}).items():
         phases.labels(phase).set(milliseconds / 1000)

@@ -42,6 +42,10 @@ class TickShardQuerySet(models.QuerySet):
         """Somebody has claimed a shard of this slot and has not handed it in."""
         return self.filter(slot=slot, done_at=None).exists()
 
+    def workers(self, slot: int) -> int:
+        """How many processes have handed something in for a slot; 0 where nothing was shared out."""
+        return self.filter(slot=slot, done_at__isnull=False).values("worker").distinct().count()
+
     def forecasts(self, slot: int, model: int) -> np.ndarray:
         """What was handed in for a slot by this model, in order of charger."""
         blobs = self.filter(slot=slot, model=model, done_at__isnull=False).values_list("forecast", flat=True)
