@@ -15,7 +15,7 @@ from django.urls import get_resolver
 
 from maintenance.models import Photo, PlannedSpell, Technician, WorkOrder
 from stations.access import APPS, sync_roles
-from stations.models import Job, Operator, SavedView, Site
+from stations.models import Job, Operator, SavedView, Site, Webhook
 
 from . import fleet
 from .access_matrix import class_of, may
@@ -83,6 +83,7 @@ def argument(parameter: str, route: str, name: str | None, here: SimpleNamespace
             "sites": here.site.external_id, "chargers": here.charger.external_id, "work-orders": here.order.pk,
             "incidents": here.order.incident_id, "pricing-stops": here.operator.pricing_stops.first().pk,
             "exports": Job.objects.filter(operator=here.operator, kind="operator_dump").first().pk,
+            "webhooks": Webhook.objects.filter(partner__operator=here.operator).first().pk,
             "planned-work": PlannedSpell.objects.filter(work__site=here.site).first().pk,
         }  # fmt: skip
         return next(value for word, value in rows.items() if f"/{word}/<" in route)

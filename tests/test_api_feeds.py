@@ -191,7 +191,7 @@ FEEDS = [(address, view, name) for address, view in ADDRESSES.items() for name i
 @pytest.mark.parametrize(("address", "view", "name"), FEEDS, ids=[f"{address} {name}" for address, _, name in FEEDS])
 def test_the_database_notes_the_writers_of_every_feed(address, view, name, db):
     viewer, of_all = SimpleNamespace(user=User(is_superuser=True)), view()
-    of_all.order = None  # comments are those of an order
+    of_all.order = of_all.webhook = None  # comments are those of an order
     table, column = of_all.rows(viewer).model._meta.db_table, NUMBERS[name]
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_get_serial_sequence(%s, %s)", [table, column])

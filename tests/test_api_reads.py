@@ -14,7 +14,7 @@ from sntry_site.api import reliability, sessions
 from sntry_site.api.rows import Rows
 from sntry_site.api.urls import ADDRESSES
 from stations.access import sync_roles
-from stations.models import FleetEvent, Operator, Site
+from stations.models import FleetEvent, Operator, Partner, Site, WebhookDelivery
 from telemetry import live_history
 from telemetry.models import LiveReading, Reading, SiteState, StatusReport
 
@@ -52,13 +52,30 @@ def comments_of(mine) -> str:
     return f"work-orders/{order.pk}/comments/"
 
 
+def deliveries_of(mine) -> str:
+    """The log of a webhook of this partner, which has three."""
+    hooks = [fleet.webhook(Partner.objects.get(operator=mine, name="Fleetly"), url=f"https://hooks.example/{number}")
+             for number in range(3)]  # fmt: skip
+    for number in range(3):
+        WebhookDelivery.objects.create(webhook=hooks[0], key=f"test:{number}", event="test", payload={})
+    return f"webhooks/{hooks[0].pk}/deliveries/"
+
+
+def address_of(mine, address: str) -> str:
+    """The address of a list, and rows for those lists that are empty otherwise."""
+    if "webhooks/" in address:
+        of_one = deliveries_of(mine)
+        return of_one if "deliveries" in address else address
+    return comments_of(mine) if "comments" in address else address
+
+
 def usual_order(address: str) -> str:
     return ADDRESSES[re.sub(r"/\d+/", "/<row:id>/", address)].orders[0]
 
 
 @pytest.mark.parametrize("address", LISTS)
 def test_every_list_shows_the_callers_rows_page_by_page_and_nothing_of_others(address, mine, get):
-    address = comments_of(mine) if "comments" in address else address
+    address = address_of(mine, address)
     whole = get(address)
     assert whole.status_code == 200, whole.content
     results = whole.json()["results"]
@@ -77,7 +94,7 @@ def test_every_list_shows_the_callers_rows_page_by_page_and_nothing_of_others(ad
 
 @pytest.mark.parametrize("address", LISTS)
 def test_a_list_takes_as_many_queries_for_three_rows_as_for_one(address, mine, get):
-    address = comments_of(mine) if "comments" in address else address
+    address = address_of(mine, address)
     counts = []
     for limit in (1, 3):
         get(f"{address}?limit={limit}")

@@ -8,6 +8,7 @@ from django.http import HttpResponse, RawPostDataException
 from django.utils import timezone
 from rest_framework.exceptions import UnsupportedMediaType
 
+from stations import sealing
 from stations.models import AnsweredRequest, AuditEntry
 
 from ..client_address import client_address
@@ -26,6 +27,7 @@ class Posted(Endpoint):
 
     body: type[Body] | None = None
     is_audited = True
+    keeps_secret = False  # whether the answer holds a secret, which is then kept sealed for those who ask again
 
     def send(self, request, **ids) -> HttpResponse:
         """Do what is asked for."""
@@ -41,7 +43,7 @@ class Posted(Endpoint):
         if not KEY.fullmatch(key):
             raise Problem(400, "An Idempotency-Key has 1 to 200 visible ASCII characters.")
         row, is_mine = AnsweredRequest.objects.claim(_caller(request), key, _hash(request), timezone.now())
-        return self._once(request, row, ids) if is_mine else _again(request, row)
+        return self._once(request, row, ids) if is_mine else self._again(request, row)
 
     def _send(self, request, ids: dict) -> HttpResponse:
         response = self.send(request, **ids)
@@ -53,16 +55,33 @@ class Posted(Endpoint):
         try:
             with transaction.atomic():
                 if not AnsweredRequest.objects.hold(row):
-                    return _again(request, row)
+                    return self._again(request, row)
                 response = self._send(request, ids)
-                _keep(row, response)
+                self._keep(row, response)
         except Exception as error:
             response = handle(error, {"view": self, "request": request})
             if response.status_code >= 500 or response.status_code == 429:
                 row.delete()  # it may be sent again
             else:
-                _keep(row, response)
+                self._keep(row, response)
         return response
+
+    def _keep(self, row: AnsweredRequest, response: HttpResponse) -> None:
+        row.status, row.content_type, row.body = response.status_code, response["Content-Type"], response.content
+        if self.keeps_secret:
+            row.body = sealing.sealed(response.content.decode()).encode()
+        row.save(update_fields=["status", "content_type", "body"])
+
+    def _again(self, request, row: AnsweredRequest) -> HttpResponse:
+        if row.request_hash != _hash(request):
+            raise Problem(422, "This Idempotency-Key was used for another request; take a new one.")
+        if row.status is None:
+            detail = "The first request with this Idempotency-Key is still being worked on."
+            raise Problem(409, detail, headers={"Retry-After": "2"})
+        body, headers = bytes(row.body), {"Idempotency-Replayed": "true"}
+        if self.keeps_secret:
+            body = sealing.opened(body.decode()).encode()
+        return HttpResponse(body, content_type=row.content_type, status=row.status, headers=headers)
 
     def sent(self, request) -> dict:
         """The body, checked."""
@@ -81,21 +100,6 @@ def note_call(request) -> None:
 def made(values: dict, status: int = 201) -> HttpResponse:
     """The answer to a POST."""
     return HttpResponse(dumps(values), content_type="application/json", status=status)
-
-
-def _again(request, row: AnsweredRequest) -> HttpResponse:
-    if row.request_hash != _hash(request):
-        raise Problem(422, "This Idempotency-Key was used for another request; take a new one.")
-    if row.status is None:
-        raise Problem(409, "The first request with this Idempotency-Key is still being worked on.", None,
-                      {"Retry-After": "2"})  # fmt: skip
-    headers = {"Idempotency-Replayed": "true"}
-    return HttpResponse(bytes(row.body), content_type=row.content_type, status=row.status, headers=headers)
-
-
-def _keep(row: AnsweredRequest, response: HttpResponse) -> None:
-    row.status, row.content_type, row.body = response.status_code, response["Content-Type"], response.content
-    row.save(update_fields=["status", "content_type", "body"])
 
 
 def _caller(request) -> str:

@@ -16,9 +16,7 @@ from .rows import MOST, USUAL, One, Rows
 NO_NUL = r"^[^\u0000]*$"
 NO_NUL_NO_COMMA = r"^[^,\u0000]+$"
 ALWAYS = (400, 401, 403, 404, 405, 406, 409, 422, 429, 500, 503)
-SENDING = (413, 415)
-CHANGING = (412, 428)
-KINDS = {"sites": "Sites and chargers", "telemetry": "Telemetry", "staff": "Staff"}
+ALSO = {"POST": (413, 415), "PATCH": (412, 413, 415, 428)}  # problems of what is sent, and of its version
 
 
 class ProblemRow(serializers.Serializer):
@@ -76,15 +74,19 @@ class Contract(AutoSchema):
             answers = {status: OpenApiResponse(self._good(), "Done.") for status in self._statuses()}
         if self.method == "GET" and isinstance(self.view, Rows | One):
             answers[304] = OpenApiResponse(None, "Not changed since the ETag that was sent.")
-        statuses = [*ALWAYS, *(SENDING if self.method != "GET" else ()), *(CHANGING if self.method == "PATCH" else ())]
+        statuses = [*ALWAYS, *ALSO.get(self.method, ())]
         problems = {(status, MEDIA_TYPE): OpenApiResponse(ProblemRow, TITLES[status]) for status in sorted(statuses)}
         return {**answers, **problems}
 
     def _statuses(self) -> tuple[int, ...]:
-        return getattr(self.view, "statuses", (201,)) if self.method == "POST" else (200,)
+        if self.method == "POST":
+            return getattr(self.view, "statuses", (201,))
+        return (204,) if self.method == "DELETE" else (200,)
 
     def _good(self):
         view = self.view
+        if self.method == "DELETE":
+            return None
         if self.method == "POST":
             return getattr(view, "answer_row", view.row)
         if self.method == "PATCH" or isinstance(view, One):
@@ -118,6 +120,8 @@ class Contract(AutoSchema):
         found = [_parameter("id", place if is_place else row, "path", required=True)] if "{id}" in self.path else []
         if self.method == "GET":
             return found + self._of_address()
+        if self.method == "DELETE":
+            return found
         if self.method == "PATCH":
             about = "The ETag of the version that is changed; 428 without it, 412 if there is a newer one."
             return [*found, _parameter("If-Match", {"type": "string"}, "header", about)]

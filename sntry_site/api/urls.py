@@ -2,7 +2,20 @@
 
 from django.urls import path, re_path, register_converter
 
-from . import chargers, events, exports, maintenance, planned, prices, reliability, sessions, sites, staff, telemetry
+from . import (
+    chargers,
+    events,
+    exports,
+    maintenance,
+    planned,
+    prices,
+    reliability,
+    sessions,
+    sites,
+    staff,
+    telemetry,
+    webhooks,
+)
 from .requests import Nothing
 
 
@@ -68,6 +81,11 @@ ADDRESSES = {
     "exports/<row:id>/": exports.OneExport,
     "exports/<row:id>/file/": exports.ExportFile,
     "exports/ev-chart/": exports.EvChart,
+    "webhooks/": webhooks.Webhooks,
+    "webhooks/<row:id>/": webhooks.OneWebhook,
+    "webhooks/<row:id>/secret/": webhooks.NewSecret,
+    "webhooks/<row:id>/test/": webhooks.Test,
+    "webhooks/<row:id>/deliveries/": webhooks.Deliveries,
     "telemetry/status/": telemetry.StatusIngest,
     "telemetry/sessions/": telemetry.SessionIngest,
     "telemetry/readings/": telemetry.ReadingIngest,

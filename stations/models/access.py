@@ -50,6 +50,7 @@ class Scope(models.TextChoices):
     RELIABILITY_READ = "reliability:read", "read outages, uptime and success rates"
     EVENTS_READ = "events:read", "read the events feed"
     EXPORTS_READ = "exports:read", "fetch exports"
+    WEBHOOKS = "webhooks", "keep its own webhooks"
 
 
 def scope_choices() -> list[tuple[str, str]]:
