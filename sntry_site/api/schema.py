@@ -161,7 +161,7 @@ class Contract(AutoSchema):
     def _map_serializer_field(self, field, direction, bypass_extensions=False):
         schema = super()._map_serializer_field(field, direction, bypass_extensions)
         if isinstance(field, Text) and "$ref" not in schema:
-            schema = {**schema, "pattern": NO_NUL}
+            schema = {"pattern": NO_NUL, **schema}
             if isinstance(field.parent, Row):  # what is stored is shown, however long it is
                 schema = {name: value for name, value in schema.items() if name not in ("minLength", "maxLength")}
         if isinstance(field, Money):
