@@ -26,9 +26,10 @@ deep: $(READY)
 faults: $(READY)
 	$(BIN)/python -m tests.faults $(PARTS)
 
-# 7,000 cases at least as each of three callers against the contract of the API.
+# 7,000 cases at least as each of three callers against the contract of the API; seconds for each kind of cases.
+FUZZ_SECONDS ?= 600
 fuzz: $(READY)
-	FUZZ_CASES=7000 FUZZ_EXAMPLES=20 FUZZ_SECONDS=7200 $(BIN)/python -m pytest -s --timeout=7200 \
+	FUZZ_CASES=7000 FUZZ_EXAMPLES=20 FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -s --timeout=7200 \
 		tests/test_api_fuzz.py
 
 # Whether the tests notice small mistakes in the surge engine: nine of ten at least; about two minutes.
