@@ -1,6 +1,7 @@
 """What holds at every address of the API: problems, who may, how often, and which bodies are taken."""
 
 import gzip
+import json
 import threading
 from types import SimpleNamespace
 
@@ -13,6 +14,7 @@ from rest_framework.exceptions import MethodNotAllowed, ValidationError
 
 from sntry_site.api import bodies, limits, problems
 from sntry_site.api.access import Allowed
+from sntry_site.api.docs import contract
 from sntry_site.api.problems import Problem
 from sntry_site.api.rows import is_about
 from stations.models import Operator
@@ -259,3 +261,13 @@ def test_an_address_is_counted_as_its_owner_has_it(said, counted):
 )
 def test_versions_are_compared_as_http_says(header, weakly, expected):
     assert is_about(header, '"a"', weakly) == expected
+
+
+def test_the_contract_says_how_long_a_text_may_be_and_that_it_may_be_empty_in_one_way_only():
+    told = json.loads(contract())
+    parameters = {each["name"]: each["schema"] for each in told["paths"]["/api/v1/sites/"]["get"]["parameters"]}
+    assert parameters["id"]["items"]["maxLength"] == 64
+    assert parameters["city"]["maxLength"] == 100
+    model = told["components"]["schemas"]["PatchedChargerChange"]["properties"]["model"]
+    assert (model["maxLength"], "minLength" in model, "oneOf" in model) == (100, False, False)
+    assert "maxLength" not in told["components"]["schemas"]["SiteRow"]["properties"]["name"]

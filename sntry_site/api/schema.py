@@ -108,6 +108,7 @@ class Contract(AutoSchema):
         bound = copy.deepcopy(field)
         bound.bind("value", serializers.Serializer())
         schema = self._map_serializer_field(bound, "request")
+        self._insert_field_validators(bound, schema)  # which is done for the fields of serializers only
         if field.help_text:
             schema = {**schema, "description": str(field.help_text)}
         return schema
@@ -158,12 +159,18 @@ class Contract(AutoSchema):
             schema.pop("required", None)  # because `fields` may leave any of them out
         return schema
 
+    def _insert_field_validators(self, field, schema):
+        super()._insert_field_validators(field, schema)
+        if isinstance(field, Text) and "oneOf" in schema:  # of text or nothing; but nothing is a text, too
+            schema.update(schema.pop("oneOf")[0])
+        if isinstance(field, Text) and isinstance(field.parent, Row):  # what is stored is shown, however long it is
+            schema.pop("minLength", None)
+            schema.pop("maxLength", None)
+
     def _map_serializer_field(self, field, direction, bypass_extensions=False):
         schema = super()._map_serializer_field(field, direction, bypass_extensions)
         if isinstance(field, Text) and "$ref" not in schema:
             schema = {"pattern": NO_NUL, **schema}
-            if isinstance(field.parent, Row):  # what is stored is shown, however long it is
-                schema = {name: value for name, value in schema.items() if name not in ("minLength", "maxLength")}
         if isinstance(field, Money):
             schema = {**schema, "pattern": field.pattern}
         if isinstance(field, Label):
