@@ -5,6 +5,7 @@ import re
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
@@ -19,7 +20,7 @@ from .access import seen, seen_or_404
 from .changes import Changed
 from .fields import Body, Moment, Nothing, Row, Text, Whole, Word, YesNo
 from .maintenance import one_of
-from .posting import Posted, made
+from .posting import Posted, made, note_call
 from .problems import Problem
 from .rows import Filter, Rows, after, many, refuse_parameters
 
@@ -153,8 +154,9 @@ class OneWebhook(Changed):
     def delete(self, request, id):
         """204: it is told nothing more, and its log is gone."""
         refuse_parameters(request)
-        hook = seen_or_404(of_caller(request), request.user, pk=id)
-        hook.delete()
+        with transaction.atomic():
+            own(request, id).delete()
+            note_call(request)
         return HttpResponse(status=204)
 
 
