@@ -120,8 +120,15 @@ class Child:
 class Supervisor:
     """Keeps the programs running until it is told to stop, then stops them in their order."""
 
-    def __init__(self, programs: list[Program], *, look_after_engines: Callable[[], list[str]]) -> None:
+    def __init__(
+        self,
+        programs: list[Program],
+        *,
+        look_after_engines: Callable[[], list[str]],
+        watchdog: Callable[[dict[str, float]], list[str]] = lambda lasted: [],
+    ) -> None:
         self.children = [Child(program) for program in programs]
+        self.watchdog = watchdog
         self.look_after_engines = look_after_engines
         self.log = ProcessLog("up")
         self.selector = selectors.DefaultSelector()
@@ -140,6 +147,7 @@ class Supervisor:
                 self._start_what_is_due()
                 self._read(LOOK_SECONDS)
                 self._look_after_the_children()
+                self._end_the_stuck()
                 for news in self.look_after_engines():
                     self.log.say(news)
         finally:
@@ -163,6 +171,15 @@ class Supervisor:
             if child.process is not None and not child.is_alive:
                 self._read_the_rest(child)
                 self.log.say(child.bury())
+
+    def _end_the_stuck(self) -> None:
+        """Kill what lives and does nothing; the next look finds it dead, and starts it again."""
+        running = {child.program.name: child for child in self.children if child.is_alive}
+        now = time.monotonic()
+        for name in self.watchdog({name: now - child.started_at for name, child in running.items()}):
+            self.log.say(f"no tick has finished for long: {name} is ended and started again")
+            running[name].process.kill()
+            running[name].process.wait()
 
     def _read_the_rest(self, child: Child) -> None:
         if child.process.stdout in {key.fileobj for key in self.selector.get_map().values()}:

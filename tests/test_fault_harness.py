@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults import __main__ as program
 from tests.faults import proxy as proxies
-from tests.faults.scoreboard import FIGURES, KEPT, MISSED, NOT_RUN, Scoreboard
+from tests.faults.scoreboard import FIGURES, KEPT, MISSED, NOT_RUN, SHORT, Scoreboard
 
 from .receiver import Receiver
 
@@ -77,12 +77,14 @@ def test_what_was_not_run_is_never_a_pass_and_a_missed_bound_is_said(tmp_path, c
     assert {board.verdict(name) for name in FIGURES} == {NOT_RUN}
     board.note("redis_recovery", 14.9, "14.9 s")
     board.note("postgres_recovery", 20.1, "20.1 s")
+    board.note("soak", 99.95, "99.95 % in a minute", is_whole=False)
     assert board.verdict("redis_recovery") == KEPT
+    assert board.verdict("soak") == SHORT
     assert board.verdict("postgres_recovery") == MISSED
     assert board.missed() == ["postgres_recovery"]
     board.save()
     text = (tmp_path / "scoreboard.txt").read_text()
-    assert text.count(NOT_RUN) == len(FIGURES) - 2
+    assert text.count(NOT_RUN) == len(FIGURES) - 3
     assert text.count(MISSED) == 1
 
 

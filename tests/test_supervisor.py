@@ -7,6 +7,7 @@ import pytest
 
 from sntry_site import process_logs
 from sntry_site.supervisor import Program, Supervisor
+from sntry_site.watchdog import Watchdog
 
 PATIENT = ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0))
 
@@ -21,7 +22,7 @@ def shell(name, stage, script, signals=PATIENT):
     return Program(name, stage, ["sh", "-c", script], signals)
 
 
-def supervise(programs, until):
+def supervise(programs, until, **options):
     """Run `programs` until the condition holds, then stop them; the seconds that stopping took."""
     asked_at = []
 
@@ -33,7 +34,7 @@ def supervise(programs, until):
         return []
 
     deadline = time.monotonic() + 20
-    boss = Supervisor(programs, look_after_engines=look)
+    boss = Supervisor(programs, look_after_engines=look, **options)
     boss.run()
     return time.monotonic() - asked_at[0]
 
@@ -47,6 +48,43 @@ def test_a_program_that_dies_is_started_again_and_it_is_said(logs, capsys):
     assert "web  | begun" in shown
     assert shown.count("web ended with exit code 3; it starts again in") == 2
     assert "stopping" in (logs / "up.log").read_text()
+
+
+def test_a_program_that_lives_but_does_nothing_is_ended_and_started_again(logs, capsys):
+    """It is stopped, so that it does not even hear that it should go."""
+    tick = shell("tick", 1, f"echo begun; echo >> '{logs}/starts'; kill -STOP $$")
+    asked = []
+
+    def watchdog(lasted):
+        has_begun = (logs / "starts").exists() and not asked
+        asked.extend([lasted] if has_begun else [])
+        return ["tick"] if has_begun else []
+
+    supervise([tick], lambda: (logs / "starts").exists() and len((logs / "starts").read_text()) == 2, watchdog=watchdog)
+    assert asked[0].keys() == {"tick"}
+    shown = capsys.readouterr().out
+    assert "no tick has finished for long: tick is ended and started again" in shown
+    assert "tick was ended by SIGKILL" in shown
+
+
+@pytest.mark.parametrize(
+    ("ages", "lasted", "expected"),
+    [
+        ([5] * 12, {"tick": 100, "beat": 100}, []),
+        ([50] * 12, {"tick": 100, "beat": 100}, ["tick", "beat"]),
+        ([50] * 12, {"tick": 20, "beat": 100}, ["beat"]),  # it has only just been started
+        ([50] * 6 + [None] + [300] * 5, {"tick": 400, "beat": 400}, []),  # Redis was away until a moment ago
+        ([None] * 12, {"tick": 400, "beat": 400}, []),
+    ],
+)
+def test_stuck_is_who_had_time_and_all_that_a_tick_needs(ages, lasted, expected):
+    clock = iter(range(0, 1000, 5))
+    answers = iter(ages)
+    dog = Watchdog(look=lambda: next(answers), clock=lambda: now[0])
+    for _ in ages:
+        now = [next(clock)]
+        dog.look_once()
+    assert dog.stuck(lasted) == expected
 
 
 def test_stages_stop_one_after_the_other_and_a_stage_at_once(logs, capsys):

@@ -7,7 +7,7 @@ import traceback
 
 from rich.console import Console
 
-from . import effects, kills, pages, races
+from . import disk, effects, kills, pages, races, silence, soak, sockets, telemetry, workers
 from .scoreboard import FIGURES, Scoreboard
 from .surroundings import whole_world
 from .world import ROOT
@@ -25,7 +25,18 @@ def in_a_world(part, **wishes):
     return run
 
 
-PARTS = {"kills": in_a_world(kills), "pages": in_a_world(pages), "effects": effects.run, "races": races.run}
+PARTS = {
+    "kills": in_a_world(kills),
+    "effects": effects.run,
+    "races": races.run,
+    "pages": in_a_world(pages),
+    "silence": in_a_world(silence, heartbeat=silence.HEARTBEAT),
+    "telemetry": in_a_world(telemetry),
+    "workers": in_a_world(workers),
+    "sockets": in_a_world(sockets, people=sockets.SOCKETS // sockets.EACH + sockets.SLOW // sockets.EACH),
+    "disk": disk.run,
+    "soak": in_a_world(soak),
+}
 
 
 def main(wanted: list[str]) -> int:

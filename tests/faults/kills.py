@@ -49,14 +49,18 @@ def run(world: World, board: Scoreboard, kills: int = KILLS) -> None:
     lost = [mark for mark in told.acknowledged if not stored[mark]]
     twice = [mark for mark in told.acknowledged if stored[mark] > 1]
     rows = f"{len(told.acknowledged):,} rows acknowledged, {kills} kills"
-    board.note("lost", len(lost), f"{len(lost)} of {rows}")
-    board.note("duplicated", len(twice), f"{len(twice)} of {rows}")
+    board.note("lost", len(lost), f"{len(lost)} of {rows}", is_whole=kills >= 60)
+    board.note("duplicated", len(twice), f"{len(twice)} of {rows}", is_whole=kills >= 60)
     words = ", ".join(f"{number} × {status or 'no answer'}" for status, number in sorted(told.statuses.items()))
-    board.note("refused_badly", len(told.odd), f"{len(told.odd)}: {words}" + "".join(told.odd[:1]))
+    board.note(
+        "refused_badly", len(told.odd), f"{len(told.odd)}: {words}" + "".join(told.odd[:1]), is_whole=kills >= 60
+    )
     for victim, name in RECOVERY.items():
         if seconds[victim]:
             found = np.array(seconds[victim])
             p95 = float(np.quantile(found, 0.95))
             every = {other: f"{np.median(times):.0f}" for other, times in seconds.items()}
-            board.note(name, p95, f"{p95:.1f} s over {len(found)} kills (median {np.median(found):.1f})")
+            board.note(
+                name, p95, f"{p95:.1f} s over {len(found)} kills (median {np.median(found):.1f})", is_whole=kills >= 60
+            )
     print("  medians of all:", every)

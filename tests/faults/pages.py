@@ -116,5 +116,10 @@ def run(world: World, board: Scoreboard, seconds: float = SECONDS) -> None:
     for what, found in worst.items():
         p99, how, _ = max(found)
         all_of_it = ", ".join(f"{how} {p99:.2f}" for p99, how, _ in found)
-        board.note(f"pages_{what}", p99, f"{p99:.2f} s when {how} ({all_of_it}; with all well {well:.2f})")
+        board.note(
+            f"pages_{what}",
+            p99,
+            f"{p99:.2f} s when {how} ({all_of_it}; with all well {well:.2f})",
+            is_whole=seconds >= 60,
+        )
     board.note("pages_refused", len(bad), f"{len(bad)} of {requests:,}" + "".join(f"; {each}" for each in bad[:3]))

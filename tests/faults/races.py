@@ -24,6 +24,8 @@ def run(board: Scoreboard, rounds: int = ROUNDS) -> None:
     control = won.pop("control")
     wrong = sum(number != 1 for numbers in won.values() for number in numbers)
     spread = ", ".join(f"{name.replace('_', ' ')} {min(numbers)}-{max(numbers)}" for name, numbers in won.items())
-    board.note("races", wrong, f"{wrong} of {rounds * len(won)} without exactly one winner ({spread})")
+    board.note(
+        "races", wrong, f"{wrong} of {rounds * len(won)} without exactly one winner ({spread})", is_whole=rounds >= 30
+    )
     lost = sum(number > 1 for number in control)
     board.note("race_control", lost, f"{lost} of {rounds} rounds had several, up to {max(control)}")

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-NOT_RUN, KEPT, MISSED = "not run", "kept", "MISSED"
+NOT_RUN, KEPT, SHORT, MISSED = "not run", "kept", "kept, short run", "MISSED"
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,10 @@ def at_least(bound: float) -> Callable[[float], bool]:
     return lambda value: value >= bound
 
 
+def between(low: float, high: float) -> Callable[[float], bool]:
+    return lambda value: low <= value <= high
+
+
 def exactly(wanted: float) -> Callable[[float], bool]:
     return lambda value: value == wanted
 
@@ -49,6 +53,20 @@ FIGURES = {
     "effects_missing": Figure("effects", "side effects that never happened", "0", exactly(0)),
     "races": Figure("races", "races without exactly one winner", "0", exactly(0)),
     "race_control": Figure("races", "rounds of the control with several winners", "≥ 1", at_least(1)),
+    "offline": Figure("silence", "a dead charger is OFFLINE after 3 intervals of 10 s", "30 to 50 s", between(30, 50)),
+    "false_offline": Figure("silence", "living chargers shown as OFFLINE after our own outage", "0", exactly(0)),
+    "disorder": Figure("telemetry", "tables that differ after late, repeated, shuffled rows", "0", exactly(0)),
+    "future": Figure("telemetry", "rows of the future not refused, or others refused", "0", exactly(0)),
+    "two_beats": Figure("workers", "slots not done exactly once with two beats", "0", exactly(0)),
+    "wrong_clock": Figure("workers", "slots not done exactly once with a clock 1 h ahead", "0", exactly(0)),
+    "hung_worker": Figure("workers", "next finished tick after a worker hangs (alive, silent)", "≤ 90 s", at_most(90)),
+    "handshake": Figure("sockets", "handshake when all browsers come back at once, p99", "≤ 5 s", at_most(5)),
+    "behind": Figure("sockets", "browsers not at the newest tick 10 s after it", "0", exactly(0)),
+    "slow_sockets": Figure("sockets", "memory that sockets which never read cost", "≤ 50 MB", at_most(50)),
+    "soak": Figure("soak", "requests answered well, a fault a minute for an hour", "≥ 99.9 %", at_least(99.9)),
+    "memory": Figure("soak", "growth of memory, of the process that grows most", "≤ 1 MB/h", at_most(1)),
+    "disk_lost": Figure("disk", "acknowledged rows lost, or odd answers, around a full disk", "0", exactly(0)),
+    "disk_recovery": Figure("disk", "next finished tick after there is space again", "≤ 60 s", at_most(60)),
     "pages_refused": Figure("pages", "read pages without a good answer under these faults", "0", exactly(0)),
 }
 
@@ -60,6 +78,7 @@ class Result:
     value: float
     words: str
     measured_at: str
+    is_whole: bool
 
 
 class Scoreboard:
@@ -68,10 +87,10 @@ class Scoreboard:
     def __init__(self, folder: Path) -> None:
         self.folder, self.results, self.left_out = folder, {}, {}
 
-    def note(self, name: str, value: float, words: str) -> None:
-        """Keep what was measured; the figure must be one of FIGURES."""
+    def note(self, name: str, value: float, words: str, *, is_whole: bool = True) -> None:
+        """Keep what was measured; the figure must be one of FIGURES. `is_whole`: as often or long as is asked for."""
         assert name in FIGURES, name
-        self.results[name] = Result(float(value), words, datetime.now(UTC).strftime("%Y-%m-%d %H:%M"))
+        self.results[name] = Result(float(value), words, datetime.now(UTC).strftime("%Y-%m-%d %H:%M"), is_whole)
         print(f"  {FIGURES[name].name}: {words} [{self.verdict(name)}]", flush=True)
 
     def leave_out(self, name: str, why: str) -> None:
@@ -80,11 +99,13 @@ class Scoreboard:
         self.left_out[name] = why
 
     def verdict(self, name: str) -> str:
-        """KEPT only for a figure that was measured and is within its bound."""
+        """KEPT only for a figure that was measured, as often or long as is asked for, and is within its bound."""
         result = self.results.get(name)
         if result is None:
             return NOT_RUN
-        return KEPT if FIGURES[name].holds(result.value) else MISSED
+        if not FIGURES[name].holds(result.value):
+            return MISSED
+        return KEPT if result.is_whole else SHORT
 
     def missed(self) -> list[str]:
         return [name for name in FIGURES if self.verdict(name) == MISSED]

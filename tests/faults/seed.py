@@ -16,7 +16,7 @@ def main(wishes: dict) -> dict:
 
     call_command("migrate", verbosity=0, interactive=False)
     sync_roles()
-    return {**people(), **simulated(wishes.get("sites", 10)), **real(wishes)}
+    return {**people(wishes.get("people", 0)), **simulated(wishes.get("sites", 10)), **real(wishes)}
 
 
 def simulated(sites: int) -> dict:
@@ -51,7 +51,7 @@ def real(wishes: dict) -> dict:
     return {"chargers": chargers, "key": text, "operator": operator.pk}
 
 
-def people() -> dict:
+def people(more: int) -> dict:
     """Somebody who may see everything and works as a technician, too, and the cookie of a session."""
     from django.contrib.auth.models import User
     from django.test import Client
@@ -63,4 +63,14 @@ def people() -> dict:
     Technician.objects.create(code="BOSS", centre=centre, user=boss)
     client = Client()
     client.force_login(boss)
-    return {"cookie": client.cookies["sessionid"].value}
+    return {"cookie": client.cookies["sessionid"].value, "cookies": [viewer(number) for number in range(more)]}
+
+
+def viewer(number: int) -> str:
+    """The cookie of one more person who may see everything."""
+    from django.contrib.auth.models import User
+    from django.test import Client
+
+    client = Client()
+    client.force_login(User.objects.create(username=f"viewer{number}", is_staff=True, is_superuser=True))
+    return client.cookies["sessionid"].value

@@ -21,6 +21,7 @@ from sntry_site import celery_app, checks, demo, demo_crews, embedded, process_l
 from sntry_site.embedded.engine import die_with_parent
 from sntry_site.programs import port_is_free, programs
 from sntry_site.supervisor import Supervisor
+from sntry_site.watchdog import Watchdog
 from stations.access import sync_roles
 
 
@@ -85,7 +86,7 @@ class Command(BaseCommand):
         passwords = self.prepare(sites, days)
         celery_app.send_task("sntry_site.tick", expires=60)  # the board moves before beat's first ten seconds are over
         connections.close_all()
-        supervisor = Supervisor(programs(host, port), look_after_engines=EngineWatch())
+        supervisor = Supervisor(programs(host, port), look_after_engines=EngineWatch(), watchdog=Watchdog())
         threading.Thread(target=self.announce, args=(host, port, url, passwords), daemon=True).start()
         supervisor.run()
 

@@ -1,0 +1,65 @@
+"""Programs that live but do nothing: known by the age of the last finished tick, not by whether they answer."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import redis
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+LATE_SECONDS = 45  # a tick may take 30 s, and the next one comes within 10
+LOOK_SECONDS = 5
+OF_TICKS = ("tick", "beat")  # nobody can tell from outside which of them is stuck
+AGE = "SELECT extract(epoch FROM clock_timestamp() - max(finished_at))::float8 FROM telemetry_tick"
+
+
+def seconds_since_tick() -> float | None:
+    """The age of the last finished tick; None where there is none, or where database or Redis are away themselves."""
+    try:
+        with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1) as broker:
+            broker.ping()
+        with connection.cursor() as cursor:
+            cursor.execute(AGE)
+            return cursor.fetchone()[0]
+    except (redis.RedisError, DatabaseError, OSError):
+        return None
+    finally:
+        connection.close()
+
+
+class Watchdog:
+    """Says which programs are to be started anew. It looks in a thread of its own, because looking may take seconds."""
+
+    def __init__(self, look: Callable[[], float | None] = seconds_since_tick, clock=time.monotonic) -> None:
+        self.look, self.clock = look, clock
+        self.age: float | None = None
+        self.well_since: float | None = None  # since when database and Redis have answered every time
+        self.thread: threading.Thread | None = None
+
+    def look_once(self) -> None:
+        """Note how old the last tick is."""
+        self.age = self.look()
+        if self.age is None:
+            self.well_since = None
+        elif self.well_since is None:
+            self.well_since = self.clock()
+
+    def stuck(self, lasted: dict[str, float]) -> list[str]:
+        """Of the running programs (name -> seconds), those that had time enough for a tick and all they need for it."""
+        if self.age is None or self.well_since is None or self.age < LATE_SECONDS:
+            return []
+        if self.clock() - self.well_since < LATE_SECONDS:
+            return []
+        return [name for name in OF_TICKS if lasted.get(name, 0) > LATE_SECONDS]
+
+    def __call__(self, lasted: dict[str, float]) -> list[str]:
+        if self.thread is None:
+            self.thread = threading.Thread(target=self._look_for_ever, daemon=True, name="watchdog")
+            self.thread.start()
+        return self.stuck(lasted)
+
+    def _look_for_ever(self) -> None:
+        while True:
+            time.sleep(LOOK_SECONDS)
+            self.look_once()

@@ -1,0 +1,139 @@
+"""An hour of use with a fault a minute: how many requests were answered well, and what grew."""
+
+import os
+import random
+import threading
+import time
+from collections import defaultdict
+from contextlib import suppress
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import theilslopes
+
+from . import kills, pages
+from .crowd import Crowd, Partners
+from .scoreboard import Scoreboard
+from .world import ROLES, World, command_of
+
+SECONDS = float(os.environ.get("FAULT_SOAK_SECONDS", "3600"))
+EVERY = float(os.environ.get("FAULT_SOAK_EVERY", "60"))
+SAMPLE_SECONDS = 5.0
+LAST_SECONDS = 20.0  # that a fault lasts which does not end by itself
+WARM_SECONDS = 300.0  # of a process that do not count: it loads what it needs
+SHORTEST = 600.0  # seconds that a process must have lived to say anything about its memory
+PATIENCE_SECONDS = 30.0
+KILLS = ("redis", "postgres", "worker", "web", "pool child", "beat", "jobs")
+LASTING = ("redis hung", "gemini hang", "gemini garbage", "osrm hang", "osrm refuse", "redis", "postgres")
+
+
+class Visitors(Crowd):
+    """People who load pages; one that fails is loaded again for a while, as a browser's reader would."""
+
+    def headers(self) -> dict[str, str]:
+        return {"Cookie": f"sessionid={self.world.seeded['cookie']}"}
+
+    def once(self, client, number, turn) -> None:
+        path = pages.PAGES[(turn + 7 * number) % len(pages.PAGES)].format(site=self.world.seeded["sites"][turn % 5])
+        deadline, is_first, is_well = time.monotonic() + PATIENCE_SECONDS, True, False
+        while not is_well and time.monotonic() < deadline:
+            answer = self.send(client, "GET", path)
+            is_well = answer is not None and answer.status_code < 400
+            with self.lock:
+                self.well += is_well
+                self.well_at_once += is_well and is_first
+            is_first = False
+            if not is_well:
+                time.sleep(0.5)
+        with self.lock:
+            self.asked += 1
+        self.over.wait(0.3)
+
+    well = well_at_once = asked = 0
+
+
+class Memory(threading.Thread):
+    """The resident memory of every process of the world, again and again."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(daemon=True)
+        self.world, self.over = world, threading.Event()
+        self.seen: dict[tuple[str, int], list[tuple[float, float]]] = defaultdict(list)
+
+    def run(self) -> None:
+        while not self.over.wait(SAMPLE_SECONDS):
+            now = time.monotonic()
+            for process in self.world.everything():
+                words = command_of(process)
+                role = next((role for role, word in ROLES.items() if word in words), None)
+                if role:
+                    with suppress(OSError, ValueError):
+                        self.seen[role, process].append((now, resident_mb(process)))
+
+    def slopes(self) -> dict[str, tuple[float, float, float]]:
+        """Role -> MB an hour (Theil-Sen) with its 95 % interval, of the process that has lived longest."""
+        found = {}
+        for (role, _), samples in sorted(self.seen.items(), key=lambda item: len(item[1])):
+            seconds, megabytes = np.array(samples).T
+            counted = seconds > seconds[0] + WARM_SECONDS
+            if seconds[-1] - seconds[0] >= SHORTEST and counted.sum() > 20:
+                slope, _, low, high = theilslopes(megabytes[counted], seconds[counted] / 3600)
+                found[role] = (float(slope), float(low), float(high))
+        return found
+
+
+def resident_mb(process: int) -> float:
+    """Resident memory in MB."""
+    pages_of_memory = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return pages_of_memory * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def break_something(world: World, fault: str) -> None:
+    """One fault, from its beginning to its end."""
+    if fault in KILLS:
+        kills.strike(world, fault)
+        return
+    what, mode = fault.split()
+    broken = pages.redis_hung(world) if what == "redis" else pages.spoilt(world.proxies[what], mode)
+    with broken:
+        time.sleep(min(LAST_SECONDS, EVERY / 2))
+
+
+def run(world: World, board: Scoreboard, seconds: float = SECONDS) -> None:
+    """In the first third processes are killed; from then on they live, so that what they keep can be seen to grow."""
+    rng, begun, faults = random.Random(4), time.monotonic(), 0
+    first, rest = cycle(KILLS), cycle(LASTING)
+    memory = Memory(world)
+    memory.start()
+    with Partners(world, 2) as partners, Visitors(world, 2) as visitors:
+        while (passed := time.monotonic() - begun) < seconds:
+            time.sleep(max(0.0, faults * EVERY - passed) + rng.uniform(0, EVERY / 4))
+            fault = next(first) if passed < seconds / 3 else next(rest)
+            print(f"  {passed:.0f} s: {fault}", flush=True)
+            break_something(world, fault)
+            faults += 1
+    memory.over.set()
+    told = partners.told
+    asked = visitors.asked + len(told.acknowledged) // 5 + told.given_up
+    well = visitors.well + len(told.acknowledged) // 5
+    share = 100 * well / asked
+    at_once = 100 * visitors.well_at_once / max(visitors.asked, 1)
+    length = f"in {seconds / 60:.0f} min with {faults} faults"
+    board.note(
+        "soak",
+        share,
+        f"{share:.3f} % of {asked:,} {length}, asked again for {PATIENCE_SECONDS:.0f} s; pages {at_once:.2f} % at once",
+        is_whole=seconds >= 3600,
+    )
+    slopes = memory.slopes()
+    if not slopes:
+        board.leave_out("memory", f"no process lived for {SHORTEST / 60:.0f} min in {seconds / 60:.0f} min of soak")
+        return
+    words = ", ".join(f"{role} {slope:+.2f} ({low:+.2f} to {high:+.2f})" for role, (slope, low, high) in slopes.items())
+    board.note(
+        "memory",
+        max(slope for slope, *_ in slopes.values()),
+        f"MB an hour: {words}, {length}",
+        is_whole=seconds >= 3600,
+    )
