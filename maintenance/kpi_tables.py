@@ -87,12 +87,12 @@ LEFT JOIN (
 ) AS visited ON visited.incident_id = incident.id
 WHERE incident.source <> 'prediction' AND incident.merged_into_id IS NULL AND incident.opened_at >= %(since)s
     AND incident.opened_at < %(now)s AND {_WHERE}
-"""  # noqa: S608
+"""  # noqa: S608  (made of constants)
 _PORTS = f"""
 SELECT site.id, coalesce(nullif(count(charger.id), 0), site.ports_total)::int8
 FROM stations_site site LEFT JOIN stations_charger charger ON charger.site_id = site.id
 WHERE {_WHERE} GROUP BY site.id
-"""  # noqa: S608
+"""  # noqa: S608  (made of constants)
 
 
 def hours(at: datetime) -> float:

@@ -67,7 +67,7 @@ def _allowed_hosts(host: str) -> dict[str, str]:
     """Names under which others reach this machine when it listens to them and nothing is set."""
     if host in LOOPBACK or os.environ.get("ALLOWED_HOSTS"):
         return {}
-    names = {host, *LOOPBACK - {"::1"}, "[::1]", socket.gethostname(), *_own_addresses()} - {"0.0.0.0", "::"}  # noqa: S104
+    names = {host, *LOOPBACK - {"::1"}, "[::1]", socket.gethostname(), *_own_addresses()} - {"0.0.0.0", "::"}  # noqa: S104  (left out)
     return {"ALLOWED_HOSTS": ",".join(sorted(names))}
 
 

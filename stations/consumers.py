@@ -129,7 +129,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         failures = 0
         while failures < FAILED_CHECKS:
             # Spread, so that a thousand sockets do not ask in the same second.
-            await asyncio.sleep(settings.LIVE_RECHECK_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311
+            await asyncio.sleep(settings.LIVE_RECHECK_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311  (spread, no secret)
             try:
                 await self._check_rights()
                 failures = 0

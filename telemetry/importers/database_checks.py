@@ -177,7 +177,7 @@ def set_aside_bad_rows(cursor, table: str, parameters: dict) -> int:
         for rule in check.rules
     )
     cursor.execute(
-        f"INSERT INTO rejects (source_table, line, about, bad_column, bad_value, reason) "  # noqa: S608
+        f"INSERT INTO rejects (source_table, line, about, bad_column, bad_value, reason) "  # noqa: S608  (names of ours)
         f"SELECT '{table}', line, left({check.about}, 200), bad_column, bad_value, reason "
         f"FROM ({check.view}) AS staged "
         f"CROSS JOIN LATERAL (VALUES {each}) AS problem (holds, bad_column, bad_value, reason) "
@@ -187,7 +187,7 @@ def set_aside_bad_rows(cursor, table: str, parameters: dict) -> int:
     values = cursor.rowcount
     if values:
         bad_lines = "SELECT line FROM rejects WHERE source_table = %s"
-        cursor.execute(f'DELETE FROM "source_{table}" WHERE line IN ({bad_lines})', [table])  # noqa: S608
+        cursor.execute(f'DELETE FROM "source_{table}" WHERE line IN ({bad_lines})', [table])  # noqa: S608  (names of ours)
     return values
 
 

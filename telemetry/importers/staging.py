@@ -115,7 +115,7 @@ def stage(
         report.rejects_path = rejects.path if rejects.count else None
     _refuse(report, order.skip_bad)
     if again:
-        cursor.execute(f'DELETE FROM "{table}" WHERE line = ANY(%s)', [[cell.line for cell in again]])  # noqa: S608
+        cursor.execute(f'DELETE FROM "{table}" WHERE line = ANY(%s)', [[cell.line for cell in again]])  # noqa: S608  (a name of ours)
     return report
 
 

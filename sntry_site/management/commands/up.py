@@ -41,7 +41,7 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup does
                 signal.signal(number, signal.default_int_handler)
-        url = f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0', '::') else host}:{port}/"  # noqa: S104
+        url = f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0', '::') else host}:{port}/"  # noqa: S104  (compared, not bound)
         claim = None
         try:
             if single_up.owner() is None:
@@ -129,7 +129,7 @@ class Command(BaseCommand):
 
     def announce(self, host: str, port: int, url: str, passwords: dict[str, str]) -> None:
         """Once the web process answers, say where, and who may log in. Passwords are shown this once."""
-        target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+        target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  (compared, not bound)
         while True:
             try:
                 socket.create_connection((target, port), timeout=1).close()
