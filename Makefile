@@ -32,9 +32,11 @@ fuzz: $(READY)
 	FUZZ_CASES=7000 FUZZ_EXAMPLES=20 FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -s --timeout=7200 \
 		tests/test_api_fuzz.py
 
-# Whether the tests notice small mistakes in the surge engine: nine of ten at least; about two minutes.
+# Whether the tests notice small mistakes in the surge engine (nine of ten at least) and each safeguard that is taken
+# away; about a quarter of an hour.
 mutants: $(READY)
 	$(BIN)/python -m tests.mutants
+	$(BIN)/python -m tests.security_mutants
 
 lint: $(READY)
 	$(BIN)/ruff check .
