@@ -1,5 +1,6 @@
 """Doors and locks: how often a password may be wrong, what starts at all, and what browsers are told to hold to."""
 
+import json
 import os
 import subprocess
 import sys
@@ -131,3 +132,28 @@ def test_browsers_are_told_what_a_page_may_do(boss, client):
     client.post("/login/", {"username": "boss", "password": "a long word"})
     assert all(client.cookies[name]["httponly"] for name in ("sessionid", "csrftoken"))
     assert client.cookies["sessionid"]["samesite"] == "Lax"
+
+
+ASK = """
+import django, json
+django.setup()
+from django.test import Client
+page = Client().get("/login/", secure=True, headers={"host": "sntry.example"})
+plain = Client().get("/login/", headers={"host": "sntry.example"})
+cookies = {name: [bool(one["secure"]), bool(one["httponly"]), one["samesite"], one["path"], one["domain"]]
+           for name, one in page.cookies.items()}
+stranger = Client(raise_request_exception=False).get("/login/", secure=True, headers={"host": "evil.invalid"})
+print(json.dumps([page.headers["Strict-Transport-Security"], cookies, plain.status_code, plain["Location"],
+                  stranger.status_code]))
+"""
+
+
+def test_a_site_that_others_reach_speaks_https_alone_with_cookies_of_this_very_host():
+    good = {"HTTPS_ONLY": "1", "SECRET_KEY": GOOD_KEY, "ALLOWED_HOSTS": "sntry.example"}
+    asked = run("-c", ASK, DJANGO_SETTINGS_MODULE="sntry_site.settings", **good)
+    assert asked.returncode == 0, asked.stderr
+    transport, cookies, status, location, stranger = json.loads(asked.stdout.splitlines()[-1])
+    assert transport == "max-age=31536000; includeSubDomains; preload"
+    assert cookies == {"__Host-csrftoken": [True, True, "Lax", "/", ""]}
+    assert (status, location) == (301, "https://sntry.example/login/")
+    assert stranger == 400
