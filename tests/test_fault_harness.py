@@ -95,9 +95,9 @@ def test_a_part_that_breaks_off_or_does_not_exist_is_an_error(tmp_path, monkeypa
     def breaks(board):
         raise RuntimeError("no engine")
 
-    monkeypatch.setattr(program, "PARTS", {"kills": breaks})
-    assert program.main(["kills"]) == 1
-    assert "Parts that broke off: kills" in capsys.readouterr().out
+    monkeypatch.setattr(program, "ALONE", {"soak": breaks})
+    assert program.main(["soak"]) == 1
+    assert "Parts that broke off: soak" in capsys.readouterr().out
 
 
 def test_every_figure_belongs_to_a_part_that_can_be_run():

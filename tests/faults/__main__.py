@@ -1,13 +1,15 @@
 """Run the parts of the harness and print the scoreboard: `python -m tests.faults [part ...]`."""
 
 import os
+import signal
 import sys
 import time
 import traceback
+from contextlib import ExitStack
 
 from rich.console import Console
 
-from . import disk, effects, kills, pages, races, silence, soak, sockets, telemetry, workers
+from . import disk, effects, kills, migrations, old_code, pages, races, silence, soak, sockets, telemetry, workers
 from .scoreboard import FIGURES, Scoreboard
 from .surroundings import whole_world
 from .world import ROOT
@@ -15,28 +17,55 @@ from .world import ROOT
 FOLDER = ROOT / "var" / "faults"
 
 
-def in_a_world(part, **wishes):
-    """The part with a running Sntry of its own."""
+WISHES = {
+    "heartbeat": silence.HEARTBEAT,
+    "people": (sockets.SOCKETS + sockets.SLOW) // sockets.EACH,
+}
+# One world after the other's use, because starting one takes its time; the last three make what they need themselves.
+SHARING = {
+    "kills": kills, "pages": pages, "silence": silence, "telemetry": telemetry, "workers": workers, "sockets": sockets,
+}  # fmt: skip
 
-    def run(board: Scoreboard) -> None:
-        with whole_world(**wishes) as world:
-            part.run(world, board)
 
-    return run
+def run_soak(board: Scoreboard) -> None:
+    """In a world of its own, because its memory is looked at."""
+    with whole_world(**WISHES) as world:
+        soak.run(world, board)
 
 
-PARTS = {
-    "kills": in_a_world(kills),
+ALONE = {
     "effects": effects.run,
     "races": races.run,
-    "pages": in_a_world(pages),
-    "silence": in_a_world(silence, heartbeat=silence.HEARTBEAT),
-    "telemetry": in_a_world(telemetry),
-    "workers": in_a_world(workers),
-    "sockets": in_a_world(sockets, people=sockets.SOCKETS // sockets.EACH + sockets.SLOW // sockets.EACH),
     "disk": disk.run,
-    "soak": in_a_world(soak),
+    "migrations": migrations.run,
+    "old-code": old_code.run,
+    "soak": run_soak,
 }
+PARTS = (*SHARING, *ALONE)
+
+
+class Sharing:
+    """The world that parts use one after the other; a part that breaks off leaves it behind."""
+
+    def __init__(self) -> None:
+        self.stack, self.world = ExitStack(), None
+
+    def run(self, name: str, board: Scoreboard) -> None:
+        if name in ALONE:
+            self.leave()
+            ALONE[name](board)
+            return
+        if self.world is None:
+            self.world = self.stack.enter_context(whole_world(**WISHES))
+        try:
+            SHARING[name].run(self.world, board)
+        except BaseException:
+            self.leave()
+            raise
+
+    def leave(self) -> None:
+        self.world = None
+        self.stack.close()
 
 
 def main(wanted: list[str]) -> int:
@@ -44,17 +73,18 @@ def main(wanted: list[str]) -> int:
     if unknown:
         print(f"There is no part {unknown[0]}; there are {', '.join(PARTS)}.", file=sys.stderr)
         return 2
-    board, broken = Scoreboard(FOLDER), []
+    board, broken, sharing = Scoreboard(FOLDER), [], Sharing()
     for name in wanted or PARTS:
         begun = time.monotonic()
         print(f"{name} ...", flush=True)
         try:
-            PARTS[name](board)
+            sharing.run(name, board)
         except Exception:
             traceback.print_exc()
             broken.append(name)
         print(f"{name}: {time.monotonic() - begun:.0f} s", flush=True)
         board.save()
+    sharing.leave()
     board.show(Console(width=int(os.environ.get("COLUMNS", "180"))))
     if broken:
         print(f"Parts that broke off: {', '.join(broken)}.")
@@ -63,4 +93,5 @@ def main(wanted: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no world is left behind
     sys.exit(main(sys.argv[1:]))

@@ -67,6 +67,10 @@ FIGURES = {
     "memory": Figure("soak", "growth of memory, of the process that grows most", "≤ 1 MB/h", at_most(1)),
     "disk_lost": Figure("disk", "acknowledged rows lost, or odd answers, around a full disk", "0", exactly(0)),
     "disk_recovery": Figure("disk", "next finished tick after there is space again", "≤ 60 s", at_most(60)),
+    "migration_wait": Figure("migrations", "longest wait of others while 1M rows are migrated", "≤ 3 s", at_most(3)),
+    "migration_failed": Figure("migrations", "statements of others that failed meanwhile", "0", exactly(0)),
+    "old_code": Figure("old-code", "bad answers of the version before on the newest schema", "0", exactly(0)),
+    "old_code_ticks": Figure("old-code", "ticks of the version before in 40 s", "≥ 2", at_least(2)),
     "pages_refused": Figure("pages", "read pages without a good answer under these faults", "0", exactly(0)),
 }
 

@@ -34,8 +34,8 @@ def history(rng: random.Random, now: datetime) -> tuple[list[dict], list[dict]]:
 
 def run(world: World, board: Scoreboard) -> None:
     rng, now = random.Random(3), datetime.now(UTC)
-    orderly, hostile = world.seeded["chargers"][:PAIRS], world.seeded["chargers"][PAIRS : 2 * PAIRS]
-    headers = {"Authorization": f"Bearer {world.seeded['key']}"}
+    orderly, hostile = world.seeded["quiet"][:PAIRS], world.seeded["quiet"][PAIRS : 2 * PAIRS]
+    headers = {"Authorization": f"Bearer {world.seeded['quiet_key']}"}
     refused, sent = 0, 0
     with httpx.Client(base_url=world.url, headers=headers, timeout=60) as client:
         for one, other in zip(orderly, hostile, strict=True):

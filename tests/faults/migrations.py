@@ -1,0 +1,109 @@
+"""A million rows are migrated while others read and write them, and one of the readers is slow."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import psycopg
+
+from .scoreboard import Scoreboard
+from .world import World
+
+ROWS = int(os.environ.get("FAULT_MIGRATION_ROWS", "1000000"))
+BEFORE = (("stations", "0018_webhooks_and_ocpi"), ("telemetry", "0012_late_changes"))  # from there to the newest
+SLOW_SECONDS = 8  # of a report that reads the table in one transaction
+TABLES = ("telemetry_chargingsession", "telemetry_statusreport", "telemetry_chargerstate")
+CHARGERS = 2000
+FILL = """
+INSERT INTO stations_operator (name, is_simulated) VALUES ('Northline', false);
+INSERT INTO stations_site (operator_id, external_id, name, ports_total)
+    SELECT (SELECT id FROM stations_operator), 'S' || n, 'Site ' || n, 4 FROM generate_series(1, %(sites)s) n;
+INSERT INTO stations_charger (site_id, external_id)
+    SELECT id, external_id || '-' || port FROM stations_site, generate_series(1, 4) port;
+INSERT INTO telemetry_chargerstate (charger_id, status, error_code) SELECT id, 'AVAILABLE', '' FROM stations_charger;
+INSERT INTO telemetry_statusreport (charger_id, reported_at, status, error_code)
+    SELECT charger.id, now() - n * interval '1 minute', 'AVAILABLE', ''
+    FROM stations_charger charger, generate_series(1, %(each)s) n;
+INSERT INTO telemetry_chargingsession (charger_id, started_at, energy_kwh, price)
+    SELECT charger.id, now() - n * interval '1 hour', 10, 0.4
+    FROM stations_charger charger, generate_series(1, %(each)s) n;
+"""
+READ = "SELECT count(*) FROM (SELECT 1 FROM {} ORDER BY charger_id LIMIT 100) some"
+WRITE = "UPDATE {} SET charger_id = charger_id WHERE charger_id = (SELECT min(id) FROM stations_charger) AND false"
+
+
+class Users:
+    """One reader and one writer of each table, who note how long each statement took."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.over, self.longest, self.failed, self.done = world, threading.Event(), {}, [], 0
+        self.threads = [
+            threading.Thread(target=self._use, args=(statement.format(table), f"{word} {table}"), daemon=True)
+            for table in TABLES
+            for word, statement in (("reading", READ), ("writing", WRITE))
+        ]
+        self.threads.append(threading.Thread(target=self._slow, daemon=True))
+
+    def __enter__(self) -> "Users":
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.over.set()
+        for thread in self.threads:
+            thread.join(60)
+
+    def _connect(self) -> psycopg.Connection:
+        return psycopg.connect(f"host={self.world.runtime} user=sntry dbname=sntry", autocommit=True)
+
+    def _use(self, statement: str, word: str) -> None:
+        with self._connect() as wire:
+            while not self.over.wait(0.05):
+                begun = time.monotonic()
+                try:
+                    wire.execute(statement)
+                except psycopg.Error as error:
+                    self.failed.append(f"{word}: {error}")
+                self.longest[word] = max(self.longest.get(word, 0), time.monotonic() - begun)
+                self.done += 1
+
+    def _slow(self) -> None:
+        """A report: it holds its locks for some seconds, rests a little, and comes again."""
+        with self._connect() as wire:
+            while not self.over.wait(2):
+                with wire.transaction():
+                    for table in TABLES:
+                        wire.execute(READ.format(table))
+                    self.over.wait(SLOW_SECONDS)
+
+
+def run(board: Scoreboard, rows: int = ROWS) -> None:
+    with World() as world:
+        world.start_engines()
+        for app, name in BEFORE:
+            manage(world, "migrate", app, name, "-v0")
+        world.ask(FILL % {"each": rows // CHARGERS, "sites": CHARGERS // 4})
+        world.ask("VACUUM ANALYZE telemetry_statusreport")
+        with Users(world) as users:
+            time.sleep(3)
+            begun = time.monotonic()
+            said = manage(world, "migrate", "-v0")
+            took = time.monotonic() - begun
+        again = said.count("trying again")
+    word, longest = max(users.longest.items(), key=lambda item: item[1])
+    words = f"{longest:.1f} s ({word}); {took:.0f} s in all, {users.done:,} statements, {again} locks given up"
+    board.note("migration_wait", longest, words + f"; {rows:,} rows a table", is_whole=rows >= 1_000_000)
+    board.note("migration_failed", len(users.failed), f"{len(users.failed)}" + "".join(users.failed[:1]))
+
+
+def manage(world: World, *arguments: str) -> str:
+    """What a management command of the clone prints."""
+    setting = {"cwd": world.folder, "env": {**world.environment, **world.outside}}
+    done = subprocess.run(
+        [sys.executable, "manage.py", *arguments], **setting, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
