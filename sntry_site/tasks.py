@@ -163,9 +163,12 @@ def use_chargers(beat: Beat, fleet: LiveFleet, seconds: float, rng) -> None:
         said = f"{names[int(fleet.ids[row])]} does not work: {code}, {heat:.0f} °C in the cabinet"
         beat.tell("CHARGER_FAULTED", fleet.place[row], said)
     note_healed(fleet.ids[happened.healed].tolist(), beat.at, fleet)
+    back: dict[int, list[str]] = {}
     for row in happened.healed.tolist():
-        said = f"{names[int(fleet.ids[row])]} is back after a reset from afar"
-        beat.tell("CHARGER_RECOVERED", fleet.place[row], said)
+        back.setdefault(int(fleet.place[row]), []).append(names[int(fleet.ids[row])])
+    for place, chargers in back.items():  # one line for a site, because cabinets are reset whole
+        said = f"{', '.join(chargers)} {'is' if len(chargers) == 1 else 'are'} back after a reset from afar"
+        beat.tell("CHARGER_RECOVERED", place, said)
 
 
 @shared_task(name="sntry_site.tick", soft_time_limit=20, time_limit=30)

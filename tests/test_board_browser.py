@@ -149,7 +149,9 @@ def test_a_site_is_stressed_and_dispatched_and_a_second_window_sees_it_without_a
     ours = [text for _, text in told if "<img" in text]
     assert [sum(kind in text for text in ours) for kind in ("High risk", "Price surge")] == [1, 1]
     page.click("#actions button:has-text('Dispatch')")
-    page.wait_for_selector("#actions .notice:has-text('WO-')")
+    number = re.search(r"WO-\d+", page.locator("#actions .notice", has_text="WO-").inner_text())[0]
+    for watched in (first, second):
+        watched.page.wait_for_selector(f"#event-log li:has-text('{number}'):has-text('<img')")
     assert page.locator("#at-risk-body tr[data-selected]").count() == 1
     page.click("#actions button:has-text('Show on map')")
     page.wait_for_selector(".leaflet-popup .popup-name:has-text('<img')")

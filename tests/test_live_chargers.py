@@ -127,6 +127,17 @@ def test_what_a_reset_clears_needs_no_order(here):
     assert event.message == f"{charger.external_id} is back after a reset from afar"
 
 
+def test_ports_that_come_back_at_the_same_moment_are_one_line(here):
+    beat(0)
+    both = list(here.chargers.order_by("pk")[:2])
+    for charger in both:
+        stop(charger, causes.FIRMWARE, fixed_at=at(5), gives_up_at=at(1))
+    for number in range(1, 7):
+        beat(number)
+    event = FleetEvent.objects.get(kind="CHARGER_RECOVERED")
+    assert event.message == f"{both[0].external_id}, {both[1].external_id} are back after a reset from afar"
+
+
 def test_an_order_is_opened_once_nothing_more_can_be_done_from_afar_and_only_it_repairs(here, monkeypatch):
     monkeypatch.setattr(live_fleet, "WRONG_SHARE", 0)  # because which orders get a wrong cause hangs on their number
     beat(0)

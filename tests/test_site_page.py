@@ -6,6 +6,7 @@ import orjson
 import pytest
 from django.utils import timezone
 
+from maintenance.models import RootCauseNote
 from sntry_site import tasks
 from sntry_site.pages.site_feed import SiteConsumer, SiteFeed
 from sntry_site.templatetags.sntry_times import log_time
@@ -71,7 +72,9 @@ def test_the_socket_of_a_site_is_for_staff_of_its_operator_and_sends_the_site_as
     [frame] = SiteFeed().changes(mine.pk, {})
     panels = orjson.loads(frame)["panels"]
     assert "hot &lt;b&gt;" in panels["site-now"]
-    assert set(panels) == {"site-now", "site-chargers"}
+    assert set(panels) == {"site-now", "site-work", "site-prices", "site-chargers"}
+    assert "All is well" in panels["site-work"]
+    assert "has never changed" in panels["site-prices"]
 
 
 @pytest.fixture
@@ -103,6 +106,19 @@ def test_ticks_move_the_numbers_of_an_open_page_and_of_one_that_is_opened_later(
             assert f"{state.at:%Y-%m-%dT%H:%M:%SZ}" in frame_of(late)["panels"]["site-now"]
         elsewhere(burst, version)
         assert "site-now" in frame_of(early)["panels"]
+        number = elsewhere(order_with_a_note, site)
+        elsewhere(burst, version + 2)
+        row = page.locator("#site-work tr", has_text=number)
+        row.locator("summary").focus()
+        page.keyboard.press("Enter")
+        elsewhere(change_price, site)
+        elsewhere(burst, version + 4)
+        page.locator("#site-prices td", has_text="$0.40 → $0.60").wait_for()
+        elsewhere(fleet.work_order, site, cause="cable")
+        elsewhere(burst, version + 6)
+        page.locator("#site-work tbody tr").nth(1).wait_for()
+        assert row.locator("details").get_attribute("open") is not None
+        assert page.evaluate("document.activeElement.textContent") == "Root-cause note"
 
 
 def after_beat(number: int) -> tuple[int, SiteState]:
@@ -118,3 +134,15 @@ def burst(version: int) -> None:
 
 def frame_of(socket) -> dict:
     return orjson.loads(socket.wire.recv(timeout=10))
+
+
+def order_with_a_note(site) -> str:
+    order = fleet.work_order(site)
+    note = {"source": "rules", "summary": "hot", "cause": "cooling_thermal", "safety": "Cut off the supply."}
+    RootCauseNote.objects.create(incident=order.incident, **note)
+    return order.number
+
+
+def change_price(site) -> None:
+    now = timezone.now()
+    fleet.price_change(site, starts_at=now, ends_at=now + timedelta(hours=1))

@@ -1,16 +1,17 @@
-"""The live part of a site's page: its values and chargers after each tick."""
+"""The live part of a site's page after each tick: its values, incidents, orders, prices and chargers."""
 
 import orjson
 from django.db.models import Max
 from django.template.loader import render_to_string
 from django.utils import timezone
 
+from pricing.tariff import tariffs
 from stations.access import operator_ids
 from stations.consumers import LiveConsumer
 from stations.models import Site
 from telemetry.models import SiteState
 
-from .sites import charger_values, now_values
+from .sites import charger_values, now_values, price_values, work_values
 
 
 class SiteFeed:
@@ -35,12 +36,15 @@ class SiteFeed:
         site = Site.objects.select_related("operator", "state").filter(pk=view).first()
         if site is None:
             return []
+        now = timezone.now()
+        tariff = tariffs([site.pk], now).get(site.pk)
         panels = {
-            "site-now": render_to_string("sites/now.html", now_values(site)),
+            "site-now": render_to_string("sites/now.html", now_values(site, tariff)),
+            "site-work": render_to_string("sites/work.html", work_values(site)),
+            "site-prices": render_to_string("sites/prices.html", price_values(site, now, tariff)),
             "site-chargers": render_to_string("sites/chargers.html", charger_values(site)),
         }
         at = site.state.at if hasattr(site, "state") and site.state.at else None
-        now = timezone.now()
         age = (now - at).total_seconds() if at else None
         return [orjson.dumps({"type": "site", "age": age, "panels": panels}).decode()]
 

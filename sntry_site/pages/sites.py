@@ -33,20 +33,10 @@ def page(request, external_id: str):
     values = {
         **now_values(site, tariff),
         **charger_values(site),
-        "tariff": tariff,
-        "prices": price_history(site, now, tariff) if tariff else None,
+        **work_values(site),
+        **price_values(site, now, tariff),
         "charts": _charts(site, now),
-        "incidents": site.incidents.open()
-        .exclude(work_orders__in=WorkOrder.objects.open())
-        .prefetch_related(Prefetch("notes", RootCauseNote.objects.current()))[:50],
-        "orders": [
-            {"order": order, "state": WorkOrder.State(order.state)}
-            for order in site.work_orders.select_related("technician", "incident")
-            .prefetch_related(Prefetch("incident__notes", RootCauseNote.objects.current()))
-            .order_by(F("closed_at").desc(nulls_first=True), "-pk")[:30]
-        ],
         "report": report_code(request, site),
-        "changes": [_change(change) for change in site.price_changes.all()[:10]],
     }
     return render(request, "sites/page.html", values)
 
@@ -69,6 +59,29 @@ def charger_values(site: Site) -> dict:
     """What the list of chargers says."""
     chargers = site.chargers.select_related("state").order_by(Length("external_id"), "external_id")[:100]
     return {"site": site, "chargers": [_charger(charger) for charger in chargers]}
+
+
+def work_values(site: Site) -> dict:
+    """What the list of incidents and work orders says: what is open first."""
+    incidents = site.incidents.open().exclude(work_orders__in=WorkOrder.objects.open())
+    orders = site.work_orders.select_related("technician", "incident")
+    orders = orders.prefetch_related(Prefetch("incident__notes", RootCauseNote.objects.current()))
+    latest = orders.order_by(F("closed_at").desc(nulls_first=True), "-pk")[:30]
+    return {
+        "site": site,
+        "incidents": incidents.prefetch_related(Prefetch("notes", RootCauseNote.objects.current()))[:50],
+        "orders": [{"order": order, "state": WorkOrder.State(order.state)} for order in latest],
+    }
+
+
+def price_values(site: Site, now, tariff) -> dict:
+    """What the table of prices says, and its picture."""
+    return {
+        "site": site,
+        "tariff": tariff,
+        "prices": price_history(site, now, tariff) if tariff else None,
+        "changes": [_change(change) for change in site.price_changes.all()[:10]],
+    }
 
 
 def _facts(state, tariff) -> list[tuple[str, str, str]]:

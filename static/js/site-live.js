@@ -2,6 +2,8 @@
 (() => {
   const STALE_SECONDS = 120, LONGEST_WAIT = 20000, QUIET = 30000, ANSWER = 10000, SILENT = 4000;
   const ENDED = { 4401: "Signed out · log in again", 4403: "Not allowed any more", 4408: "Open in too many tabs · reload" };
+  const WITH_NEW_ROWS = ["site-work"]; // none moves under the pointer
+  const shown = {};
   const button = document.getElementById("connection"), words = document.getElementById("connection-text");
   const { site } = document.getElementById("site-live").dataset;
   let socket = null, isPaused = false, failures = 0, heardAt = 0, askedAt = 0, age = null, state = "connecting", ended = "";
@@ -22,14 +24,25 @@
     [heardAt, age, state, failures] = [Date.now(), frame.age, "live", 0];
     for (const [id, content] of Object.entries(frame.panels)) {
       const old = document.getElementById(id);
-      if (!old) continue;
-      const fresh = new DOMParser().parseFromString(content, "text/html").getElementById(id); // ours, and escaped there
-      const list = old.querySelector(".long"), scrolled = list?.scrollTop, isRead = list && list === document.activeElement;
-      old.replaceWith(fresh);
-      if (scrolled) fresh.querySelector(".long").scrollTop = scrolled;
-      if (isRead) fresh.querySelector(".long").focus({ preventScroll: true });
+      if (!old || content === shown[id] || (WITH_NEW_ROWS.includes(id) && old.matches(":hover"))) continue; // the next one will do
+      shown[id] = content;
+      show(old, new DOMParser().parseFromString(content, "text/html").getElementById(id)); // ours, and escaped there
     }
     say();
+  }
+
+  /* A part of the page in place of its older self: where its list is, which notes are open, and what has the focus stay. */
+  function show(old, fresh) {
+    const scrolled = old.querySelector(".long")?.scrollTop, focused = document.activeElement;
+    const note = old.contains(focused) && focused.closest("[data-key]");
+    for (const { dataset } of old.querySelectorAll("details[open]")) {
+      fresh.querySelector(`[data-key="${dataset.key}"]`)?.setAttribute("open", "");
+    }
+    const isRead = old.contains(focused);
+    old.replaceWith(fresh);
+    if (scrolled) fresh.querySelector(".long").scrollTop = scrolled;
+    const next = note && fresh.querySelector(`[data-key="${note.dataset.key}"] summary`);
+    if (isRead) (next || fresh.querySelector(".long"))?.focus({ preventScroll: true });
   }
 
   /* A connection that died without a word looks open: after a silence the page asks, and without an answer it leaves. */
