@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management import get_commands
 
 from sntry_site.celery import app
-from sntry_site.programs import BOUNDED_WAITS, programs
+from sntry_site.programs import BOUNDED_WAITS, POOLED, programs
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
@@ -56,6 +56,9 @@ def test_processes_run_as_the_demo_runs_them(name):
     limits = OURS[name]["environment"].get("DATABASE_OPTIONS", "")
     assert limits == (BOUNDED_WAITS if name in ("web", "tick") else "")
     assert (BOUNDED_WAITS in UNITS[unit]) == (name in ("web", "tick"))
+    pool = POOLED["DATABASE_POOL"] if name == "web" else None
+    assert OURS[name]["environment"].get("DATABASE_POOL") == pool
+    assert (f"Environment=DATABASE_POOL={pool}\n" in UNITS[unit]) == (name == "web")
 
 
 def test_a_worker_hears_every_queue_to_which_something_is_sent():
