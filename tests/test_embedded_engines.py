@@ -91,6 +91,17 @@ def test_a_postgresql_that_still_winds_down_is_waited_for(make_clone):
     assert clone.query("select 1") == "1"
 
 
+def test_an_engine_that_hangs_is_waited_for_no_longer_than_the_caller_has_patience(make_clone):
+    """The supervisor asks every two seconds, and has others to look after."""
+    clone = make_clone()
+    clone.run("embedded.ensure_running()")
+    valkey = clone.process_id("VALKEY")
+    os.kill(valkey, signal.SIGSTOP)
+    assert f"runs as process {valkey} but does not answer" in clone.refusal("embedded.ensure_running(patience=0.5)")
+    os.kill(valkey, signal.SIGCONT)
+    assert clone.run("print(embedded.ensure_running())") == "[]"
+
+
 def test_engines_whose_sockets_were_cleaned_away_are_started_again(make_clone):
     clone = make_clone()
     clone.run("embedded.ensure_running()")

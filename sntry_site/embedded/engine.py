@@ -66,10 +66,10 @@ class Engine:
                 return int(file.read() or 0)
         return None
 
-    def ensure(self, *, tied: bool) -> bool:
+    def ensure(self, *, tied: bool, patience: float = WIND_DOWN_SECONDS) -> bool:
         """Start it unless it runs; True if this call started it. The caller holds the lock of the clone."""
         with clear_disk_errors(VAR_DIR):
-            lock = self._lock_when_gone()
+            lock = self._lock_when_gone(patience)
             if lock is None:
                 return False
             try:
@@ -79,11 +79,11 @@ class Engine:
                 os.close(lock)  # the engine has inherited it, and with it the lock
         return True
 
-    def _lock_when_gone(self) -> int | None:
+    def _lock_when_gone(self, patience: float) -> int | None:
         """Its lock, once no process of an earlier run is left; None when it answers after all."""
         lock = os.open(self.lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        deadline = time.monotonic() + WIND_DOWN_SECONDS
-        unreachable = deadline - WIND_DOWN_SECONDS + UNREACHABLE_SECONDS
+        deadline = time.monotonic() + patience
+        unreachable = deadline - patience + UNREACHABLE_SECONDS
         while True:
             if self.answers():
                 os.close(lock)

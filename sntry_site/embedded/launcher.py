@@ -6,7 +6,7 @@ import sys
 from contextlib import contextmanager
 
 from .addresses import LOG_DIR, VAR_DIR, data_directory, private_directory, runtime_dir
-from .engine import Engine
+from .engine import WIND_DOWN_SECONDS, Engine
 from .failures import clear_disk_errors
 from .postgres import Postgres
 from .valkey import Valkey
@@ -20,10 +20,11 @@ def embedded_engines() -> list[Engine]:
     return [engine for engine in ENGINES if not os.environ.get(engine.variable)]
 
 
-def ensure_running(*, tied: bool = False, hint: bool = False) -> list[str]:
+def ensure_running(*, tied: bool = False, hint: bool = False, patience: float = WIND_DOWN_SECONDS) -> list[str]:
     """Start each needed engine that does not run; the names of those started. Any number of processes may call at once.
 
     tied: the engines that this call starts end with this process (Linux). hint: say on stderr what was started.
+    patience: seconds that one which lives and does not answer is waited for.
     """
     needed = embedded_engines()
     if not needed:
@@ -32,7 +33,7 @@ def ensure_running(*, tied: bool = False, hint: bool = False) -> list[str]:
     if all(engine.answers() for engine in needed):
         return []
     with only_one():
-        started = [engine.name for engine in needed if engine.ensure(tied=tied)]
+        started = [engine.name for engine in needed if engine.ensure(tied=tied, patience=patience)]
     if started and hint:
         print(HINT.format(names=" and ".join(started)), file=sys.stderr)
     return started

@@ -71,6 +71,8 @@ FIGURES = {
     "migration_failed": Figure("migrations", "statements of others that failed meanwhile", "0", exactly(0)),
     "old_code": Figure("old-code", "bad answers of the version before on the newest schema", "0", exactly(0)),
     "old_code_ticks": Figure("old-code", "ticks of the version before in 40 s", "≥ 2", at_least(2)),
+    "sent_redis": Figure("pages", "telemetry taken with Redis dead or hung, p99", "≤ 1 s", at_most(1)),
+    "hung_redis": Figure("workers", "next finished tick after Redis hung for 20 s", "≤ 15 s", at_most(15)),
     "pages_refused": Figure("pages", "read pages without a good answer under these faults", "0", exactly(0)),
 }
 

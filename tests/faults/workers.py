@@ -61,6 +61,7 @@ def not_once(world: World, since: float) -> tuple[int, int]:
 def run(world: World, board: Scoreboard) -> None:
     two_beats(world, board)
     wrong_clock(world, board)
+    hung_redis(world, board)
     hung_worker(world, board)
 
 
@@ -114,6 +115,16 @@ def hung_worker(world: World, board: Scoreboard) -> None:
         os.kill(process, signal.SIGSTOP)
     seconds = world.seconds_to_next_tick(begun, most=240)
     board.note("hung_worker", seconds, f"{seconds:.0f} s")
+
+
+def hung_redis(world: World, board: Scoreboard) -> None:
+    """It takes connections and answers nothing, and then goes on as if nothing had been."""
+    process = world.engine("valkey")
+    os.kill(process, signal.SIGSTOP)
+    time.sleep(20)
+    os.kill(process, signal.SIGCONT)
+    seconds = world.seconds_to_next_tick(time.time())
+    board.note("hung_redis", seconds, f"{seconds:.0f} s after it went on")
 
 
 def wait_for_a_tick(world: World) -> None:

@@ -156,16 +156,21 @@ class Command(BaseCommand):
 class EngineWatch:
     """Starts an embedded engine again that died; looks every two seconds, less often while it cannot be started."""
 
+    PATIENCE_SECONDS, PAUSE_SECONDS = 3.0, 10.0  # little, because the supervisor looks after nothing else meanwhile
+
     def __init__(self) -> None:
-        self.next_at = 0.0
+        self.next_at, self.told = 0.0, ""
 
     def __call__(self) -> list[str]:
-        """What is to be told about the engines."""
+        """What is to be told about the engines; what keeps one from starting is told once."""
         if time.monotonic() < self.next_at:
             return []
         self.next_at = time.monotonic() + 2
         try:
-            return [f"{name} had stopped and was started again" for name in embedded.ensure_running(tied=True)]
+            started = embedded.ensure_running(tied=True, patience=self.PATIENCE_SECONDS)
         except embedded.EnginesUnavailable as error:
-            self.next_at = time.monotonic() + 30
-            return [str(error)]
+            self.next_at = time.monotonic() + self.PAUSE_SECONDS
+            before, self.told = self.told, str(error)
+            return [self.told] if self.told != before else []
+        self.told = ""
+        return [f"{name} had stopped and was started again" for name in started]
