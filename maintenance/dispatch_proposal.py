@@ -110,7 +110,7 @@ def apply(choices: list[tuple[int, int, int | None]], by, at: datetime | None = 
     with transaction.atomic():
         open_orders = (
             visible.filter(pk__in=wanted, state__in=TO_PLAN)
-            .select_for_update(of=["self"])
+            .select_for_update(of=["self"], no_key=True)
             .select_related("site")
             .order_by("pk")
         )

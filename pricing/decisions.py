@@ -30,7 +30,7 @@ def approve(proposal: PriceProposal, by, at: datetime) -> PriceChange:
     A limit on the site's power ends, because an announced surge goes on with it.
     """
     one_at_a_time()
-    waiting = PriceProposal.objects.select_for_update(of=("self",)).waiting().filter(pk=proposal.pk)
+    waiting = PriceProposal.objects.select_for_update(of=("self",), no_key=True).waiting().filter(pk=proposal.pk)
     related = ("site__operator", "policy", "neighbour__operator", "neighbour_policy")
     proposal = waiting.select_related(*related).first()
     if proposal is None or proposal.expires_at <= at:

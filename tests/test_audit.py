@@ -1,6 +1,8 @@
 """Who did what and why is kept in rows that nobody can change unseen, and that follow from each other."""
 
 import threading
+import time
+from datetime import timedelta
 from io import StringIO
 
 import pytest
@@ -15,7 +17,7 @@ from maintenance.models import Incident
 from sntry_site import interventions
 from stations import audit_chain
 from stations.access import sync_roles
-from stations.models import AuditEntry, AuditSeal, Operator, PartnerKey
+from stations.models import AuditEntry, AuditSeal, Operator, Partner, PartnerKey, Webhook
 
 from . import fleet
 
@@ -153,6 +155,41 @@ def test_writers_at_once_make_one_chain_and_what_is_rolled_back_leaves_no_gap():
     after = audit_chain.walk(before.head if before.entries else "")
     assert not after.broken
     assert after.entries == before.entries + 6 * 6 * 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_holds_a_row_and_who_refers_to_it_do_not_wait_for_each_other_at_the_commit(operator):
+    partner = Partner.objects.create(operator=operator, name="Maps")
+    is_held, is_named, problems = threading.Event(), threading.Event(), []
+
+    def hold() -> None:  # a key is made in the admin
+        partner.check_new_key(timezone.now() + timedelta(days=9))
+        AuditEntry.objects.note("changed", about=partner)
+        is_held.set()
+        is_named.wait(9)
+        time.sleep(0.2)  # until the other has sealed its entry
+
+    def refer() -> None:
+        AuditEntry.objects.note("changed", name="another row")
+        is_held.wait(9)
+        Webhook.objects.create(partner=partner, url="https://example.com/", events=["incident.opened"])
+        is_named.set()
+
+    def work(doing) -> None:
+        try:
+            with transaction.atomic():
+                doing()
+        except DatabaseError as error:
+            problems.append(str(error))
+        finally:
+            connection.close()
+
+    workers = [threading.Thread(target=work, args=[doing]) for doing in (hold, refer)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(20)
+    assert problems == []
 
 
 def test_the_role_of_web_processes_can_add_and_read_and_nothing_else(chain):

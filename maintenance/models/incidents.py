@@ -227,7 +227,7 @@ class Incident(models.Model):
     def merge_into(self, other: "Incident", by, at: datetime) -> None:
         """It is the same as `other` of that site: what it is about is under that one now. Raises ValidationError."""
         # In the order of their ids, so that of two merges at once the second sees what the first has done.
-        locked = {each.pk: each for each in Incident.objects.select_for_update().filter(
+        locked = {each.pk: each for each in Incident.objects.select_for_update(no_key=True).filter(
             pk__in=(self.pk, other.pk)).order_by("pk")}  # fmt: skip
         self.closed_at, other = locked[self.pk].closed_at, locked[other.pk]
         if other.pk == self.pk or other.site_id != self.site_id or other.closed_at or self.closed_at:

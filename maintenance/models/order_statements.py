@@ -71,7 +71,7 @@ MOVE = """
 WITH old AS (
     SELECT id, state, technician_id AS whose FROM maintenance_workorder
     WHERE id = ANY(%(ids)s) AND closed_at IS NULL AND state = ANY(%(sources)s)
-        AND (%(version)s::int IS NULL OR version = %(version)s) ORDER BY id FOR UPDATE
+        AND (%(version)s::int IS NULL OR version = %(version)s) ORDER BY id FOR NO KEY UPDATE
 ), moved AS (
     UPDATE maintenance_workorder work_order SET state = %(state)s, changed_at = %(at)s, version = version + 1,
         technician_id = CASE WHEN %(state)s = 'triaged' THEN NULL
@@ -117,7 +117,7 @@ SELECT id, version, technician_before, technician_now FROM moved ORDER BY id
 CHANGE = """
 WITH old AS (
     SELECT id, state, technician_id AS whose FROM maintenance_workorder
-    WHERE id = ANY(%(ids)s) AND closed_at IS NULL AND {column} IS DISTINCT FROM %(value)s ORDER BY id FOR UPDATE
+    WHERE id = ANY(%(ids)s) AND closed_at IS NULL AND {column} IS DISTINCT FROM %(value)s ORDER BY id FOR NO KEY UPDATE
 ), moved AS (
     UPDATE maintenance_workorder work_order SET {column} = %(value)s, changed_at = %(at)s, version = version + 1
     FROM old WHERE work_order.id = old.id RETURNING work_order.id, old.state, work_order.version,
@@ -179,7 +179,7 @@ WITH deadline AS (
         ELSE near_from <= %(at)s AND deadline.at > %(at)s AND coalesce(warned_at < near_from, true) END
     ORDER BY deadline.id, deadline.at DESC
 ), locked AS (
-    SELECT id FROM maintenance_workorder WHERE id IN (SELECT id FROM due) ORDER BY id FOR UPDATE SKIP LOCKED
+    SELECT id FROM maintenance_workorder WHERE id IN (SELECT id FROM due) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE maintenance_workorder work_order SET warned_at = CASE WHEN %(is_over)s THEN warned_at ELSE %(at)s END,
     late_told_at = CASE WHEN %(is_over)s THEN %(at)s ELSE late_told_at END

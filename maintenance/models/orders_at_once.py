@@ -43,7 +43,7 @@ class WorkOrderQuerySet(ScopedQuerySet):
     def locked(self, ids: list[int | None]) -> dict:
         """These by id, locked in its order, so that of two who want the same the second sees what the first did."""
         wanted = self.filter(pk__in=[pk for pk in ids if pk]).select_related("technician").order_by("pk")
-        return {order.pk: order for order in wanted.select_for_update(of=["self"])}
+        return {order.pk: order for order in wanted.select_for_update(of=["self"], no_key=True)}
 
     def twins_of(self, order: int | None):
         """Other open orders at the site of this one (id), of which it could be one; none where it is not open."""

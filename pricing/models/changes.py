@@ -72,7 +72,7 @@ class PriceChangeQuerySet(ScopedQuerySet):
         """End these changes at `at`, put the base price back, and return them. `why` is by id or for all."""
         with transaction.atomic():
             rows = self.open_ones()
-            changes = list(rows.select_related("site").select_for_update(of=("self",)).order_by("pk"))
+            changes = list(rows.select_related("site").select_for_update(of=("self",), no_key=True).order_by("pk"))
             reasons = why if isinstance(why, dict) else {each.pk: why for each in changes}
             told = Case(*(When(pk=each.pk, then=Value(reasons[each.pk])) for each in changes), default=Value(""))
             self.model.objects.filter(pk__in=[change.pk for change in changes]).update(
@@ -90,7 +90,7 @@ class PriceChangeQuerySet(ScopedQuerySet):
                 self.open_ones()  # said twice, because an index holds these
                 .filter(applied=False, ended_because="", starts_at__lte=at)
                 .select_related("site")
-                .select_for_update(of=("self",))
+                .select_for_update(of=("self",), no_key=True)
             )
             if due:
                 self.model.objects.filter(pk__in=[change.pk for change in due]).update(applied=True)

@@ -201,7 +201,7 @@ class SurgePolicy(models.Model):
         The version before it holds until then, so that there is always one, and stays as it was; one that is planned
         for when this has ended stays planned.
         """
-        same = SurgePolicy.objects.select_for_update().filter(name=self.name, operator=self.operator)
+        same = SurgePolicy.objects.select_for_update(no_key=True).filter(name=self.name, operator=self.operator)
         last = same.order_by("-version").first()
         self.version, self.valid_from = (last.version + 1 if last else 1), max(self.valid_from, at)
         same = same if self.valid_until is None else same.filter(valid_from__lt=self.valid_until)

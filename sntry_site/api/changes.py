@@ -19,7 +19,7 @@ class Changed(One):
         refuse_parameters(request)
         wanted, values = request.headers.get("If-Match"), self._sent(request.data)
         with transaction.atomic():
-            row = self.rows(request).select_for_update(of=["self"]).filter(**{self.path: id}).first()
+            row = self.rows(request).select_for_update(of=["self"], no_key=True).filter(**{self.path: id}).first()
             version = self.versioned(request, id)["ETag"]
             if wanted is None:
                 raise Problem(428, f"Send If-Match with the ETag of what you change; it is {version} now.")

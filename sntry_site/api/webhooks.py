@@ -90,13 +90,13 @@ def of_caller(request):
 
 def own(request, id: int) -> Webhook:
     """One of them, locked; 404 where there is none."""
-    return seen_or_404(of_caller(request).select_for_update(of=["self"]), request.user, pk=id)
+    return seen_or_404(of_caller(request).select_for_update(of=["self"], no_key=True), request.user, pk=id)
 
 
 def check_place(request, url: str, but: int | None = None) -> None:
     """Refuse an address that is known already or never public; the partner stays locked until the row is written."""
     host = urlsplit(url).hostname or ""
-    Partner.objects.select_for_update().get(pk=request.auth.partner_id)
+    Partner.objects.select_for_update(no_key=True).get(pk=request.auth.partner_id)
     if of_caller(request).filter(url=url).exclude(pk=but).exists():
         _conflict("/url", "You have a webhook for this address already.")
     try:
