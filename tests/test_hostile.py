@@ -68,15 +68,24 @@ def columns() -> list[models.Field]:
 
 def poison(field: models.Field, first: int) -> int:
     """Write a payload into this column of each row, beginning with number `first`; how many rows took theirs."""
-    taken = 0
-    for number, pk in enumerate(field.model.objects.order_by("pk").values_list("pk", flat=True)):
-        payload = storable(PAYLOADS[(first + number) % len(PAYLOADS)], field.max_length)
-        try:
-            with transaction.atomic():
-                taken += field.model.objects.filter(pk=pk).update(**{field.name: payload})
-        except DatabaseError:
-            pass  # a rule of the database keeps it out
-    return taken
+    rows = list(field.model.objects.order_by("pk").only("pk", field.name))
+    for number, row in enumerate(rows):
+        setattr(row, field.name, storable(PAYLOADS[(first + number) % len(PAYLOADS)], field.max_length))
+    try:
+        with transaction.atomic():
+            return field.model.objects.bulk_update(rows, [field.name])
+    except DatabaseError:
+        return sum(takes(row, field.name) for row in rows)
+
+
+def takes(row: models.Model, name: str) -> bool:
+    """Whether the database lets this row have the words, or keeps them out by a rule."""
+    try:
+        with transaction.atomic():
+            row.save(update_fields=[name])
+    except DatabaseError:
+        return False
+    return True
 
 
 @pytest.fixture
