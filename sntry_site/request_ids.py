@@ -62,16 +62,14 @@ class RequestId:
         with during(request=accepted(request.headers.get(HEADER))):
             response = self.get_response(request)
             response.headers.setdefault(HEADER, current())  # OCPI returns what it was sent, whatever that is
-            route = request.resolver_match.route if request.resolver_match else ""
-            is_quiet = (
-                request.resolver_match and request.resolver_match.url_name in WATCHERS and response.status_code < 400
-            )
-            logger.log(
-                logging.DEBUG if is_quiet else logging.INFO,
-                "%s /%s %s",
-                request.method,
-                route,
-                response.status_code,
-                extra={"milliseconds": round((time.perf_counter() - begun) * 1000, 1), "status": response.status_code},
-            )
+            tell(request, response.status_code, (time.perf_counter() - begun) * 1000)
         return response
+
+
+def tell(request, status: int, milliseconds: float) -> None:
+    """The line of one request."""
+    found = request.resolver_match
+    is_quiet = found is not None and found.url_name in WATCHERS and status < 400
+    extra = {"milliseconds": round(milliseconds, 1), "status": status}
+    route = found.route if found else ""
+    logger.log(logging.DEBUG if is_quiet else logging.INFO, "%s /%s %s", request.method, route, status, extra=extra)

@@ -18,7 +18,6 @@ from telemetry.models import ChargingSession, StatusReport
 from . import fleet
 
 JULY = datetime(2025, 7, 1, tzinfo=UTC)
-streamed = pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous")  # the client is not
 
 
 @pytest.fixture
@@ -39,7 +38,6 @@ def caller(operator, scopes=(Scope.EXPORTS_READ,), name="Fleetly"):
     return lambda address: client.get(f"/api/v1/{address}", headers={"Authorization": f"Bearer {text}"})
 
 
-@streamed
 def test_the_federal_reports_are_of_the_callers_operator_with_exactly_the_columns(world):
     get = caller(world[0])
     for module, columns in ev_chart.COLUMNS.items():
@@ -67,7 +65,6 @@ def test_what_is_no_report_is_refused_with_the_path_of_the_parameter(world, quer
     assert path in [each["path"] for each in answer.json()["errors"]]
 
 
-@streamed
 def test_a_dump_is_listed_and_fetched_by_its_own_operator_alone(world):
     yesterday = timezone.now().astimezone(UTC).date()
     job = dump.ask_for_dump(world[0], yesterday)

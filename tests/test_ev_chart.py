@@ -267,7 +267,6 @@ def analyst(world, client):
     return person
 
 
-@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous")  # the test's client is not
 def test_staff_fetch_the_reports_of_their_own_operators(world, analyst, client):
     session(world.old, JULY)
     address = reverse("export-ev-chart")

@@ -15,7 +15,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "var" / "coverage" / "visited"
 @pytest.fixture(scope="session", autouse=True)
 def visits_are_written_down():
     """One file for each process of the run."""
-    templates, routes, tell = set(), set(), request_ids._tell
+    templates, routes, tell = set(), set(), request_ids.tell
 
     def note_template(template, **_):
         templates.add(template.name)
@@ -26,9 +26,9 @@ def visits_are_written_down():
         tell(request, status, milliseconds)
 
     template_rendered.connect(note_template, weak=False)
-    request_ids._tell = note_route
+    request_ids.tell = note_route
     yield
-    request_ids._tell = tell
+    request_ids.tell = tell
     template_rendered.disconnect(note_template)
     FOLDER.mkdir(parents=True, exist_ok=True)
     seen = {"templates": sorted(filter(None, templates)), "routes": sorted(routes)}

@@ -109,7 +109,8 @@ def _tried(points: np.ndarray, count: int, rng, seed: int) -> dict:
 def _k_means(points: np.ndarray, count: int, seed: int):
     from sklearn.cluster import KMeans
 
-    return KMeans(count, n_init=4, random_state=seed).fit(points)
+    distinct = len(np.unique(points, axis=0))  # a sample of few failures may hold fewer points than groups
+    return KMeans(min(count, distinct), n_init=4, random_state=seed).fit(points)
 
 
 def _scaled(values: np.ndarray) -> np.ndarray:
