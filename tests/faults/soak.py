@@ -22,7 +22,7 @@ EVERY = float(os.environ.get("FAULT_SOAK_EVERY", "60"))
 SAMPLE_SECONDS = 5.0
 LAST_SECONDS = 20.0  # that a fault lasts which does not end by itself
 WARM_SECONDS = 300.0  # of a process that do not count: it loads what it needs
-SHORTEST = 600.0  # seconds that a process must have lived to say anything about its memory
+SHORTEST = 0.4  # of the run, which a process must have lived to say anything about its memory
 PATIENCE_SECONDS = 30.0
 KILLS = ("redis", "postgres", "worker", "web", "pool child", "beat", "jobs")
 LASTING = ("redis hung", "gemini hang", "gemini garbage", "osrm hang", "osrm refuse", "redis", "postgres")
@@ -71,15 +71,15 @@ class Memory(threading.Thread):
                     with suppress(OSError, ValueError):
                         self.seen[role, process].append((now, resident_mb(process)))
 
-    def slopes(self) -> dict[str, tuple[float, float, float]]:
-        """Role -> MB an hour (Theil-Sen) with its 95 % interval, of the process that has lived longest."""
-        found = {}
-        for (role, _), samples in sorted(self.seen.items(), key=lambda item: len(item[1])):
+    def slopes(self, shortest: float) -> dict[str, tuple[float, float, float]]:
+        """Role -> MB an hour (Theil-Sen) with its 95 % interval, of the process of it that grew most."""
+        found: dict[str, tuple[float, float, float]] = {}
+        for (role, _), samples in self.seen.items():
             seconds, megabytes = np.array(samples).T
             counted = seconds > seconds[0] + WARM_SECONDS
-            if seconds[-1] - seconds[0] >= SHORTEST and counted.sum() > 20:
+            if seconds[-1] - seconds[0] >= shortest and counted.sum() > 20:
                 slope, _, low, high = theilslopes(megabytes[counted], seconds[counted] / 3600)
-                found[role] = (float(slope), float(low), float(high))
+                found[role] = max(found.get(role, (-np.inf,)), (float(slope), float(low), float(high)))
         return found
 
 
@@ -126,9 +126,9 @@ def run(world: World, board: Scoreboard, seconds: float = SECONDS) -> None:
         f"{share:.3f} % of {asked:,} {length}, asked again for {PATIENCE_SECONDS:.0f} s; pages {at_once:.2f} % at once",
         is_whole=seconds >= 3600,
     )
-    slopes = memory.slopes()
+    slopes = memory.slopes(SHORTEST * seconds)
     if not slopes:
-        board.leave_out("memory", f"no process lived for {SHORTEST / 60:.0f} min in {seconds / 60:.0f} min of soak")
+        board.leave_out("memory", f"no process lived for long enough in {seconds / 60:.0f} min of soak")
         return
     words = ", ".join(f"{role} {slope:+.2f} ({low:+.2f} to {high:+.2f})" for role, (slope, low, high) in slopes.items())
     board.note(
