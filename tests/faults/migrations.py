@@ -16,19 +16,32 @@ BEFORE = (("stations", "0018_webhooks_and_ocpi"), ("telemetry", "0012_late_chang
 SLOW_SECONDS = 8  # of a report that reads the table in one transaction
 TABLES = ("telemetry_chargingsession", "telemetry_statusreport", "telemetry_chargerstate")
 CHARGERS = 2000
-FILL = """
-INSERT INTO stations_operator (name, is_simulated) VALUES ('Northline', false);
-INSERT INTO stations_site (operator_id, external_id, name, ports_total)
-    SELECT (SELECT id FROM stations_operator), 'S' || n, 'Site ' || n, 4 FROM generate_series(1, %(sites)s) n;
-INSERT INTO stations_charger (site_id, external_id)
-    SELECT id, external_id || '-' || port FROM stations_site, generate_series(1, 4) port;
-INSERT INTO telemetry_chargerstate (charger_id, status, error_code) SELECT id, 'AVAILABLE', '' FROM stations_charger;
-INSERT INTO telemetry_statusreport (charger_id, reported_at, status, error_code)
-    SELECT charger.id, now() - n * interval '1 minute', 'AVAILABLE', ''
-    FROM stations_charger charger, generate_series(1, %(each)s) n;
-INSERT INTO telemetry_chargingsession (charger_id, started_at, energy_kwh, price)
-    SELECT charger.id, now() - n * interval '1 hour', 10, 0.4
-    FROM stations_charger charger, generate_series(1, %(each)s) n;
+# Table -> the columns that matter, and where its rows come from; others that must not be null get what is neutral.
+FILL = {
+    "stations_operator": ({"name": "'Northline'"}, "generate_series(1, 1) n"),
+    "stations_site": (
+        {"operator_id": "(SELECT min(id) FROM stations_operator)", "external_id": "'S' || n"},
+        "generate_series(1, {sites}) n",
+    ),
+    "stations_charger": (
+        {"site_id": "site.id", "external_id": "site.external_id || '-' || n"},
+        "stations_site site, generate_series(1, 4) n",
+    ),
+    "telemetry_chargerstate": ({"charger_id": "charger.id", "status": "'AVAILABLE'"}, "stations_charger charger"),
+    "telemetry_statusreport": (
+        {"charger_id": "charger.id", "status": "'AVAILABLE'", "reported_at": "now() - n * interval '1 minute'"},
+        "stations_charger charger, generate_series(1, {each}) n",
+    ),
+    "telemetry_chargingsession": (
+        {"charger_id": "charger.id", "price": "0.4", "started_at": "now() - n * interval '1 hour'"},
+        "stations_charger charger, generate_series(1, {each}) n",
+    ),
+}
+NEUTRAL = {"boolean": "false", "jsonb": "'{}'", "ARRAY": "'{}'", "timestamp with time zone": "now()"}
+NEUTRAL |= dict.fromkeys(("integer", "bigint", "smallint", "numeric", "double precision"), "0")
+NEEDED = """
+SELECT column_name, data_type FROM information_schema.columns
+WHERE table_name = %s AND is_nullable = 'NO' AND column_default IS NULL AND is_identity = 'NO'
 """
 READ = "SELECT count(*) FROM (SELECT 1 FROM {} ORDER BY charger_id LIMIT 100) some"
 WRITE = "UPDATE {} SET charger_id = charger_id WHERE charger_id = (SELECT min(id) FROM stations_charger) AND false"
@@ -85,7 +98,8 @@ def run(board: Scoreboard, rows: int = ROWS) -> None:
         world.start_engines()
         for app, name in BEFORE:
             manage(world, "migrate", app, name, "-v0")
-        world.ask(FILL % {"each": rows // CHARGERS, "sites": CHARGERS // 4})
+        for table in FILL:
+            fill(world, table, rows)
         world.ask("VACUUM ANALYZE telemetry_statusreport")
         with Users(world) as users:
             time.sleep(3)
@@ -97,6 +111,16 @@ def run(board: Scoreboard, rows: int = ROWS) -> None:
     words = f"{longest:.1f} s ({word}); {took:.0f} s in all, {users.done:,} statements, {again} locks given up"
     board.note("migration_wait", longest, words + f"; {rows:,} rows a table", is_whole=rows >= 1_000_000)
     board.note("migration_failed", len(users.failed), f"{len(users.failed)}" + "".join(users.failed[:1]))
+
+
+def fill(world: World, table: str, rows: int) -> None:
+    """Make the rows of a table in one statement, whatever columns it has in this schema."""
+    columns, source = FILL[table]
+    needed = {name: NEUTRAL.get(kind, "''") for name, kind in world.ask(NEEDED, table) if name not in columns}
+    columns = columns | needed
+    source = source.format(sites=CHARGERS // 4, each=rows // CHARGERS)
+    what = f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(columns.values())} FROM {source}"  # noqa: S608
+    world.ask(what)
 
 
 def manage(world: World, *arguments: str) -> str:

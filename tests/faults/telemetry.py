@@ -54,7 +54,7 @@ def run(world: World, board: Scoreboard) -> None:
         f"{what} of {other}" for one, other in zip(orderly, hostile, strict=True) for what in WHAT
         if told(world, what, one) != told(world, what, other)
     ]  # fmt: skip
-    words = f"{len(differences)} of {PAIRS * len(WHAT)} tables, {sent:,} rows shuffled, each three times"
+    words = f"{len(differences)} of {PAIRS * len(WHAT)} tables, {sent:,} rows sent in disorder, each three times"
     board.note("disorder", len(differences), words + "".join(f"; {each}" for each in differences[:3]))
     wanted = PAIRS * FUTURE
     board.note("future", abs(wanted - refused), f"{refused} of {wanted} refused and told")
