@@ -35,8 +35,12 @@ WALK = """() => {
 }"""  # noqa: E501
 
 
-def faults(page) -> list[str]:
-    """What is wrong with a page that was opened with `WATCH_SHIFTS`."""
+def shifts(page) -> list[str]:
+    """What has moved too far on a page that was opened with `WATCH_SHIFTS`."""
     shifted = page.evaluate("window.shifted")
-    found = [f"moved by {shifted['sum']:.2f}: {shifted['what']}"] if shifted["sum"] >= MOST_SHIFT else []
-    return found + page.evaluate(WALK)
+    return [f"moved by {shifted['sum']:.2f}: {shifted['what']}"] if shifted["sum"] >= MOST_SHIFT else []
+
+
+def faults(page) -> list[str]:
+    """What is wrong with a page that was opened with `WATCH_SHIFTS`: what moved, and what keys do not reach."""
+    return shifts(page) + page.evaluate(WALK)

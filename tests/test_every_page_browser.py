@@ -20,7 +20,7 @@ from telemetry.models import ChargerState, SiteState
 
 from . import fleet
 from .live_server import elsewhere
-from .page_checks import WATCH_SHIFTS, faults
+from .page_checks import WATCH_SHIFTS, faults, shifts
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -132,8 +132,9 @@ def looked_at(page, width: int) -> list[str]:
     return [f"at {width} px: {found}" for found in page.evaluate(AXE)] + [f"is wider than {width} px"] * is_wider
 
 
-def test_no_list_and_no_form_of_the_admin_complains(live_site, hostile_fleet, open_page):
+def test_no_list_and_no_form_of_the_admin_complains_or_jumps(live_site, hostile_fleet, open_page):
     page, trouble = watched_page(open_page, live_site, hostile_fleet)
+    page.add_init_script(WATCH_SHIFTS)
     lists = [admin_page(model, "changelist") for model in admin.site._registry]
     ours = [reverse(name) for name in ("admin:index", "import", "exports", "world-check", "healed", "policy-lab")]
     for address in [*ours, *lists, *elsewhere(first_rows), *elsewhere(new_rows, hostile_fleet)]:
@@ -141,6 +142,7 @@ def test_no_list_and_no_form_of_the_admin_complains(live_site, hostile_fleet, op
         assert answer.status == 200, address
         if "/admin/" in page.url:  # a job's row leads to the page of jobs
             page.wait_for_function("window.Alpine !== undefined")
+        trouble += [(address, fault) for fault in shifts(page)]
     assert trouble == []
 
 

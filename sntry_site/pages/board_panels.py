@@ -68,8 +68,8 @@ def _tiles(totals: dict, chargers: int, orders: dict, changes: dict) -> list[dic
         {
             "id": "utilization",
             "name": "Mean utilization",
-            "value": _percent(totals["mean_utilization"]),
-            "note": f"usually {_percent(totals['usual'])}",
+            "value": _percent(totals["mean_utilization"]) if totals["sites"] else "–",
+            "note": f"usually {_percent(totals['usual'])}" if totals["sites"] else "no site yet",
         },
         {
             "id": "orders",

@@ -63,8 +63,8 @@ def _add_sites(user, now, context: dict) -> None:
         ),
         Tile(
             "Mean utilization",
-            percent(all_of["used"]),
-            f"usually {percent(all_of['usual'])}" + _yesterday(used),
+            percent(all_of["used"]) if all_of["sites"] else "–",
+            f"usually {percent(all_of['usual'])}{_yesterday(used)}" if all_of["sites"] else "no site yet",
             sites,
             trend=sparkline(used, f"Mean of {sampled:,} sites in the last 24 h"),
         ),

@@ -17,9 +17,11 @@ Sntry.routeMap = (() => {
       return;
     }
     note.textContent = summary(route);
-    document.getElementById("route-label").hidden = !route.is_estimate;
+    const isEmpty = route.stops.length === 0;
+    document.getElementById("route-label").hidden = isEmpty || !route.is_estimate;
     list(route);
-    draw(route);
+    holder.hidden = isEmpty;
+    if (!isEmpty) draw(route);
   }
 
   function summary(route) {
