@@ -65,7 +65,8 @@ urlpatterns = [
     path("reliability/<slug:slug>/", reliability.page, name="reliability-question"),
     path("login/", LoginView.as_view(template_name="login.html", redirect_authenticated_user=True), name="login"),
     path("login/code/", second_factor_page, name="second-factor"),
-    path("logout/", SignOut.as_view(), name="logout"),
+    path("admin/logout/", SignOut.as_view(), name="logout"),  # in place of the admin's own
+    path("logout/", SignOut.as_view(), name="logout"),  # behind it, because a name leads to its last address
     path("jobs/", jobs.index, name="jobs"),
     path("jobs/ended/", jobs.ended, name="jobs-ended"),
     path("jobs/<int:pk>/", jobs.page, name="job"),
@@ -89,7 +90,6 @@ urlpatterns = [
     path("admin/world-check/", admin.site.admin_view(world_check_page), name="world-check"),
     path("admin/healed/", admin.site.admin_view(healed_page), name="healed"),
     path("admin/policy-lab/", admin.site.admin_view(policy_lab_page), name="policy-lab"),
-    path("admin/logout/", SignOut.as_view(), name="logout"),  # in place of the admin's own
     path("admin/", admin.site.urls),
 ]
 

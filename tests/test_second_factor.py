@@ -53,6 +53,10 @@ def test_it_is_on_where_others_reach_the_site_and_off_in_the_demo():
     assert safety_settings.STAFF_SECOND_FACTOR is safety_settings.HTTPS_ONLY is False
 
 
+def test_everybody_signs_out_outside_of_the_admin():
+    assert [reverse("logout"), reverse("admin:logout")] == ["/logout/", "/admin/logout/"]
+
+
 @pytest.mark.parametrize("path", ["/login/", "/admin/login/"])
 def test_with_the_password_alone_staff_open_nothing_but_the_page_that_asks_for_the_code(boss, path):
     browser = signed_in(path=path)
@@ -82,6 +86,17 @@ def test_setting_up_shows_a_key_then_codes_for_paper_once_and_lets_in(boss):
     told = list(AuditEntry.objects.values_list("action", flat=True)[:3])
     assert "second factor set up" in told
     assert device.key not in str(list(AuditEntry.objects.values()[:9]))
+
+
+def test_two_first_looks_at_once_show_the_same_key_from_then_on(boss):
+    for _ in range(2):
+        TOTPDevice.objects.create(user=boss, confirmed=False, name="app")
+    browser = signed_in()
+    keys = {browser.get(CODE_PAGE).context["key"] for _ in range(2)}
+    assert len(keys) == 1
+    device = TOTPDevice.objects.order_by("pk").first()
+    assert browser.post(CODE_PAGE, {"code": code_of(device)}).status_code == 200
+    assert browser.get("/admin/").status_code == 200
 
 
 def test_a_code_counts_once_and_another_person_s_not_at_all(boss):
