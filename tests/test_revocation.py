@@ -10,7 +10,7 @@ from django.urls import reverse
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from stations import consumers
+from stations import consumers, revocation
 from stations.access import sync_roles
 from stations.models import Operator
 
@@ -118,6 +118,14 @@ def _session_of(person: User) -> str:
     """The newest session of a person: the one of the socket."""
     found = [one for one in Session.objects.all() if one.get_decoded().get("_auth_user_id") == str(person.pk)]
     return max(found, key=lambda one: one.expire_date).session_key
+
+
+def test_rows_deleted_from_the_list_are_gone_when_the_sockets_look(operator, chief, monkeypatch):
+    mine, seen = fleet.person("ann", "ops", operator).memberships, []
+    monkeypatch.setattr(revocation, "publish", lambda kind, told: seen.append((told["users"], mine.count())))
+    wanted = {"action": "delete_selected", "_selected_action": [mine.get().pk], "post": "yes"}
+    assert chief.post(reverse("admin:stations_membership_changelist"), wanted).status_code == 302
+    assert seen == [([mine.instance.pk], 0)]
 
 
 def test_a_partner_s_key_opens_no_socket_so_that_none_is_left_when_it_is_revoked(site, operator):

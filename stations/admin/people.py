@@ -46,6 +46,14 @@ class RightsAdmin(BaseAdmin):
         rights_changed(self.concerned(queryset))
         return super().log_deletions(request, queryset)
 
+    def get_actions(self, request):
+        """Deleting from the list is one transaction, because Django notes it, and we tell it, before it is done."""
+        actions = super().get_actions(request)
+        if "delete_selected" in actions:
+            work, *words = actions["delete_selected"]
+            actions["delete_selected"] = (transaction.atomic(work), *words)
+        return actions
+
     def concerned(self, rows) -> list[int] | None:
         """Ids of the people whom these rows concern; None: everybody."""
         return None
