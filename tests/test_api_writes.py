@@ -339,6 +339,10 @@ def test_a_claim_that_somebody_else_has_taken_over_is_not_worked_on():
     assert is_mine
     assert not AnsweredRequest.objects.hold(first)
     assert AnsweredRequest.objects.hold(second)
+    AnsweredRequest.objects.drop_unanswered(first)
+    assert AnsweredRequest.objects.hold(second)
+    AnsweredRequest.objects.drop_unanswered(second)
+    assert not AnsweredRequest.objects.exists()
 
 
 def test_a_refusal_is_answered_again_and_a_failure_of_ours_is_not(send, here, monkeypatch):

@@ -61,7 +61,7 @@ class Posted(Endpoint):
         except Exception as error:
             response = handle(error, {"view": self, "request": request})
             if response.status_code >= 500 or response.status_code == 429:
-                row.delete()  # it may be sent again
+                AnsweredRequest.objects.drop_unanswered(row)  # it may be sent again
             else:
                 self._keep(row, response)
         return response

@@ -34,6 +34,10 @@ class AnsweredRequestQuerySet(models.QuerySet):
         """
         return self.select_for_update().filter(pk=row.pk, asked_at=row.asked_at, status=None).first() is not None
 
+    def drop_unanswered(self, row: "AnsweredRequest") -> None:
+        """Forget a claim whose work has failed, unless somebody else has taken it meanwhile: theirs may be answered."""
+        self.filter(pk=row.pk, asked_at=row.asked_at, status=None).delete()
+
     def drop_old(self, now: datetime) -> int:
         """Delete what is older than a day; returns how many."""
         return self.filter(asked_at__lte=now - KEPT).delete()[0]
