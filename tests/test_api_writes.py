@@ -115,6 +115,7 @@ def test_each_row_is_judged_by_itself(send, here):
         ({"reported_at": "yesterday"}, "/rows/1/reported_at"),
         ({"reported_at": "2026-11-20T12:00:00"}, "/rows/1/reported_at"),
         ({"reported_at": 5}, "/rows/1/reported_at"),
+        ({"temperature_c": "hot"}, "/rows/1/temperature_c"),
         ({"temperature_c": 1e9}, "/rows/1/temperature_c"),
         ({"temperature_c": True}, "/rows/1/temperature_c"),
         ({"error_code": "x" * 51}, "/rows/1/error_code"),
@@ -127,6 +128,22 @@ def test_a_row_that_is_not_of_the_form_of_the_contract_stops_the_call(change, pa
     assert answer.status_code == 422
     assert [each["path"] for each in answer.json()["errors"]] == [path]
     assert not StatusReport.objects.exists()
+
+
+def test_a_time_before_all_times_and_a_success_that_is_neither_are_refused(send, here):
+    session = {"charger": fleet.charger(here).external_id, "started_at": "0001-01-01T00:00:00+14:00"}
+    answer = send("telemetry/sessions/", {"rows": [session]})
+    assert "before the year 2000" in answer.content.decode()
+    answer = send("telemetry/sessions/", {"rows": [{**session, "success": "yes"}]})
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [{"path": "/rows/0/success", "message": "true, false or null."}]
+    assert not ChargingSession.objects.exists()
+
+
+def test_a_key_is_sent_in_one_word_behind_bearer(here, client):
+    for sent in ("Bearer", "Bearer two words", "Basic abc"):
+        answer = client.get("/api/v1/sites/", headers={"Authorization": sent})
+        assert (answer.status_code, answer.json()["detail"][:10]) == (401, "Send a key")
 
 
 @pytest.mark.parametrize(

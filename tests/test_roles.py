@@ -6,8 +6,8 @@ from django.contrib.auth.models import AnonymousUser, Group, Permission
 from django.core.management import call_command
 
 from pricing.models import SurgePolicy
-from stations.access import APPS, ROLES, operator_ids, sync_roles
-from stations.models import Operator
+from stations.access import APPS, ROLES, operator_ids, sync_roles, visible_rows
+from stations.models import Operator, Site
 
 from . import fleet
 
@@ -106,3 +106,17 @@ def test_a_membership_that_ends_ends_the_view_at_once():
     assert Operator.objects.visible_to(user).exists()
     user.memberships.all().delete()
     assert not Operator.objects.visible_to(user).exists()
+
+
+@pytest.mark.django_db
+def test_who_is_switched_off_sees_nothing_whatever_they_were():
+    operator = Operator.objects.create(name="Northline")
+    fleet.site(operator, 1)
+    for is_superuser in (False, True):
+        gone = fleet.person(f"gone {is_superuser}", None, operator)
+        gone.is_active, gone.is_superuser = False, is_superuser
+        assert operator_ids(gone) == set()
+        assert not visible_rows(Site.objects.all(), gone, "operator").exists()
+    key = fleet.partner(operator)[0]
+    assert operator_ids(key) == {operator.pk}
+    assert visible_rows(Site.objects.all(), key, "operator").count() == 1
