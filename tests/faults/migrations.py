@@ -43,7 +43,7 @@ NEEDED = """
 SELECT column_name, data_type FROM information_schema.columns
 WHERE table_name = %s AND is_nullable = 'NO' AND column_default IS NULL AND is_identity = 'NO'
 """
-READ = "SELECT count(*) FROM (SELECT 1 FROM {} ORDER BY charger_id LIMIT 100) some"
+READ = "SELECT count(*) FROM (SELECT 1 FROM {} ORDER BY charger_id LIMIT 100) AS few"
 WRITE = "UPDATE {} SET charger_id = charger_id WHERE charger_id = (SELECT min(id) FROM stations_charger) AND false"
 
 
