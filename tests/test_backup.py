@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from sntry_site import single_up
-from sntry_site.backup import Archive, BadBackup, making, restoring
+from sntry_site.backup import Archive, BadBackup, archive, making, restoring
 from sntry_site.backup.postgres import Database
 from stations.models import Operator
 
@@ -167,6 +167,21 @@ def test_a_file_that_is_no_backup_is_refused_in_a_sentence(small, tmp_path, chan
     path.write_bytes(change(small))
     with pytest.raises(BadBackup, match=sentence):
         Archive(path).verify()
+
+
+@pytest.mark.parametrize("name", ["media/../x", "media/{}/x", "../x", "elsewhere/x"])
+def test_a_file_that_would_be_written_elsewhere_is_refused_although_the_manifest_names_it(tmp_path, name):
+    path, content = tmp_path / "bad.backup", tmp_path / "content"
+    content.write_text("evil")
+    with tarfile.open(path, "w") as tar:
+        writing = archive.Writing(tar)
+        for each in (archive.DUMP, name.format(tmp_path)):
+            writing.add(each, content)
+        writing.finish(dict.fromkeys(archive.NEEDED - {"format", "files"}))
+    for work in (Archive(path).verify, lambda: Archive(path).extract("media", tmp_path / "home")):
+        with pytest.raises(BadBackup, match="which its manifest does not name"):
+            work()
+    assert not (tmp_path / "x").exists()
 
 
 def test_a_backup_of_newer_code_is_refused_by_name(small, tmp_path):

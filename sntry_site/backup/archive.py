@@ -148,4 +148,6 @@ class Archive:
 
 def _is_inside(name: str) -> bool:
     path = PurePosixPath(name)
-    return name == DUMP or (len(path.parts) > 1 and path.parts[0] in FOLDERS and ".." not in path.parts)
+    if path.as_posix() != name or ".." in path.parts:  # in `media//etc/x` what follows the folder would be absolute
+        return False
+    return name == DUMP or (len(path.parts) > 1 and path.parts[0] in FOLDERS)
