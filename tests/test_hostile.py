@@ -42,6 +42,7 @@ from .test_access_matrix import EVERY, address_of
 from .test_every_page_browser import watched_page
 
 ROWS = int(os.environ.get("HOSTILE_ROWS", 6))
+STRIDE = 53  # from one row to the next, so that each column gets some of every kind
 WHOLE = len(PAYLOADS) <= ROWS
 # Columns of text that are no words of anybody's: the machine's own names, addresses of files, zones, codes with a rule.
 OURS = {
@@ -70,7 +71,7 @@ def poison(field: models.Field, first: int) -> int:
     """Write a payload into this column of each row, beginning with number `first`; how many rows took theirs."""
     rows = list(field.model.objects.order_by("pk").only("pk", field.name))
     for number, row in enumerate(rows):
-        setattr(row, field.name, storable(PAYLOADS[(first + number) % len(PAYLOADS)], field.max_length))
+        setattr(row, field.name, storable(PAYLOADS[(first + STRIDE * number) % len(PAYLOADS)], field.max_length))
     try:
         with transaction.atomic():
             return field.model.objects.bulk_update(rows, [field.name])
@@ -181,9 +182,29 @@ def test_no_page_no_list_and_no_answer_makes_more_of_a_word_than_a_word(world, c
 LEFT_OUT = ("/logout/", "/delete/", "/password", "/export/", "/import/", "/views/", "jsi18n", "/docs/", "/add/")
 
 
+def others(world) -> list[SimpleNamespace]:
+    """The rows of the other sites, as those of the first."""
+    found = []
+    for site in Site.objects.exclude(pk=world.site.pk).order_by("pk"):
+        site.external_id = quote(site.external_id, safe="")
+        charger = site.chargers.first()
+        charger.external_id = quote(charger.external_id, safe="")
+        order = WorkOrder.objects.filter(site=site).first()
+        Technician.objects.filter(pk=order.technician_id).update(user=None)
+        WorkOrder.objects.filter(pk=order.pk).update(technician=world.order.technician_id)
+        found.append(SimpleNamespace(**{**vars(world), "site": site, "order": order, "charger": charger}))
+    return found
+
+
+def is_own(route: str) -> bool:
+    """A page of ours that shows one row."""
+    return "<" in route and route.startswith(("sites/", "board/sites/", "report/", "work/", "drive/prices/"))
+
+
 def addresses(world) -> list[str]:
     """Every address that shows something of this operator; of the admin all rows where the world is whole."""
     known = [address_of(route, name, world) for route, name in EVERY]
+    known += [address_of(route, name, each) for each in others(world) for route, name in EVERY if is_own(route)]
     kept = [each for each in known if each and not any(part in each for part in LEFT_OUT)]
     kept += [f"{reverse('find')}?q={MARK}", f"{reverse('board')}?city={quote(PAYLOADS[0])}",
              f"{reverse('admin:stations_site_changelist')}?q={quote(PAYLOADS[0])}"]  # fmt: skip
