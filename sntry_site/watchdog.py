@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 LATE_SECONDS = 45  # a tick may take 30 s, and the next one comes within 10
+MOST_PATIENCE = 1800  # seconds
 LOOK_SECONDS = 5
 OF_TICKS = ("tick", "beat")  # nobody can tell from outside which of them is stuck
 AGE = "SELECT extract(epoch FROM clock_timestamp() - max(finished_at))::float8 FROM telemetry_tick"
@@ -34,6 +35,7 @@ class Watchdog:
     def __init__(self, look: Callable[[], float | None] = seconds_since_tick, clock=time.monotonic) -> None:
         self.look, self.clock = look, clock
         self.age: float | None = None
+        self.patience = LATE_SECONDS  # that a program is given; doubled each time, or a slow start would never end
         self.well_since: float | None = None  # since when database and Redis have answered every time
         self.thread: threading.Thread | None = None
 
@@ -44,14 +46,22 @@ class Watchdog:
             self.well_since = None
         elif self.well_since is None:
             self.well_since = self.clock()
+        if self.age is not None and self.age < LATE_SECONDS:
+            self.patience = LATE_SECONDS
 
     def stuck(self, lasted: dict[str, float]) -> list[str]:
-        """Of the running programs (name -> seconds), those that had time enough for a tick and all they need for it."""
+        """Those to be started anew, of the running programs (name -> seconds): both, once both had time for a tick.
+
+        One that runs for less than that may still be loading, and its first tick may be under way.
+        """
         if self.age is None or self.well_since is None or self.age < LATE_SECONDS:
             return []
         if self.clock() - self.well_since < LATE_SECONDS:
             return []
-        return [name for name in OF_TICKS if lasted.get(name, 0) > LATE_SECONDS]
+        if min(lasted.get(name, 0) for name in OF_TICKS) <= self.patience:
+            return []
+        self.patience = min(2 * self.patience, MOST_PATIENCE)
+        return list(OF_TICKS)
 
     def __call__(self, lasted: dict[str, float]) -> list[str]:
         if self.thread is None:

@@ -72,7 +72,8 @@ def test_a_program_that_lives_but_does_nothing_is_ended_and_started_again(logs, 
     [
         ([5] * 12, {"tick": 100, "beat": 100}, []),
         ([50] * 12, {"tick": 100, "beat": 100}, ["tick", "beat"]),
-        ([50] * 12, {"tick": 20, "beat": 100}, ["beat"]),  # it has only just been started
+        ([50] * 12, {"tick": 20, "beat": 100}, []),  # it has only just been started, and the other may be well
+        ([50] * 12, {"beat": 100}, []),
         ([50] * 6 + [None] + [300] * 5, {"tick": 400, "beat": 400}, []),  # Redis was away until a moment ago
         ([None] * 12, {"tick": 400, "beat": 400}, []),
     ],
@@ -85,6 +86,24 @@ def test_stuck_is_who_had_time_and_all_that_a_tick_needs(ages, lasted, expected)
         now = [next(clock)]
         dog.look_once()
     assert dog.stuck(lasted) == expected
+
+
+def test_a_start_that_takes_long_is_given_twice_the_time_each_time_until_a_tick_has_finished():
+    """On a busy machine a worker may need more than a minute before its first tick."""
+    age, now = [50.0], [0.0]
+    dog = Watchdog(look=lambda: age[0], clock=lambda: now[0])
+    dog.look_once()
+    now[0] = 100.0
+    both = ["tick", "beat"]
+    assert dog.stuck({"tick": 46, "beat": 46}) == both
+    assert dog.stuck({"tick": 80, "beat": 80}) == []
+    assert dog.stuck({"tick": 91, "beat": 91}) == both
+    assert dog.stuck({"tick": 170, "beat": 170}) == []
+    age[0] = 3.0
+    dog.look_once()
+    age[0] = 50.0
+    dog.look_once()
+    assert dog.stuck({"tick": 46, "beat": 46}) == both
 
 
 def test_stages_stop_one_after_the_other_and_a_stage_at_once(logs, capsys):
