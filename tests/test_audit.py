@@ -17,7 +17,7 @@ from maintenance.models import Incident
 from sntry_site import interventions
 from stations import audit_chain
 from stations.access import sync_roles
-from stations.models import AuditEntry, AuditSeal, Operator, Partner, PartnerKey, Webhook
+from stations.models import AuditEntry, AuditSeal, OcpiConnection, Operator, Partner, PartnerKey, Webhook
 
 from . import fleet
 
@@ -269,6 +269,26 @@ def test_keys_that_are_made_and_revoked_are_told_and_their_text_is_not(boss, ope
     assert (last().action, last().about_id) == ("added", str(made.pk))
     assert made.secret_hash not in str(list(AuditEntry.objects.values())[:5])
     assert text.rsplit("_", 1)[1] not in str(list(AuditEntry.objects.values())[:5])
+
+
+def test_what_staff_do_to_webhooks_and_connections_is_told_and_their_secrets_are_not(boss, operator, client):
+    client.force_login(boss)
+    partner = Partner.objects.create(operator=operator, name="Maps")
+    hook = Webhook(partner=partner, url="https://example.com/", events=["incident.opened"])
+    hook.renew_secret()
+    hook.save()
+    other = OcpiConnection(partner=partner, country_code="DE", party_id="MAP")
+    other.new_token()
+    other.save()
+    since = last().pk if last() else 0
+    for row, work in ((hook, "switch_off"), (hook, "switch_on"), (hook, "new_secret"), (other, "invite_again")):
+        page = reverse(f"admin:stations_{row._meta.model_name}_changelist")
+        client.post(page, {"action": work, "_selected_action": [row.pk]})
+    rows = AuditEntry.objects.filter(pk__gt=since).order_by("pk")
+    wanted = ["Switched off.", "Switched on.", "Another secret.", "Registration ended; another first token."]
+    assert [str(row.details["message"][0]) for row in rows] == wanted
+    hook.refresh_from_db()
+    assert hook.secret not in str(list(rows.values()))
 
 
 def test_stress_heal_orders_and_incidents_by_hand_are_told_and_the_loop_s_are_not(boss, operator):

@@ -2,6 +2,7 @@
 
 from django import forms
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import Count
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -66,16 +67,21 @@ class WebhookAdmin(BaseAdmin):
         self.message_user(request, "The test is on its way; the deliveries say what became of it.")
 
     @admin.action(description="Switch on", permissions=["change"])
+    @transaction.atomic
     def switch_on(self, request, queryset):
         for webhook in queryset:
             webhook.switch_on(timezone.now())
+            self.log_change(request, webhook, "Switched on.")
 
     @admin.action(description="Switch off", permissions=["change"])
+    @transaction.atomic
     def switch_off(self, request, queryset):
         for webhook in queryset:
             webhook.switch_off(f"By {request.user}.", timezone.now())
+            self.log_change(request, webhook, "Switched off.")
 
     @admin.action(description="Make another secret", permissions=["change"])
+    @transaction.atomic
     def new_secret(self, request, queryset):
         webhook = queryset.first()
         if queryset.count() != 1:
@@ -83,6 +89,7 @@ class WebhookAdmin(BaseAdmin):
             return None
         text = webhook.renew_secret()
         webhook.save(update_fields=["sealed_secret"])
+        self.log_change(request, webhook, "Another secret.")
         return shown_once(self, request, "Another secret", f"What {webhook} signs its messages with from now on.", text)
 
 
@@ -151,6 +158,7 @@ class OcpiConnectionAdmin(BaseAdmin):
         return shown_once(self, request, "The new OCPI connection", about, obj.token_text)
 
     @admin.action(description="End the registration and make a first token", permissions=["change"])
+    @transaction.atomic
     def invite_again(self, request, queryset):
         connection = queryset.first()
         if queryset.count() != 1:
@@ -159,5 +167,6 @@ class OcpiConnectionAdmin(BaseAdmin):
         connection.unregister()
         text = connection.new_token()
         connection.save(update_fields=["token_hash"])
+        self.log_change(request, connection, "Registration ended; another first token.")
         about = f"The token with which {connection.partner} registers at /ocpi/versions."
         return shown_once(self, request, "Another first token", about, text)
