@@ -38,7 +38,14 @@ def test_the_text_of_a_key_is_kept_nowhere(mine):
 
 
 @pytest.mark.parametrize(
-    "change", [str.upper, lambda text: text[:-1], lambda text: text + "a", lambda text: "x" + text]
+    "change",
+    [
+        str.upper,
+        lambda text: text[:-1],
+        lambda text: text + "a",
+        lambda text: "x" + text,
+        lambda text: text[:-43] + "A" * 43,  # the prefix of a key with another secret of the same form
+    ],
 )
 def test_a_key_that_is_nearly_right_is_refused(mine, change, client):
     _, text = fleet.partner(mine)
