@@ -44,7 +44,8 @@ def empty_installation(settings, tmp_path, monkeypatch):
                 settings.MEDIA_ROOT, settings.MODEL_DIR = tmp_path / "new media", tmp_path / "new models"
                 patch.setattr(restoring.Database, "of_settings", lambda: Database(name))
                 patch.setattr(single_up, "owner", lambda: None)  # also where the demo of this clone runs meanwhile
-                patch.setattr(restoring, "try_site", lambda environment: None)  # started once, by the proof below
+                patch.setattr(restoring, "_run_command", lambda environment, name: None)  # once, by the proof below
+                patch.setattr(restoring, "try_site", lambda environment: None)  # as that
                 return Database(name)
 
             yield move_there
