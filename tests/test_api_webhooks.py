@@ -8,7 +8,7 @@ from django.test import Client
 from sntry_site.api import webhooks
 from sntry_site.webhooks import signature
 from stations import outbox
-from stations.models import AnsweredRequest, Operator, Scope, Webhook
+from stations.models import AnsweredRequest, Operator, Scope, Webhook, WebhookEvent
 
 from . import fleet
 
@@ -51,6 +51,20 @@ def test_a_partner_makes_one_tries_it_and_reads_what_became_of_it(call, receiver
     renewed = call("post", f"webhooks/{made['id']}/secret/", {}).json()["secret"]
     assert renewed != made["secret"]
     assert Webhook.objects.get().secret == renewed
+
+
+def test_nobody_is_told_what_their_key_may_not_read(call, north):
+    _, narrow = fleet.partner(north, "Fleetly", [Scope.WEBHOOKS, Scope.RISK_READ])
+    headers = {"Authorization": f"Bearer {narrow}"}
+    refused = call("post", "webhooks/", {"url": URL, "events": ["risk.level", "price.changed"]}, **headers)
+    assert (refused.status_code, refused.json()["detail"]) == (
+        403, 'To be told of "price.changed" the key needs the scope "prices:read".',
+    )  # fmt: skip
+    made = call("post", "webhooks/", {"url": URL, "events": ["risk.level"]}, **headers).json()
+    more = call("patch", f"webhooks/{made['id']}/", {"events": ["charger.status"]}, **headers, **{"If-Match": "*"})
+    assert more.status_code == 403
+    assert Webhook.objects.get().events == ["risk.level"]
+    assert set(webhooks.NEEDED) == set(WebhookEvent)
 
 
 def test_it_is_changed_by_its_version_switched_off_and_on_and_deleted(call):

@@ -362,6 +362,14 @@ def test_a_claim_that_somebody_else_has_taken_over_is_not_worked_on():
     assert not AnsweredRequest.objects.exists()
 
 
+def test_who_has_lost_the_key_to_somebody_else_leaves_their_row_alone(send, here, monkeypatch):
+    """Between claim and lock another has taken it over: their answer is the one that is kept."""
+    monkeypatch.setattr(AnsweredRequest.objects.__class__, "hold", lambda rows, row: False)
+    answer = send("incidents/", {"site": here.external_id, "problem": "other"}, **{"Idempotency-Key": "c"})
+    assert answer.status_code == 409
+    assert AnsweredRequest.objects.get().status is None
+
+
 def test_a_refusal_is_answered_again_and_a_failure_of_ours_is_not(send, here, monkeypatch):
     bad = {"site": here.external_id, "problem": "odd"}
     assert [send("incidents/", bad, **{"Idempotency-Key": "c"}).status_code for _ in range(2)] == [422, 422]

@@ -52,19 +52,20 @@ class Posted(Endpoint):
         return response
 
     def _once(self, request, row: AnsweredRequest, ids: dict) -> HttpResponse:
+        response = None
         try:
             with transaction.atomic():
-                if not AnsweredRequest.objects.hold(row):
-                    return self._again(request, row)
-                response = self._send(request, ids)
-                self._keep(row, response)
+                if AnsweredRequest.objects.hold(row):
+                    response = self._send(request, ids)
+                    self._keep(row, response)
         except Exception as error:
             response = handle(error, {"view": self, "request": request})
             if response.status_code >= 500 or response.status_code == 429:
                 AnsweredRequest.objects.drop_unanswered(row)  # it may be sent again
             else:
                 self._keep(row, response)
-        return response
+        # Without an answer somebody else has taken the key over, whose answer is not overwritten with ours.
+        return self._again(request, row) if response is None else response
 
     def _keep(self, row: AnsweredRequest, response: HttpResponse) -> None:
         row.status, row.content_type, row.body = response.status_code, response["Content-Type"], response.content

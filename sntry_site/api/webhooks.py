@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.exceptions import PermissionDenied
 
 from stations.models import Partner, Scope, Webhook, WebhookDelivery, WebhookEvent
 from stations.models.webhooks import TEST
@@ -25,6 +26,14 @@ from .problems import Problem
 from .rows import Filter, Rows, after, many, refuse_parameters
 
 MOST_WEBHOOKS = 20  # of a partner
+NEEDED = {  # nobody is told what they may not read
+    WebhookEvent.INCIDENT_OPENED: Scope.MAINTENANCE_READ,
+    WebhookEvent.INCIDENT_CLOSED: Scope.MAINTENANCE_READ,
+    WebhookEvent.WORK_ORDER_STATE: Scope.MAINTENANCE_READ,
+    WebhookEvent.RISK_LEVEL: Scope.RISK_READ,
+    WebhookEvent.PRICE_CHANGED: Scope.PRICES_READ,
+    WebhookEvent.CHARGER_STATUS: Scope.TELEMETRY_READ,
+}
 URL = r"^https://[A-Za-z0-9]([A-Za-z0-9.\-]{0,200}[A-Za-z0-9])?(:(443|8443))?([/?][!-\[\]-~]*)?$"
 
 
@@ -93,6 +102,14 @@ def own(request, id: int) -> Webhook:
     return seen_or_404(of_caller(request).select_for_update(of=["self"], no_key=True), request.user, pk=id)
 
 
+def readable(request, events: list[str]) -> list[str]:
+    """The events, each once and in order; 403 for those whose rows the key may not read."""
+    for event in sorted(set(events)):
+        if NEEDED[event] not in request.auth.scopes:
+            raise PermissionDenied(f'To be told of "{event}" the key needs the scope "{NEEDED[event]}".')
+    return sorted(set(events))
+
+
 def check_place(request, url: str, but: int | None = None) -> None:
     """Refuse an address that is known already or never public; the partner stays locked until the row is written."""
     host = urlsplit(url).hostname or ""
@@ -122,7 +139,7 @@ class Webhooks(Rows, Posted):
         check_place(request, sent["url"])
         if of_caller(request).count() >= MOST_WEBHOOKS:
             raise Problem(409, f"You have {MOST_WEBHOOKS} webhooks, which is the most; delete one of them first.")
-        hook = Webhook(partner=request.auth.partner, url=sent["url"], events=_sorted(sent["events"]))
+        hook = Webhook(partner=request.auth.partner, url=sent["url"], events=readable(request, sent["events"]))
         secret = hook.renew_secret()
         hook.save()
         return made({**one_of(Webhook, WebhookRow, hook.pk), "secret": secret})
@@ -144,7 +161,7 @@ class OneWebhook(Changed):
             check_place(self.request, values["url"], row.pk)
         turn = values.pop("is_on", None)
         if "events" in values:
-            values["events"] = _sorted(values["events"])
+            values["events"] = readable(self.request, values["events"])
         super()._change(row, values)
         if turn and row.disabled_at:
             row.switch_on(timezone.now())
@@ -215,10 +232,6 @@ class Test(Posted):
         if hook.disabled_at:
             raise Problem(409, "This webhook is off; switch it on first.")
         return made(one_of(WebhookDelivery, DeliveryRow, send_test(hook, timezone.now()).pk), 202)
-
-
-def _sorted(events: list[str]) -> list[str]:
-    return sorted(set(events))
 
 
 def _conflict(path: str, message: str):
