@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -11,10 +12,10 @@ from datetime import UTC, datetime
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
-from openpyxl.utils.exceptions import IllegalCharacterError
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "xlsx": XLSX, "zip": "application/zip"}
+NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what no sheet can hold
 _RISKY = ("=", "+", "-", "@", "\t", "\r", "|", "%")
 
 
@@ -68,12 +69,8 @@ def _cell(sheet, value) -> WriteOnlyCell:
         value = value.astimezone(UTC).replace(tzinfo=None)  # because the format knows no time zones
     if isinstance(value, dict | list | tuple):
         value = json.dumps(value, default=str)
-    value = safe(value)
     if not isinstance(value, str):
-        return WriteOnlyCell(sheet, value)
-    try:
-        cell = WriteOnlyCell(sheet, value)
-    except IllegalCharacterError:
-        cell = WriteOnlyCell(sheet, "".join(letter for letter in value if letter.isprintable()))
+        return WriteOnlyCell(sheet, safe(value))
+    cell = WriteOnlyCell(sheet, safe(NOT_XML.sub("", value)))
     cell.data_type = "s"
     return cell

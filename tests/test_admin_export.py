@@ -10,6 +10,7 @@ from stations import export_rows
 from stations.access import sync_roles
 from stations.jobs import run
 from stations.models import Job, Operator, Site
+from stations.spreadsheets import xlsx_file
 
 from . import fleet
 
@@ -51,6 +52,12 @@ def test_an_xlsx_has_typed_cells_a_frozen_head_and_no_formula(client, ann):
     assert sheet.freeze_panes == "A2"
     name, latitude = sheet.cell(2, head.index("name") + 1), sheet.cell(2, head.index("latitude") + 1)
     assert (name.data_type, latitude.data_type) == ("s", "n")
+
+
+def test_an_xlsx_leaves_out_what_no_sheet_can_hold():
+    body = xlsx_file(["a\x00b"], [["\ufffe\uffff\x0b𝕏\n"]], "rows", [])
+    sheet = openpyxl.load_workbook(io.BytesIO(body)).worksheets[0]
+    assert [sheet["A1"].value, sheet["A2"].value] == ["ab", "𝕏\n"]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -95,7 +95,7 @@ def test_bad_rows_are_shown_and_can_be_fetched(ops, client):
     assert "&lt;b&gt;BROKEN" in page
     assert "<b>BROKEN" not in page
     file = client.get(reverse("job-file", args=[job.pk]))
-    assert b"BROKEN" in b"".join(file.streaming_content)
+    assert b"BROKEN" in b"".join(file)
 
 
 def test_an_importer_sees_the_operators_that_the_file_made(ops, client):

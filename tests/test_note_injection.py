@@ -22,7 +22,7 @@ from maintenance.notes.prompt import SYSTEM, prompt
 from maintenance.plain_text import plain
 from stations.access import sync_roles
 from stations.models import Operator
-from telemetry.models import StatusReport
+from telemetry.models import Listening, StatusReport
 
 from . import fleet
 from .gemini_server import GeminiServer
@@ -104,7 +104,8 @@ def batched(texts: list[str], count: int) -> list[list[str]]:
 def everything_but_notes() -> str:
     """All rows of the project but notes, as one text."""
     labels = ("stations", "telemetry", "maintenance", "pricing", "auth")
-    models = [model for label in labels for model in apps.get_app_config(label).get_models() if model != RootCauseNote]
+    moving = (RootCauseNote, Listening)  # what is looked at itself, and what the web process beside notes by itself
+    models = [model for label in labels for model in apps.get_app_config(label).get_models() if model not in moving]
     rows = {str(model): list(model._default_manager.order_by("pk").values()) for model in models}
     return json.dumps(rows, default=str)
 

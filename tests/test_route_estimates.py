@@ -40,7 +40,8 @@ def test_distances_are_a_metric(a, b, c):
     ab, ba = float(estimate.haversine_km(*a, *b)), float(estimate.haversine_km(*b, *a))
     assert ab == pytest.approx(ba)
     assert 0 <= ab <= math.pi * estimate.EARTH_KM + 1e-6
-    assert float(estimate.haversine_km(*a, *c)) <= ab + float(estimate.haversine_km(*b, *c)) + 1e-6
+    # The formula loses half of its digits at the other end of the world: a metre, far from any road between two sites.
+    assert float(estimate.haversine_km(*a, *c)) <= ab + float(estimate.haversine_km(*b, *c)) + 1e-3
 
 
 def test_a_drive_is_a_third_longer_than_the_crow_flies_at_45_km_an_hour():

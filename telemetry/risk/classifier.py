@@ -91,8 +91,9 @@ def _forest(features: np.ndarray, status: np.ndarray, seed: int, jobs: int) -> R
     from sklearn.ensemble import RandomForestClassifier
 
     forest = RandomForestClassifier(
-        n_estimators=100, max_depth=15, class_weight="balanced", max_samples=0.1, random_state=seed, n_jobs=jobs
-    )
+        n_estimators=100, max_depth=15, class_weight="balanced", max_samples=max(1, round(0.1 * len(features))),
+        random_state=seed, n_jobs=jobs,
+    )  # fmt: skip
     with parallel_config(backend="threading"):  # because a worker's process may not have processes of its own
         return forest.fit(features, status)
 

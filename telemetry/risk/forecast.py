@@ -117,7 +117,7 @@ def _random_forest(rows: Rows, horizon_hours: float, seed: int):
 
     forest = RandomForestClassifier(
         n_estimators=100, max_depth=14, min_samples_leaf=10, max_features=0.3,
-        max_samples=min(TREE_SHARE, MOST_TREE_ROWS / len(rows)), random_state=seed, n_jobs=-1,
+        max_samples=max(1, min(round(TREE_SHARE * len(rows)), MOST_TREE_ROWS)), random_state=seed, n_jobs=-1,
     )  # fmt: skip
     with parallel_config(backend="threading"):  # because a worker's process may not have processes of its own
         return forest.fit(rows.features, rows.y)
