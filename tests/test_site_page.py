@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from maintenance.models import RootCauseNote
+from pricing.models import PriceChange
 from sntry_site import tasks
 from sntry_site.pages.site_feed import SiteConsumer, SiteFeed
 from sntry_site.templatetags.sntry_times import log_time
@@ -145,4 +146,5 @@ def order_with_a_note(site) -> str:
 
 def change_price(site) -> None:
     now = timezone.now()
+    PriceChange.objects.filter(site=site, applied=True).delete()  # a surge that a tick has begun
     fleet.price_change(site, starts_at=now, ends_at=now + timedelta(hours=1))

@@ -6,7 +6,7 @@ EVERY_SECONDS = 5  # that a web process notes that it listens
 DEAF_SECONDS = 20  # without a note, after which nobody listens
 
 NOTE = """
-INSERT INTO telemetry_listening (id, since, noted_at) VALUES (1, clock_timestamp(), clock_timestamp())
+INSERT INTO telemetry_listening (id, since, noted_at) SELECT 1, now, now FROM clock_timestamp() AS now
 ON CONFLICT (id) DO UPDATE SET noted_at = excluded.noted_at, since = CASE
     WHEN telemetry_listening.noted_at < excluded.noted_at - %s * interval '1 second' THEN excluded.since
     ELSE telemetry_listening.since END
