@@ -62,6 +62,7 @@ class RunningSite:
 
     def start(self) -> None:
         arguments = ["--port", str(self.port), "--log-level", "warning", "--ws-max-size", "65536"]
+        arguments += ["--lifespan", "off"]  # it would note that it listens into the rows of whichever test runs
         command = [sys.executable, "-m", "uvicorn", "sntry_site.asgi:application", *arguments]
         self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + START_SECONDS
