@@ -67,10 +67,8 @@ def tick(at: datetime) -> Tick | None:
         beat, version = advance(claimed.at, SLOT_SECONDS, ready)
         claimed.sites, claimed.version, claimed.scorer = len(beat.network), version, beat.scorer
         claimed.warning = beat.scores.warning[:300]
-        claimed.milliseconds, claimed.finished_at = (
-            beat.milliseconds,
-            Now(),
-        )  # by the database, whoever asks for its age
+        claimed.milliseconds = beat.milliseconds
+        claimed.finished_at = Now()  # of the database, by whose clock its age is told
         claimed.save(update_fields=["sites", "version", "scorer", "warning", "milliseconds", "finished_at"])
         if ready is not None:
             TickShard.objects.forget(claimed.slot, shards.KEPT_SLOTS)

@@ -154,12 +154,15 @@ class Failing:
         raise RuntimeError(self.said)
 
 
+WORD = "not-to-be-told"
+
+
 @pytest.mark.parametrize(
     ("text", "hidden"),
     [
-        ("postgres://sntry:hunter2@db/sntry", "postgres://sntry:[hidden]@db/sntry"),
+        (f"postgres://sntry:{WORD}@db/sntry", "postgres://sntry:[hidden]@db/sntry"),
         ("redis://:pass@cache:6379/0", "redis://:[hidden]@cache:6379/0"),
-        ('{"password": "hunter2", "name": "ann"}', '{"password": "[hidden]", "name": "ann"}'),
+        (f'{{"password": "{WORD}", "name": "ann"}}', '{"password": "[hidden]", "name": "ann"}'),
         ("{'token': 'two words'}", "{'token': '[hidden]'}"),
         ("csrftoken=abc; sessionid=def", "csrftoken=[hidden]; sessionid=[hidden]"),
         ("authorization: token c2VjcmV0Cg==", "authorization: token [hidden]"),

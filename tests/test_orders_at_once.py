@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import connection
 from django.utils import timezone
 
 from maintenance.models import (
@@ -22,32 +21,11 @@ from maintenance.models import (
 from stations.models import Operator
 
 from . import fleet
+from .at_once import tried_at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 AT_ONCE = 50
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
-
-
-def at_once(number: int, act) -> list:
-    """What `act(i)` returned or raised in each of so many threads that begin together, each with its own connection."""
-    results, start = [None] * number, threading.Barrier(number)
-
-    def run(place: int) -> None:
-        try:
-            connection.ensure_connection()
-            start.wait(30)
-            results[place] = act(place)
-        except Exception as error:
-            results[place] = error
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=[place]) for place in range(number)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return results
 
 
 @pytest.fixture
@@ -62,7 +40,7 @@ def test_of_fifty_who_close_an_order_at_once_one_wins_and_the_others_see_what_ch
     def close(place: int) -> bool:
         return WorkOrder.objects.get(pk=verified.pk).move("closed", by=None, expected_version=7, note=f"by {place}")
 
-    results = at_once(AT_ONCE, close)
+    results = tried_at_once(AT_ONCE, close)
     refused = [result for result in results if isinstance(result, Overtaken)]
     assert (results.count(True), len(refused)) == (1, AT_ONCE - 1), results
     assert {(refusal.order.state, refusal.order.version) for refusal in refused} == {("closed", 8)}
@@ -85,7 +63,7 @@ def test_without_the_guard_many_would_win(verified):
         WorkOrderChange.objects.create(order=order, at=NOW, old_state="verified", new_state="closed")
         return True
 
-    results = at_once(AT_ONCE, close)
+    results = tried_at_once(AT_ONCE, close)
     assert results.count(True) > 1
     assert WorkOrderChange.objects.filter(order=verified).count() > 1
 
@@ -94,7 +72,7 @@ def test_a_request_that_is_sent_again_and_again_counts_once(verified):
     def close(place: int) -> bool:
         return WorkOrder.objects.get(pk=verified.pk).move("closed", by=None, key="the same request")
 
-    results = at_once(10, close)
+    results = tried_at_once(10, close)
     assert sorted(map(str, results)) == ["False"] * 9 + ["True"]
     assert WorkOrderChange.objects.get(order=verified).key == "the same request"
 
@@ -111,12 +89,12 @@ def test_the_last_pieces_of_a_part_go_to_as_many_orders_as_there_are_and_are_use
         fleet.work_order(site, charger=fleet.charger(site, number), cause=causes[number % 2], technician=technician)
         for number in range(1, 21)
     ]
-    got = at_once(20, lambda place: orders[place].need_part(part.pk, 1, NOW))
+    got = tried_at_once(20, lambda place: orders[place].need_part(part.pk, 1, NOW))
     assert got.count(True) == 3, got
     stock.refresh_from_db()
     assert (stock.quantity, stock.reserved) == (3, 3)
     lucky = orders[got.index(True)]
-    at_once(10, lambda place: WorkOrder.objects.get(pk=lucky.pk).use_parts([part.pk], NOW))
+    tried_at_once(10, lambda place: WorkOrder.objects.get(pk=lucky.pk).use_parts([part.pk], NOW))
     stock.refresh_from_db()
     assert (stock.quantity, stock.reserved) == (2, 2)
     assert lucky.parts.get().used == 1
@@ -131,7 +109,7 @@ def test_of_two_who_call_each_others_orders_duplicates_one_wins_and_one_order_is
         this, that = orders[place % 2], orders[1 - place % 2]
         return WorkOrder.objects.get(pk=this.pk).move("duplicate", by=boss, duplicate_of=that.pk)
 
-    results = at_once(10, call)
+    results = tried_at_once(10, call)
     assert results.count(True) == 1, results
     assert sum(isinstance(result, Refused) for result in results) == 9, results
     assert WorkOrder.objects.open().count() == 1
@@ -147,7 +125,7 @@ def test_of_many_who_merge_incidents_round_in_a_circle_one_incident_is_left_with
         one, into = incidents[place % 3], incidents[(place + 1) % 3]
         Incident.objects.get(pk=one.pk).merge_into(Incident.objects.get(pk=into.pk), None, NOW)
 
-    results = at_once(12, merge)
+    results = tried_at_once(12, merge)
     assert results.count(None) == 2, results
     assert sum(isinstance(result, ValidationError) for result in results) == 10, results
     left = Incident.objects.open().get()

@@ -1,10 +1,8 @@
 """Every new incident gets a note by rule, at once, in a fixed number of queries, from facts that it cites."""
 
-import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from maintenance.models import DriverReport, Incident, RemoteAttempt, RootCauseNote
@@ -18,6 +16,7 @@ from telemetry.models import Diagnosis, SoftEvents, StatusReport
 from telemetry.risk.taxonomy import REPAIR_OF, UNKNOWN
 
 from . import fleet
+from .at_once import at_once
 
 
 def case(cause: str, **fields) -> Case:
@@ -200,16 +199,5 @@ def test_two_who_write_the_first_note_at_once_leave_one():
     """The tick that opened the incident, and the sweeper that finds it without one."""
     site = fleet.site(Operator.objects.create(name="Northline"), 1)
     incident = fleet.work_order(site).incident
-    start = threading.Barrier(6)
-
-    def write() -> None:
-        start.wait(10)
-        writing.write_notes([incident.pk])
-        connection.close()
-
-    threads = [threading.Thread(target=write) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
+    at_once(6, lambda _: writing.write_notes([incident.pk]))
     assert RootCauseNote.objects.count() == 1

@@ -1,7 +1,5 @@
 """A session's price is fixed at its start, to the cent, whatever happens then; and drivers are told it before."""
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 
@@ -17,6 +15,7 @@ from stations.models import Operator
 from telemetry.models import ChargingSession, SiteState
 
 from . import fleet
+from .at_once import at_once
 from .fleet import NOW
 
 MINUTE = timedelta(minutes=1)
@@ -65,21 +64,6 @@ def test_the_same_start_again_leaves_the_first_price(operator):
     SiteState.objects.set_prices({site.pk: Decimal("0.7")})
     assert ChargingSession.objects.start(charger.pk, NOW) is None
     assert ChargingSession.objects.get().price == Decimal("0.4000")
-
-
-def at_once(count: int, work) -> list:
-    """Do `work(number)` in so many threads that all begin together; what each returned."""
-    ready = threading.Barrier(count)
-
-    def one(number: int):
-        try:
-            ready.wait(60)
-            return work(number)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(one, range(count)))
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,17 +1,16 @@
 """A slot is done once, whoever asks and however often: two beats, a redelivery, or a crash in the middle."""
 
-import threading
 from datetime import UTC, datetime
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
 
 from sntry_site import tasks
 from stations.models import Operator
 from telemetry.models import LiveReading, SiteState, Tick
 
 from . import fleet
+from .at_once import at_once
 
 START = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
@@ -21,22 +20,9 @@ def site():
     return fleet.live_site(Operator.objects.create(name="Northline Charging", is_simulated=True), 1)
 
 
-def tick_in_thread(results: list, barrier: threading.Barrier) -> None:
-    try:
-        barrier.wait(10)
-        results.append(tasks.tick(START))
-    finally:
-        connection.close()
-
-
 @pytest.mark.django_db(transaction=True)
 def test_of_six_at_once_one_does_the_work(site):
-    results, barrier = [], threading.Barrier(6)
-    threads = [threading.Thread(target=tick_in_thread, args=(results, barrier)) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
+    results = at_once(6, lambda _: tasks.tick(START))
     assert len(results) == 6
     assert sum(result is not None for result in results) == 1
     assert Tick.objects.count() == LiveReading.objects.count() == 1

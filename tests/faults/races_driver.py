@@ -2,14 +2,13 @@
 
 import json
 import sys
-import threading
 from datetime import timedelta
 
 import django
 
 django.setup()
 
-from django.db import connection, transaction  # noqa: E402
+from django.db import transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from maintenance.models import Incident, RootCauseNote, WorkOrder  # noqa: E402
@@ -18,32 +17,19 @@ from stations.models import AnsweredRequest, Job, Operator, Outbox  # noqa: E402
 from telemetry.models import Tick  # noqa: E402
 from telemetry.models.ticks import SLOT_SECONDS  # noqa: E402
 from tests import fleet  # noqa: E402
+from tests.at_once import tried_at_once  # noqa: E402
 
 AT_ONCE = 20
 
 
 def winners(act) -> int:
-    """How many of the threads, which begin together with a connection each, got something true from `act`."""
-    won, start = [], threading.Barrier(AT_ONCE)
-
-    def run(place: int) -> None:
-        try:
-            connection.ensure_connection()
-            start.wait(30)
-            if act(place):
-                won.append(place)
-        except Exception as error:
-            if type(error).__name__ not in ("Overtaken", "Refused"):
-                print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=[place]) for place in range(AT_ONCE)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return len(won)
+    """How many of the threads, which begin together, got something true from `act`."""
+    results = tried_at_once(AT_ONCE, act)
+    errors = [result for result in results if isinstance(result, Exception)]
+    for error in errors:
+        if type(error).__name__ not in ("Overtaken", "Refused"):
+            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    return sum(bool(result) for result in results) - len(errors)
 
 
 def tick(number: int) -> int:
