@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NOT_COPIED = shutil.ignore_patterns("var", ".venv", ".git", "tests", "*cache*")
 OURS = ("DATABASE_URL", "REDIS_URL", "REDIS_PREFIX", "ALLOWED_HOSTS", "DJANGO_SETTINGS_MODULE")
 pytestmark = [
-    pytest.mark.timeout(200),
+    pytest.mark.timeout(600),
     pytest.mark.xdist_group("up"),
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc"),
 ]
@@ -67,7 +68,8 @@ def clone(tmp_path_factory):
     shutil.copytree(ROOT, folder, ignore=NOT_COPIED)
     yield folder
     for process in processes_in(folder):
-        os.kill(process, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it ended by itself meanwhile
+            os.kill(process, signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +102,7 @@ subprocess.run(psql, check=True)
     return subprocess.check_output([sys.executable, "-c", code], cwd=folder, text=True).strip()
 
 
-def wait_until(condition, seconds=20):
+def wait_until(condition, seconds=120):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
