@@ -10,7 +10,7 @@ import numpy as np
 
 from .cause_evidence import EVIDENCE, Failures
 from .cause_rules import NO_RULE, by_rules
-from .charger_features import WORDS
+from .charger_features import WORDS, told
 from .taxonomy import CAUSES, UNKNOWN
 
 SURE_FROM = 0.5  # below, the cause is unknown
@@ -100,10 +100,10 @@ class CauseForest:
 
     def _said(self, failures: Failures, row: int, falls: np.ndarray, named: list[int]) -> str:
         strongest = [place for place in np.argsort(-falls)[:_MOST_NAMED] if falls[place] >= _LEAST_FALL]
-        told = [_WORDS[EVIDENCE[named[p]]].format(float(failures.features[row, named[p]])) for p in strongest]
+        said = [told(_WORDS[EVIDENCE[named[p]]], float(failures.features[row, named[p]])) for p in strongest]
         code = failures.vendor_code[row] or failures.error_code[row]
-        told += [f"the code {code}"] if code else []
-        return f"associated with: {', '.join(told)}" if told else "associated with no single finding"
+        said += [f"the code {code}"] if code else []
+        return f"associated with: {', '.join(said)}" if said else "associated with no single finding"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from .observed import FAULT, Observed
 from .outage_past import HOURS, OutagePast, running_sums
 
 SOFT = ("missed_heartbeats", "soft_trips", "power_dips", "reboots", "retries")
-SOFT_WORDS = ("missed heartbeats", "soft trips", "power dips", "reboots", "retries")
+SOFT_WORDS = ("missed heartbeat{s}", "soft trip{s}", "power dip{s}", "reboot{s}", "retr{ies}")
 _PRIOR_STARTS, _PRIOR_FAILED = 20.0, 0.04  # what a charger without sessions is taken for
 _HEAT_IS_OLD = 6.0  # hours after which a temperature says nothing of the cabinet now
 
@@ -38,20 +38,20 @@ CHARGER_FEATURES = (
 )
 _NEAR_LIMIT_C, _HOT_C, _RISE_K = 70.0, 60.0, 45.0 * 0.75
 WORDS = {
-    **{f"outages_{hours}h": f"{{:.0f}} outages in {hours} h" for hours in HOURS},
+    **{f"outages_{hours}h": f"{{:.0f}} outage{{s}} in {hours} h" for hours in HOURS},
     **{f"hours_down_{hours}h": f"{{:.1f}} h out of order in {hours} h" for hours in HOURS},
     **{f"{name}_{hours}h": f"{{:.0f}} {words} in {hours} h" for name, words in zip(SOFT, SOFT_WORDS, strict=True)
        for hours in HOURS},
     "outage_rate": "{:.4f} outages per hour so far",
     "hours_since_outage": "last outage {:.0f} h ago",
     "hours_since_repair": "back since {:.0f} h",
-    "failed_starts_24h": "{:.0f} failed starts in 24 h",
+    "failed_starts_24h": "{:.0f} failed start{s} in 24 h",
     "failed_start_share": "{:.0%} of starts failed",
-    "starts_24h": "{:.0f} starts in 24 h",
+    "starts_24h": "{:.0f} start{s} in 24 h",
     "cabinet_c": "{:.0f} °C in the cabinet",
     "cabinet_over_model_k": "cabinet {:.0f} °C above its model",
-    "hot_reports_24h": "{:.0f} reports above 60 °C in 24 h",
-    "trips_near_24h": "{:.0f} reports above 70 °C in 24 h",
+    "hot_reports_24h": "{:.0f} report{s} above 60 °C in 24 h",
+    "trips_near_24h": "{:.0f} report{s} above 70 °C in 24 h",
     "siblings_down_share": "{:.0%} of the site's other ports out of order",
     "site_load": "site {:.0%} in use",
     "site_load_24h": "site {:.0%} in use over 24 h",
@@ -61,6 +61,12 @@ WORDS = {
     "kind": "kind of charger",
     "power_kw": "{:.0f} kW charger",
 }  # fmt: skip
+
+
+def told(words: str, value: float) -> str:
+    """`words` of WORDS with a feature's value in its place; in the singular where it reads as 1."""
+    is_one = f"{value:.0f}" == "1"
+    return words.format(value, s="" if is_one else "s", ies="y" if is_one else "ies")
 
 
 class FeatureMaker(OutagePast):

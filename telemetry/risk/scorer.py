@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .charger_features import WORDS as CHARGER_WORDS
+from .charger_features import told
 from .forecast import Forecast
 from .site_features import SITE_WORDS
 
@@ -47,5 +48,5 @@ class Scorer:
     def _words(self, row: np.ndarray, risk: float, falls: np.ndarray, named: list[int]) -> str:
         strongest = [place for place in np.argsort(-falls)[:MOST_REASONS] if falls[place] > LEAST_SHARE * risk]
         names = [(self.forecast.features[named[place]], named[place]) for place in strongest]
-        told = [WORDS[name].format(float(row[place])) for name, place in names]
-        return f"associated with: {', '.join(told)}" if told else "associated with no single feature"
+        said = [told(WORDS[name], float(row[place])) for name, place in names]
+        return f"associated with: {', '.join(said)}" if said else "associated with no single feature"
