@@ -4,10 +4,12 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.models import AnonymousUser, Group, Permission
 from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from pricing.models import SurgePolicy
-from stations.access import APPS, ROLES, operator_ids, sync_roles, visible_rows
-from stations.models import Operator, Site
+from stations.access import APPS, ROLES, actions_of, operator_ids, sync_roles, visible_rows
+from stations.models import Charger, Operator, Site
 
 from . import fleet
 
@@ -120,3 +122,32 @@ def test_who_is_switched_off_sees_nothing_whatever_they_were():
     key = fleet.partner(operator)[0]
     assert operator_ids(key) == {operator.pk}
     assert visible_rows(Site.objects.all(), key, "operator").count() == 1
+
+
+def test_the_rule_of_a_model_goes_before_that_of_its_app_and_what_is_not_listed_is_denied():
+    assert actions_of("ops", "stations", "site") == ["view", "add", "change"]
+    assert actions_of("ops", "stations", "partnerkey") == ["view", "add", "change"]
+    assert actions_of("ops", "stations", "membership") == []
+    assert actions_of("ops", "telemetry", "risk") == ["view"]
+    assert actions_of("technician", "maintenance", "plannedwork") == []
+    assert actions_of("partner", "auth", "user") == []
+
+
+def test_roles_are_given_without_a_query_for_every_permission():
+    sync_roles()
+    with CaptureQueriesContext(connection) as captured:
+        sync_roles()
+    assert len(captured) <= 1 + 5 * len(ROLES)
+
+
+def test_rows_of_operators_are_theirs_alone_and_none_means_all():
+    mine, other = (Operator.objects.create(name=name) for name in ("Northline", "Volterra"))
+    here, there = fleet.charger(fleet.site(mine, 1)), fleet.charger(fleet.site(other, 2))
+    rows = Charger.objects.all()
+    assert set(rows.of_operators({mine.pk})) == {here}
+    assert set(rows.of_operators(None)) == {here, there}
+    assert not rows.of_operators([]).exists()
+    member = fleet.person("member", None, mine)
+    assert operator_ids(member) == {mine.pk}
+    assert set(rows.visible_to(member)) == {here}
+    assert set(rows.visible_to(fleet.partner(other)[0])) == {there}
