@@ -17,6 +17,8 @@ STOP_BEAT = ((signal.SIGTERM, 1.0), (signal.SIGKILL, 5.0))
 QUIET = ("You're running the worker with superuser privileges", "StreamingHttpResponse must consume synchronous")
 # Somebody waits for these: rather an error than a page or a tick that hangs.
 BOUNDED_WAITS = "-c statement_timeout=10000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=20000"
+# Each thread would keep memory of its own; with as many threads as requests, web would grow by megabytes an hour.
+FEW_ARENAS = {"MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2")}
 POOLED = {"DATABASE_POOL": os.environ.get("DATABASE_POOL", "20")}
 PRELOADS = {"WORKER_PRELOADS": "sklearn.ensemble,joblib"}  # the first tick would wait seconds for them
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -24,16 +26,16 @@ LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 def programs(host: str, port: int) -> list[Program]:
     """Web, a worker for each queue, and beat."""
-    quiet = {"PYTHONWARNINGS": ",".join(f"ignore:{message}" for message in QUIET)}
+    common = {"PYTHONWARNINGS": ",".join(f"ignore:{message}" for message in QUIET), **FEW_ARENAS}
     # Two at a time, because a long job must not hold up the outbox.
     jobs = _worker("jobs", processes=2)
-    bounded = {**quiet, "DATABASE_OPTIONS": os.environ.get("DATABASE_OPTIONS", BOUNDED_WAITS)}
+    bounded = {**common, "DATABASE_OPTIONS": os.environ.get("DATABASE_OPTIONS", BOUNDED_WAITS)}
     return [
         Program("web", 1, _web(host, port), STOP_WEB, environment={**bounded, **POOLED, **_allowed_hosts(host)}),
         Program("tick", 2, _worker("tick", processes=1), STOP_WORKER, environment={**bounded, **PRELOADS}),
         # Last, because on two cores the page and the first tick are there sooner for it.
-        Program("jobs", 2, jobs, STOP_WORKER, environment=quiet, niceness=10, delay=10.0),
-        Program("beat", 3, _beat(), STOP_BEAT, environment=quiet),
+        Program("jobs", 2, jobs, STOP_WORKER, environment=common, niceness=10, delay=10.0),
+        Program("beat", 3, _beat(), STOP_BEAT, environment=common),
     ]
 
 
