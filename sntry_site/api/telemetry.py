@@ -184,10 +184,8 @@ def _time(row: dict, name: str) -> datetime:
     return at
 
 
-def _number(row: dict, name: str, low: float, high: float, usual: float | None = None) -> float | None:
+def _number(row: dict, name: str, low: float, high: float, usual: float | None = None) -> float:
     value = row.get(name, usual)
-    if value is None and usual is None and name not in row:
-        return None
     if type(value) not in (int, float) or not low <= value <= high or not math.isfinite(value):
         raise Malformed(f"/{name}", f"A number from {low} to {high}.")
     return value
