@@ -12,7 +12,7 @@ def tried_at_once(count: int, act) -> list:
     def run(place: int) -> None:
         try:
             connection.ensure_connection()
-            start.wait(60)
+            start.wait(120)
             results[place] = act(place)
         except Exception as error:
             results[place] = error
@@ -23,7 +23,7 @@ def tried_at_once(count: int, act) -> list:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(120)
     return results
 
 

@@ -43,7 +43,7 @@ class Clone:
     def run(self, code: str, *flags: str, **environment: str) -> str:
         """Run `code` and return what it printed; its complaint is the failure of the test."""
         process = self.start(code, *flags, **environment)
-        output, complaint = process.communicate(timeout=60)
+        output, complaint = process.communicate(timeout=300)
         assert process.returncode == 0, complaint
         return output.strip()
 

@@ -1,9 +1,7 @@
 """The engines and the small named world that the tests share."""
 
-from functools import cache
-
 import pytest
-from django.contrib.auth import hashers
+from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core.cache.backends.redis import RedisCache
 from django.db import connection
 
@@ -23,7 +21,8 @@ CORE = {
 LONGEST = (
     "test_up", "test_every_page_browser", "test_board_browser", "test_world_truth", "test_order_machine",
     "test_api_fuzz", "test_embedded_engines", "test_work_browser", "test_root_causes", "test_stress_forecast",
-    "test_access_matrix", "test_note_injection", "test_live_causes", "test_admin_pages", "test_world_check",
+    "test_access_matrix", "test_hostile", "test_backup", "test_note_injection", "test_live_causes", "test_tick_shards",
+    "test_admin_pages", "test_demo", "test_site_forecast_training", "test_world_check", "test_repair_story",
     "test_live_chargers", "test_forecast", "test_reliability_browser", "test_story",
 )  # fmt: skip
 
@@ -91,12 +90,11 @@ def a_cleared_cache_is_ones_own():
 
 
 @pytest.fixture(scope="session", autouse=True)
-def each_password_is_hashed_once():
-    """Hashing is slow by design, a fifth of a second for each person of each test."""
+def passwords_cost_little():
+    """Hashing is slow by design, a fifth of a second for each person and each log-in of each test."""
     with pytest.MonkeyPatch.context() as patch:
-        once = cache(hashers.make_password)
-        patch.setattr("django.contrib.auth.models.make_password", once)
-        patch.setattr("django.contrib.auth.base_user.make_password", once)
+        for name, little in (("time_cost", 1), ("memory_cost", 64), ("parallelism", 1)):
+            patch.setattr(Argon2PasswordHasher, name, little)
         yield
 
 

@@ -1,6 +1,7 @@
 """A real uvicorn on a free loopback port with the test database, and a real Chromium, for tests that need them."""
 
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -40,13 +41,20 @@ def elsewhere(function, *arguments, **named):
         return pool.submit(call).result()
 
 
+def free_port() -> int:
+    """One below those that the system gives away by itself, because a server takes seconds until it takes its own."""
+    while True:
+        port = 20_000 + secrets.randbelow(10_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
 class RunningSite:
     """The web process of Sntry in front of the test database; it can be killed and started again on the same port."""
 
     def __init__(self, **environment: str):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         address = urlsplit(os.environ.get("DATABASE_URL") or embedded.database_url())
         path = f"{address.path.rpartition('/')[0]}/{connection.settings_dict['NAME']}"
@@ -70,7 +78,7 @@ class RunningSite:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             try:
-                urlopen(f"{self.url}/healthz", timeout=2).close()  # noqa: S310  (our own loopback address)
+                urlopen(f"{self.url}/healthz", timeout=60).close()  # noqa: S310  (our own loopback address)
                 return
             except (URLError, OSError):
                 assert self.process.poll() is None, "uvicorn ended at once; its message is above"
@@ -102,7 +110,8 @@ class RunningSite:
             headers = {"Cookie": f"{cookie['name']}={cookie['value']}"}
         address = self.url.replace("http", "ws") + path
         origin = self.url if origin == "" else origin
-        return BoardSocket(connect(address, additional_headers=headers, origin=origin, max_size=None, **options))
+        patient = {"max_size": None, "open_timeout": START_SECONDS, "ping_interval": None}
+        return BoardSocket(connect(address, additional_headers=headers, origin=origin, **patient, **options))
 
 
 class BoardSocket:
@@ -118,7 +127,7 @@ class BoardSocket:
     def __exit__(self, *_):
         self.wire.close()
 
-    def read(self, seconds: float = 10) -> dict:
+    def read(self, seconds: float = 60) -> dict:
         """The next frame, applied."""
         frame = orjson.loads(self.wire.recv(timeout=seconds))
         self.frames.append(frame)
@@ -137,7 +146,7 @@ class BoardSocket:
         self.version = frame["version"]
         return frame
 
-    def read_until(self, wanted, seconds: float = 10) -> dict:
+    def read_until(self, wanted, seconds: float = 60) -> dict:
         """Frames until `wanted(frame)` holds."""
         deadline = time.monotonic() + seconds
         while not wanted(frame := self.read(max(0.1, deadline - time.monotonic()))):
@@ -202,11 +211,13 @@ def open_page():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        patience = 1000 * START_SECONDS
+        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"], timeout=patience)
 
         def open_one(site: RunningSite, user=None, *, width: int = 1440, height: int = 900, dark: bool = False):
             theme = "dark" if dark else "light"
             context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
+            context.set_default_timeout(patience)
             if user is not None:
                 context.add_cookies([{**elsewhere(site.cookie, user), "url": site.url}])
             return Watched(context.new_page())

@@ -1,7 +1,6 @@
 """A receiver on a loopback port: keeps what it is sent, and answers as it is told."""
 
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -16,6 +15,7 @@ class Receiver:
     def __init__(self, port: int = 0):
         self.calls, self.answers, self.on_call = [], [], lambda method, path: None
         self.open, self.at_once, self.lock = 0, 0, threading.Lock()
+        self.closing = threading.Event()
         self.pages: dict[str, bytes] = {}
         receiver = self
 
@@ -36,7 +36,7 @@ class Receiver:
                 receiver.calls.append((self.command, self.path, dict(self.headers), body))
                 said = receiver.answers.pop(0) if receiver.answers else 200
                 if said == "hang":
-                    time.sleep(8)  # longer than anybody waits
+                    receiver.closing.wait(60)  # longer than anybody waits
                     return
                 status, headers, text = said if isinstance(said, tuple) else (said, {}, b"")
                 text = text or receiver.pages.get(self.path, b"")
@@ -57,6 +57,7 @@ class Receiver:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def stop(self):
+        self.closing.set()
         self.server.shutdown()
         self.server.server_close()
 

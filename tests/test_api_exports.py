@@ -107,7 +107,7 @@ def test_a_report_goes_over_the_wire_in_pieces_and_heavy_calls_are_counted(world
 
     def fetch(accept="*/*"):
         address = f"{live_site.url}/api/v1/exports/ev-chart/?module=2&quarter=2025-Q3"
-        return urlopen(Request(address, headers={"Authorization": f"Bearer {text}", "Accept": accept}), timeout=30)  # noqa: S310
+        return urlopen(Request(address, headers={"Authorization": f"Bearer {text}", "Accept": accept}), timeout=120)  # noqa: S310
 
     with fetch() as response:
         assert response.headers["Transfer-Encoding"] == "chunked"

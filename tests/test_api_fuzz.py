@@ -23,7 +23,7 @@ CASES = int(os.environ.get("FUZZ_CASES", "1"))
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "2"))  # of each operation, in a round
 PHASES = os.environ.get("FUZZ_PHASES", "fuzzing,stateful").split(",")
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
-SECONDS = float(os.environ.get("FUZZ_SECONDS", "14"))  # of a caller; a round that is not over by then is cut short
+SECONDS = float(os.environ.get("FUZZ_SECONDS", "4"))  # of a round, which is cut short if it is not over by then
 
 
 @pytest.fixture
@@ -80,10 +80,9 @@ def one_round(headers: dict[str, str], seed: int, phases: list[str], seconds: fl
 
 
 def rounds(seed: int) -> list[list[str]]:
-    """The phases that share a round: in a long run each has its own, so that none takes the time of the others."""
-    if CASES == 1:
-        return [PHASES]
-    return [[phase] for phase in (["coverage"] if seed == SEED else []) + PHASES]
+    """The phases, each in a round of its own, so that none takes the time of the others."""
+    first = ["coverage"] if CASES > 1 and seed == SEED else []
+    return [[phase] for phase in first + PHASES]
 
 
 def failures(recorder):

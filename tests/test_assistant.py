@@ -236,7 +236,7 @@ def test_a_silent_gemini_costs_a_bounded_time(network, client, asked, server, mo
     server.behaviour = "silence"
     began = timezone.now()
     assert "took too long" in ai_words(client, asked)
-    assert timezone.now() - began < timedelta(seconds=5)
+    assert timezone.now() - began < timedelta(seconds=30)  # it is silent for twice that
 
 
 def test_a_spent_budget_asks_nobody(network, client, asked, server, settings):
@@ -267,7 +267,7 @@ def test_the_message_to_the_worker_is_one_that_a_worker_takes(network, boss, cli
     with current_app.connection_for_read() as broker, broker.SimpleQueue(queue) as waiting:
         waiting.clear()
         client.post(reverse("assistant-ask"), {"question": "who is free"}, **PART)
-        message = waiting.get(timeout=2)
+        message = waiting.get(timeout=60)
     message.ack()
     assert message.headers["task"] == ask_gemini_task.name
     assert message.payload[0][0] == boss.pk

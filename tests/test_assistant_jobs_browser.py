@@ -64,7 +64,7 @@ def test_a_job_moves_is_called_off_and_ends_in_front_of_its_reader(running, boss
     page = watched.page
     page.on("dialog", lambda dialog: dialog.accept())
     page.goto(f"{live_site.url}/jobs/")
-    page.locator("#jobs-connection-text", has_text="Live").wait_for(timeout=60_000)
+    page.locator("#jobs-connection-text", has_text="Live").wait_for(timeout=120_000)
     row = page.locator(f"#job-{running.pk}")
     assert "33 %" in row.inner_text()
 
@@ -78,6 +78,6 @@ def test_a_job_moves_is_called_off_and_ends_in_front_of_its_reader(running, boss
     row.get_by_text("Stopping").wait_for()
     elsewhere(move, state="cancelled", finished_at=timezone.now(), message="Cancelled at 900 of 1,200.")
     row.get_by_text("Cancelled at 900").wait_for()
-    page.locator(".own-toast", has_text="Cancelled").wait_for(timeout=60_000)
+    page.locator(".own-toast", has_text="Cancelled").wait_for(timeout=120_000)
     assert page.title() != "taken"
     assert watched.errors == []

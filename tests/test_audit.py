@@ -151,7 +151,7 @@ def test_writers_at_once_make_one_chain_and_what_is_rolled_back_leaves_no_gap():
     for writer in writers:
         writer.start()
     for writer in writers:
-        writer.join(30)
+        writer.join(120)
     after = audit_chain.walk(before.head if before.entries else "")
     assert not after.broken
     assert after.entries == before.entries + 6 * 6 * 2
@@ -166,12 +166,12 @@ def test_who_holds_a_row_and_who_refers_to_it_do_not_wait_for_each_other_at_the_
         partner.check_new_key(timezone.now() + timedelta(days=9))
         AuditEntry.objects.note("changed", about=partner)
         is_held.set()
-        is_named.wait(9)
+        is_named.wait(60)
         time.sleep(0.2)  # until the other has sealed its entry
 
     def refer() -> None:
         AuditEntry.objects.note("changed", name="another row")
-        is_held.wait(9)
+        is_held.wait(60)
         Webhook.objects.create(partner=partner, url="https://example.com/", events=["incident.opened"])
         is_named.set()
 
@@ -188,7 +188,7 @@ def test_who_holds_a_row_and_who_refers_to_it_do_not_wait_for_each_other_at_the_
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(20)
+        worker.join(120)
     assert problems == []
 
 

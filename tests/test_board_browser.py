@@ -37,7 +37,7 @@ def network():
         fleet.live_site(operator, number, name=name, city=city, latitude=latitude + 0.02 * number, longitude=longitude)
     beat(-1)
     # Fresh for as long as a busy machine takes to open a page; how old is too old is a test of its own.
-    Tick.objects.update(finished_at=timezone.now() + timedelta(minutes=3))
+    Tick.objects.update(finished_at=timezone.now() + timedelta(minutes=30))
     return operator
 
 
@@ -45,7 +45,7 @@ def beat(number: int) -> int:
     return tasks.tick(timezone.now() + timedelta(seconds=10 * number)).version
 
 
-def until(page, expression: str, seconds: float = 30) -> None:
+def until(page, expression: str, seconds: float = 120) -> None:
     """Ask until it is true; the driver's own waiting would need `eval`, which the page's policy forbids."""
     deadline = time.monotonic() + seconds
     while not page.evaluate(expression):
@@ -58,7 +58,7 @@ def wait_for_version(page, version: int) -> None:
 
 
 def wait_for_words(page, words: str) -> None:
-    page.locator("#connection-text", has_text=words).wait_for(timeout=30_000)
+    page.locator("#connection-text", has_text=words).wait_for(timeout=120_000)
 
 
 def shown_sites(page) -> dict[int, tuple]:

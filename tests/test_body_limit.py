@@ -12,7 +12,7 @@ LIMIT = 10 * MEGABYTE
 
 def answer(live_site, path: str, header: str, parts=()) -> bytes:
     """What comes back when the header and then the parts are sent, until the site hangs up or has answered."""
-    with socket.create_connection(("127.0.0.1", live_site.port), timeout=20) as wire:
+    with socket.create_connection(("127.0.0.1", live_site.port), timeout=120) as wire:
         head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/csv\r\n{header}\r\n\r\n"
         wire.sendall(head.encode())
         try:

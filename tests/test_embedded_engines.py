@@ -29,7 +29,7 @@ def make_clone(tmp_path):
         clone.remove()
 
 
-def wait_until(condition, seconds=15):
+def wait_until(condition, seconds=120):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -43,7 +43,7 @@ def mode_of(path):
 def test_six_processes_at_once_start_each_engine_once(make_clone):
     clone = make_clone()
     processes = [clone.start("print(embedded.ensure_running(), embedded.status())") for _ in range(6)]
-    answers = [process.communicate(timeout=60)[0] for process in processes]
+    answers = [process.communicate(timeout=300)[0] for process in processes]
     assert sorted(answer.split("{")[0].strip() for answer in answers) == ["['Valkey', 'PostgreSQL']"] + ["[]"] * 5
     assert all(answer.count("running, process") == 2 for answer in answers)
     assert len({answer.split("{")[1] for answer in answers}) == 1
@@ -87,7 +87,7 @@ def test_a_postgresql_that_still_winds_down_is_waited_for(make_clone):
     wait_until(lambda: clone.query("select count(*) from pg_stat_activity where query like '%pg_sleep(1.5)%'") == "2")
     os.kill(clone.process_id("POSTGRES"), signal.SIGTERM)  # takes no new connections, goes when the last one ends
     assert clone.run("print(embedded.ensure_running())") == "['PostgreSQL']"
-    assert talker.wait(10) == 0
+    assert talker.wait(120) == 0
     assert clone.query("select 1") == "1"
 
 
@@ -115,7 +115,7 @@ def test_engines_whose_sockets_were_cleaned_away_are_started_again(make_clone):
 def test_two_clones_at_once_have_nothing_in_common(make_clone):
     first, second = make_clone("first"), make_clone("second")
     starting = [clone.start("embedded.ensure_running()") for clone in (first, second)]
-    assert [process.wait(60) for process in starting] == [0, 0]
+    assert [process.wait(300) for process in starting] == [0, 0]
     first.query("create table mine as select 1")
     assert second.query("select to_regclass('mine') is null") == "t"
     first.run("embedded.stop()")

@@ -329,6 +329,6 @@ def test_a_report_is_streamed_by_a_real_server(world, live_site):
     )
     cookie = live_site.cookie(fleet.person("chief", is_superuser=True))
     address = f"{live_site.url}{reverse('export-ev-chart')}?module=2&quarter=2025-Q3&operator={world.north.pk}"
-    with urlopen(Request(address, headers={"Cookie": f"sessionid={cookie['value']}"}), timeout=30) as response:  # noqa: S310
+    with urlopen(Request(address, headers={"Cookie": f"sessionid={cookie['value']}"}), timeout=120) as response:  # noqa: S310
         assert response.headers["Transfer-Encoding"] == "chunked"
         assert len(response.read().splitlines()) == 1 + 5_000 + 1

@@ -67,7 +67,7 @@ def caller(site):
     port = fleet.charger(fleet.site(operator, 1))
     boss = fleet.person("boss", is_superuser=True)
     cookie = site.cookie(boss)
-    reader = httpx.Client(base_url=site.url, cookies={cookie["name"]: cookie["value"]}, timeout=20)
+    reader = httpx.Client(base_url=site.url, cookies={cookie["name"]: cookie["value"]}, timeout=120)
     partner = {"Authorization": f"Bearer {fleet.partner(operator)[1]}"}
 
     def read() -> dict[str, int]:
@@ -76,7 +76,7 @@ def caller(site):
     def send(minute: int) -> int:
         row = {"charger": port.external_id, "reported_at": f"2026-11-20T12:{minute:02}:00Z", "status": "AVAILABLE"}
         address = f"{site.url}/api/v1/telemetry/status/"
-        return httpx.post(address, json={"rows": [row]}, headers=partner, timeout=20).status_code
+        return httpx.post(address, json={"rows": [row]}, headers=partner, timeout=120).status_code
 
     def problems() -> dict:
         return reader.get("/readyz").json()["problems"]
@@ -103,7 +103,7 @@ def test_pages_and_telemetry_go_on_while_redis_hangs_and_is_dead_and_the_databas
     assert read() == ALL_WELL
     assert send(3) == 202
     valkey.start()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while "broker" in problems():
         assert time.monotonic() < deadline, "Redis is back, and nobody notices"
         time.sleep(0.1)

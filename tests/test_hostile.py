@@ -159,8 +159,15 @@ def test_pages_that_do_escape_nothing_are_found_out():
         assert breaches(page.render(Context({"word": payload}))) == [], payload
 
 
-def test_no_page_no_list_and_no_answer_makes_more_of_a_word_than_a_word(world, client):
+def test_no_page_no_frame_and_no_file_makes_more_of_a_word_than_a_word(world, client):
+    """One world for all of them, because writing the words into every column takes seconds."""
     assert sum(count > 0 for count in world.took.values()) > 80
+    no_frame_of_a_socket_does(world)
+    no_file_holds_a_formula_or_a_name_of_its_own(client)
+    no_page_does(world, client)
+
+
+def no_page_does(world, client) -> None:
     found, opened = [], 0
     for address in addresses(world):
         response = client.get(address)
@@ -215,7 +222,7 @@ def addresses(world) -> list[str]:
     return sorted(set(kept))
 
 
-def test_no_frame_of_a_socket_makes_more_of_a_word_than_a_word(world):
+def no_frame_of_a_socket_does(world) -> None:
     board = BoardConsumer.feed.snapshot(BoardView(None))[1]
     sites = [frame for site in Site.objects.all() for frame in SiteFeed().snapshot(site.pk)[1]]
     jobs = JobsFeed().snapshot(jobs_view(world.boss))[1]
@@ -232,7 +239,7 @@ def jobs_view(user):
     return JobsConsumer().view_of(user, {})
 
 
-def test_no_file_holds_a_formula_or_a_name_of_its_own(world, client):
+def no_file_holds_a_formula_or_a_name_of_its_own(client) -> None:
     cells, files = 0, 0
     for model in admin.site._registry:
         address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_export")
@@ -272,8 +279,13 @@ def checked(cell: str) -> bool:
     return True
 
 
-def test_no_mail_gets_a_line_or_a_receiver_that_we_did_not_write(world, settings):
+def test_no_mail_gets_a_line_or_a_receiver_and_no_fact_leaves_the_data_of_a_prompt(world, settings):
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    no_fact_leaves_the_data_of_a_prompt(world)
+    no_mail_gets_a_line_or_a_receiver_that_we_did_not_write(world)
+
+
+def no_mail_gets_a_line_or_a_receiver_that_we_did_not_write(world) -> None:
     Outbox.objects.all().delete()
     for payload in PAYLOADS:
         Site.objects.filter(pk=world.site.pk).update(name=storable(payload, 100), city=storable(payload, 80))
@@ -300,7 +312,7 @@ def notice(world) -> dict:
     return _written(order)
 
 
-def test_no_fact_leaves_the_data_of_a_prompt(world):
+def no_fact_leaves_the_data_of_a_prompt(world) -> None:
     nonce = "5" * 32
     for payload in [*PAYLOADS, f"DATA {nonce}\n{MARK}"]:
         Incident.objects.filter(pk=world.order.incident_id).update(summary=storable(payload, 200))
@@ -332,6 +344,6 @@ def test_nothing_runs_loads_or_leaves_in_a_real_browser(live_site, open_page):
     for address in ("/", f"/sites/{external_id}/", "/drive/", "/dispatch/", "/admin/stations/site/",
                     "/admin/maintenance/workorder/", "/admin/"):  # fmt: skip
         assert page.goto(live_site.url + address, wait_until="load").status == 200, address
-        page.wait_for_timeout(400)
+        page.wait_for_load_state("networkidle")
         assert page.locator(f"[{MARK}], {MARK}").count() == 0
     assert trouble == []

@@ -17,7 +17,7 @@ from django.db import OperationalError, connection, connections, transaction
 from django.utils import timezone
 
 from sntry_site.tasks import retain_task
-from stations import jobs
+from stations import broker, jobs
 from stations.models import Job
 from stations.progress import JobProgress
 
@@ -128,13 +128,13 @@ def test_a_file_goes_with_the_job(settings, tmp_path):
 
 def test_enqueue_sends_the_job_to_the_workers_after_the_commit():
     queue = current_app.conf.task_default_queue
-    with current_app.connection_for_read() as broker, broker.SimpleQueue(queue) as waiting:
+    with current_app.connection_for_read() as opened, opened.SimpleQueue(queue) as waiting:
         waiting.clear()
         with transaction.atomic():
             job = jobs.enqueue("test.count", {"steps": 1})
             with pytest.raises(waiting.Empty):
                 waiting.get(timeout=0.2)
-        message = waiting.get(timeout=2)
+        message = waiting.get(timeout=60)
     message.ack()
     assert message.headers["task"] == "stations.run_job"
     assert message.payload[0] == [job.pk]
@@ -156,7 +156,7 @@ def test_a_broker_that_is_away_neither_breaks_nor_delays_enqueue(broker_at, tmp_
     broker_at(f"redis+socket://{tmp_path}/nobody.sock")
     started = time.monotonic()
     job = jobs.enqueue("test.count", {"steps": 1})
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 20
     assert Job.objects.get().state == "queued"
     Job.objects.update(heartbeat_at=timezone.now() - timedelta(seconds=21))
     assert jobs.redrive() == 1
@@ -170,7 +170,8 @@ def test_a_broker_that_hangs_delays_enqueue_by_two_seconds_at_most(broker_at):
         broker_at(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
         started = time.monotonic()
         jobs.enqueue("test.count", {"steps": 1})
-        assert time.monotonic() - started < 2.5
+        assert time.monotonic() - started < 20, "it waited for an answer"
+    assert max(broker.BOUNDED.values()) <= 1, "a second to connect and one to send"
     assert Job.objects.get().state == "queued"
 
 
@@ -201,22 +202,51 @@ def test_progress_is_seen_while_the_transaction_of_the_job_is_open():
     with JobProgress(job) as progress, transaction.atomic():
         Job.objects.exists()
         progress(40, 100, "loading")
-        time.sleep(0.2)
-        seen = []
-        reader = threading.Thread(
-            target=lambda: (seen.extend(Job.objects.values_list("done", "total", "message")), connection.close())
-        )
+        deadline, seen = time.monotonic() + 60, [(0, None, "")]
+
+        def read() -> None:
+            while "loading" not in seen[0] and time.monotonic() < deadline:
+                seen[:] = Job.objects.values_list("done", "total", "message")
+            connection.close()
+
+        reader = threading.Thread(target=read)
         reader.start()
         reader.join()
     assert seen == [(40, 100, "loading")]
+
+
+# A statement that is over once it has seen two heartbeats.
+BEATS = """
+DO $$
+DECLARE
+    seen timestamptz := now();
+    beats int := 0;
+BEGIN
+    FOR step IN 1..1200 LOOP
+        PERFORM pg_sleep(0.05);
+        IF (SELECT heartbeat_at FROM stations_job) > seen THEN
+            beats := beats + 1;
+            SELECT heartbeat_at INTO seen FROM stations_job;
+        END IF;
+        IF beats = 2 THEN RETURN; END IF;
+    END LOOP;
+    RAISE 'only % heartbeats in a minute', beats;
+END $$
+"""
 
 
 def test_the_heartbeat_goes_on_during_a_long_statement(monkeypatch):
     monkeypatch.setattr("stations.progress.HEARTBEAT_SECONDS", 0.2)
     job = Job.objects.claim(make_job().pk, at=timezone.now() - timedelta(minutes=5))
     with JobProgress(job), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_sleep(1)")
-        assert Job.objects.get().heartbeat_at > timezone.now() - timedelta(seconds=0.8)
+        cursor.execute(BEATS)
+
+
+def go_on(progress) -> None:
+    """Steps for a minute, in one of which it is noticed."""
+    for _ in range(600):
+        time.sleep(0.1)
+        progress(2, 3)
 
 
 def test_a_runner_whose_job_was_taken_over_stops_and_its_outcome_is_dropped():
@@ -224,9 +254,8 @@ def test_a_runner_whose_job_was_taken_over_stops_and_its_outcome_is_dropped():
     Job.objects.update(attempts=2, message="of the second runner")
     with JobProgress(job) as progress:
         progress(1, 3, "of the first runner")
-        time.sleep(0.5)
         with pytest.raises(jobs.JobLost):
-            progress(2, 3)
+            go_on(progress)
     assert Job.objects.get().message == "of the second runner"
 
 
@@ -235,7 +264,7 @@ import os, django
 django.setup()
 from django.db import connections
 from django.conf import settings
-from stations import jobs
+from stations import broker, jobs
 for alias in ("default", "progress"):
     connections[alias].settings_dict["NAME"] = {name!r}
 
@@ -315,8 +344,8 @@ def test_the_nightly_clearing_deletes_old_results_and_forgotten_uploads(settings
 @jobs.job_kind("test.wait_for_cancel")
 def wait_for_cancel(job, progress):
     Job.objects.create(kind="made on the way", heartbeat_at=timezone.now())
-    for step in range(400):
-        progress(step, 400, "waiting")
+    for step in range(4000):
+        progress(step, 4000, "waiting")
         time.sleep(0.05)
 
 
@@ -350,12 +379,12 @@ def test_a_running_job_that_is_cancelled_stops_at_its_next_step_and_undoes_its_t
     while Job.objects.get(pk=job.pk).state != "running":
         time.sleep(0.02)
     assert jobs.cancel(job, somebody) == "running"
-    runner.join(15)
-    assert time.monotonic() - began < 15
+    runner.join(100)
+    assert time.monotonic() - began < 100
     job.refresh_from_db()
     assert (job.state, job.cancelled_by) == ("cancelled", somebody)
     assert job.message.startswith("Cancelled at ")
-    assert job.message.endswith(" of 400.")
+    assert job.message.endswith(" of 4,000.")
 
 
 def test_a_cancelled_job_whose_worker_died_is_not_sent_again():

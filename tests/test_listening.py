@@ -37,12 +37,12 @@ def test_it_listens_from_its_first_note_and_anew_after_a_gap():
 async def test_a_web_process_notes_it_from_its_start():
     process = ApplicationCommunicator(application, {"type": "lifespan"})
     await process.send_input({"type": "lifespan.startup"})
-    assert (await process.receive_output(5))["type"] == "lifespan.startup.complete"
-    async with asyncio.timeout(20):
+    assert (await process.receive_output(60))["type"] == "lifespan.startup.complete"
+    async with asyncio.timeout(60):
         while not await Listening.objects.acount():
             await asyncio.sleep(0.05)
     await process.send_input({"type": "lifespan.shutdown"})
-    assert (await process.receive_output(5))["type"] == "lifespan.shutdown.complete"
+    assert (await process.receive_output(60))["type"] == "lifespan.shutdown.complete"
 
 
 @pytest.fixture

@@ -47,16 +47,16 @@ async def socket(boss, settings, monkeypatch):
     scope = {"type": "websocket", "path": "/live/board/", "query_string": b"", "user": boss, "session": client.session}
     opened = ApplicationCommunicator(BoardConsumer.as_asgi(), scope)
     await opened.send_input({"type": "websocket.connect"})
-    assert (await opened.receive_output(timeout=5))["type"] == "websocket.accept"
+    assert (await opened.receive_output(timeout=60))["type"] == "websocket.accept"
     yield opened
     if not opened.future.done():  # a test that waited in vain has ended it
         await opened.send_input({"type": "websocket.disconnect", "code": 1000})
-        await opened.wait(timeout=5)
+        await opened.wait(timeout=60)
     live.hub()._listener.cancel()
 
 
 async def close_code(socket) -> int:
-    while (message := await socket.receive_output(timeout=5))["type"] != "websocket.close":
+    while (message := await socket.receive_output(timeout=60))["type"] != "websocket.close":
         pass
     return message["code"]
 

@@ -91,7 +91,7 @@ def test_tasks_that_a_request_asks_for_know_its_id():
         with during(request=ASKED):
             assert broker.tell("stations.redrive_jobs", [[]])
         assert broker.tell("stations.redrive_jobs", [[]])
-        told = [queue.get(timeout=5).headers.get(REQUEST) for _ in range(2)]
+        told = [queue.get(timeout=60).headers.get(REQUEST) for _ in range(2)]
         queue.clear()
     assert told == [ASKED, None]
     seen = []

@@ -58,7 +58,7 @@ def test_without_the_guard_many_would_win(verified):
         order = WorkOrder.objects.get(pk=verified.pk)
         if order.version != 7:
             raise Overtaken(order)
-        looked.wait(30)
+        looked.wait(120)
         WorkOrder.objects.filter(pk=order.pk).update(state="closed", version=8, closed_at=timezone.now())
         WorkOrderChange.objects.create(order=order, at=NOW, old_state="verified", new_state="closed")
         return True

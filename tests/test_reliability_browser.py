@@ -34,7 +34,7 @@ def test_an_answer_comes_by_itself_and_fits_a_phone(boss, live_site, open_page):
     page.goto(live_site.url + reverse("reliability-question", args=["load"]) + query)
     assert page.locator(".waiting").count() == 1
     elsewhere(do_the_job)
-    page.locator(".sentence").wait_for(timeout=15_000)
+    page.locator(".sentence").wait_for(timeout=120_000)
     assert page.locator(".waiting").count() == 0
     for address in (reverse("reliability"), reverse("reliability-question", args=["failures"])):
         page.goto(live_site.url + address + query)

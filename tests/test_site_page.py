@@ -134,7 +134,7 @@ def burst(version: int) -> None:
 
 
 def frame_of(socket) -> dict:
-    return orjson.loads(socket.wire.recv(timeout=10))
+    return orjson.loads(socket.wire.recv(timeout=60))
 
 
 def order_with_a_note(site) -> str:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from .live_server import free_port
+
 ROOT = Path(__file__).resolve().parent.parent
 NOT_COPIED = shutil.ignore_patterns("var", ".venv", ".git", "tests", "*cache*")
 OURS = ("DATABASE_URL", "REDIS_URL", "REDIS_PREFIX", "ALLOWED_HOSTS", "DJANGO_SETTINGS_MODULE")
@@ -50,7 +52,7 @@ class Up:
     def text(self) -> str:
         return self.output.read_text(errors="replace")
 
-    def wait_for(self, words: str, seconds: float = 90) -> None:
+    def wait_for(self, words: str, seconds: float = 240) -> None:
         deadline = time.monotonic() + seconds
         while words not in self.text:
             assert self.process.poll() is None, f"it ended without {words!r}:\n{self.text}"
@@ -59,7 +61,7 @@ class Up:
 
     def end_with(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
-        return self.process.wait(60)
+        return self.process.wait(240)
 
 
 @pytest.fixture(scope="module")
@@ -67,16 +69,20 @@ def clone(tmp_path_factory):
     folder = tmp_path_factory.mktemp("a clone") / "of sntry"
     shutil.copytree(ROOT, folder, ignore=NOT_COPIED)
     yield folder
-    for process in processes_in(folder):
-        with suppress(ProcessLookupError):  # it ended by itself meanwhile
-            os.kill(process, signal.SIGKILL)
+    end_all_in(folder)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_running(request):
+    """What a test that failed has left in the clone, which the next ones would find."""
+    yield
+    if "clone" in request.fixturenames:
+        end_all_in(request.getfixturevalue("clone"))
 
 
 @pytest.fixture(scope="module")
 def port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_port()
 
 
 def processes_in(folder: Path) -> list[int]:
@@ -89,6 +95,12 @@ def processes_in(folder: Path) -> list[int]:
         except OSError:
             continue
     return found
+
+
+def end_all_in(folder: Path) -> None:
+    for process in processes_in(folder):
+        with suppress(ProcessLookupError):  # it ended by itself meanwhile
+            os.kill(process, signal.SIGKILL)
 
 
 def ask(folder: Path, statement: str) -> str:
@@ -164,7 +176,7 @@ def test_a_port_that_is_taken_is_one_sentence_before_anything_begins(clone):
         taken.listen()
         port = taken.getsockname()[1]
         up = Up(clone, f"--port={port}")
-        assert up.process.wait(60) == 1
+        assert up.process.wait(240) == 1
     assert f"Port {port} on 127.0.0.1 cannot be used" in up.text
     assert len(up.text.splitlines()) == 1
     assert not processes_in(clone)
@@ -198,7 +210,7 @@ def command_of(process: int) -> str:
 
 
 def page(port: int, path: str) -> int:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=20) as response:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=120) as response:
         return response.status
 
 

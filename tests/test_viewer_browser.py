@@ -29,7 +29,7 @@ def test_a_partners_viewer_sees_the_partners_network_and_can_change_nothing(live
     watched = open_page(live_site, viewer, width=1024, height=800, dark=True)
     page = watched.page
     page.goto(live_site.url)
-    page.locator("#connection-text", has_text="Live").wait_for(timeout=30_000)
+    page.locator("#connection-text", has_text="Live").wait_for(timeout=120_000)
     assert sorted(page.locator("#at-risk-body .site-name").all_text_contents()) == ["Site 1", "Site 2"]
     page.locator("#at-risk-body .site-name").first.click()
     page.get_by_text("Your role may look at sites but not act on them.").wait_for()

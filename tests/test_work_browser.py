@@ -55,7 +55,7 @@ def press(page, words: str) -> None:
 
 
 def seen(page, words: str) -> None:
-    page.get_by_text(words, exact=False).first.wait_for(timeout=15_000)
+    page.get_by_text(words, exact=False).first.wait_for(timeout=120_000)
 
 
 def wide_targets(page) -> list[str]:
@@ -110,7 +110,7 @@ def test_what_is_sent_without_a_network_is_sent_once_when_it_returns(live_site, 
     press(page, "Accept")  # nothing seemed to happen, so it is pressed again
     assert fresh(order).state == "assigned"
     page.context.set_offline(False)
-    page.get_by_role("button", name="Start travel").wait_for(timeout=30_000)
+    page.get_by_role("button", name="Start travel").wait_for(timeout=120_000)
     seen(page, "saved")
     accepted = fresh(order)
     assert accepted.state == "accepted"
@@ -142,7 +142,7 @@ def test_a_server_in_trouble_does_not_take_the_place_of_the_card(live_site, orde
     assert page.get_by_text("Bad gateway").count() == 0
     page.unroute("**/step/")
     page.evaluate("Sntry.work.flush()")
-    page.get_by_role("button", name="Start travel").wait_for(timeout=30_000)
+    page.get_by_role("button", name="Start travel").wait_for(timeout=120_000)
     assert fresh(order).state == "accepted"
 
 
