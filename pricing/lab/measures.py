@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t
+from scipy.special import stdtrit
 
 NONE = "none"
 
@@ -72,7 +72,7 @@ def interval(values: np.ndarray) -> dict:
     mean, count = float(values.mean()), len(values)
     if count < 2:
         return {"value": mean, "low": None, "high": None}
-    half = float(t.ppf(0.975, count - 1) * values.std(ddof=1) / np.sqrt(count))
+    half = float(stdtrit(count - 1, 0.975) * values.std(ddof=1) / np.sqrt(count))
     return {"value": mean, "low": mean - half, "high": mean + half}
 
 
@@ -87,5 +87,5 @@ def _per_percent(pairs) -> dict:
     ratio = avoided.mean() / lost.mean()
     left_out = (avoided.sum() - avoided) / (lost.sum() - lost)
     spread = np.sqrt((count - 1) / count * ((left_out - left_out.mean()) ** 2).sum())
-    half = float(t.ppf(0.975, count - 1) * spread)
+    half = float(stdtrit(count - 1, 0.975) * spread)
     return named | {"value": float(ratio), "low": float(ratio) - half, "high": float(ratio) + half}

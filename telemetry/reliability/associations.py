@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, stats
+import scipy  # not its parts, which are loaded when they are first used
 
 from .answers import CannotAnswer, clusters_of, confident
 
@@ -55,11 +55,11 @@ def fit_logit(y, X, cluster=None, confidence: float = 0.95) -> Logit:
             raise CannotAnswer("the regression did not settle: there are too few outcomes for so many terms")
     p = _probability(design @ beta)
     covariance = np.linalg.inv(_information(design, p))
-    spread, n_clusters, errors = stats.norm, None, np.sqrt(np.diag(covariance))
+    spread, n_clusters, errors = scipy.stats.norm, None, np.sqrt(np.diag(covariance))
     if cluster is not None:
         groups = clusters_of(cluster, len(outcome))
         sandwich, n_clusters = _sandwich(covariance, design * (outcome - p)[:, None], groups)
-        own, spread = errors, stats.t(n_clusters - 1)
+        own, spread = errors, scipy.stats.t(n_clusters - 1)
         errors = np.sqrt(np.clip(np.diag(sandwich), 0, None))
         errors = np.maximum(own, errors) if separated else errors  # it sees no scatter where there is one outcome only
     likelihood, mean = _likelihood(outcome, design @ beta), outcome.mean()
@@ -166,7 +166,9 @@ def is_separated(y: np.ndarray, X: np.ndarray) -> bool:
     """
     signed = np.unique((2 * np.asarray(y, "f8") - 1)[:, None] * np.asarray(X, "f8"), axis=0)
     signed = signed / np.maximum(np.abs(signed).max(0), 1e-300)
-    best = optimize.linprog(-signed.sum(0), A_ub=-signed, b_ub=np.zeros(len(signed)), bounds=(-1, 1), method="highs")
+    best = scipy.optimize.linprog(
+        -signed.sum(0), A_ub=-signed, b_ub=np.zeros(len(signed)), bounds=(-1, 1), method="highs"
+    )
     return bool(best.status == 0 and -best.fun > 1e-7)
 
 

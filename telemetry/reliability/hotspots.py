@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, special, stats
+import scipy  # not its parts, which are loaded when they are first used
+from scipy import special
 
 from .answers import CannotAnswer, with_columns
 
@@ -66,7 +67,7 @@ def hotspots(frame: pd.DataFrame, fdr: float = 0.05) -> pd.DataFrame:
     expected = rate * hours
     found["expected"] = expected
     found["ratio"] = np.divide(onsets, expected, out=np.full(len(found), np.nan), where=expected > 0)
-    p = stats.poisson.sf(onsets, expected) + stats.poisson.pmf(onsets, expected) / 2
+    p = scipy.stats.poisson.sf(onsets, expected) + scipy.stats.poisson.pmf(onsets, expected) / 2
     found["mid_p"] = np.where(watched & (expected > 0), p, 1.0)
     shape = gamma_shape(onsets[watched], expected[watched])
     found["empirical_bayes_rate"] = rate * (shape + np.where(watched, onsets, 0)) / (shape + expected)
@@ -95,7 +96,7 @@ def gamma_shape(onsets: np.ndarray, expected: np.ndarray) -> float:
         return _LARGEST
 
     bounds = (np.log(1e-3), np.log(_LARGEST))
-    best = optimize.minimize_scalar(_minus_likelihood, bounds=bounds, args=(onsets, expected), method="bounded")
+    best = scipy.optimize.minimize_scalar(_minus_likelihood, bounds=bounds, args=(onsets, expected), method="bounded")
     return float(np.exp(best.x))
 
 
@@ -149,10 +150,10 @@ def spread_of_rates(onsets, expected, confidence: float = 0.95) -> Spread:
     if not len(onsets):
         raise CannotAnswer("nothing is expected of any charger, so that nothing can differ")
     best = np.log(gamma_shape(onsets, expected))
-    limit = _minus_likelihood(best, onsets, expected) + stats.chi2.ppf(confidence, 1) / 2
+    limit = _minus_likelihood(best, onsets, expected) + scipy.stats.chi2.ppf(confidence, 1) / 2
     excess = lambda log_shape: _minus_likelihood(log_shape, onsets, expected) - limit  # noqa: E731
     edges = np.log(1e-3), np.log(_LARGEST)
-    low, high = (optimize.brentq(excess, *sorted((best, edge))) if excess(edge) > 0 else edge for edge in edges)
+    low, high = (scipy.optimize.brentq(excess, *sorted((best, edge))) if excess(edge) > 0 else edge for edge in edges)
     spread = 1 / np.sqrt(np.exp([best, high, low]))
     return Spread(*np.where(spread <= 1.01 / np.sqrt(_LARGEST), 0.0, spread).tolist())
 
@@ -161,5 +162,5 @@ def funnel(expected, confidence: float = 0.95) -> Funnel:
     """Between which ratios of onsets to expected a charger of the common rate lies: exact Poisson limits."""
     expected = np.asarray(expected, "f8")
     tail = (1 - confidence) / 2
-    low, high = stats.poisson.ppf(tail, expected), stats.poisson.ppf(1 - tail, expected)
+    low, high = scipy.stats.poisson.ppf(tail, expected), scipy.stats.poisson.ppf(1 - tail, expected)
     return Funnel(expected, low / expected, high / expected)

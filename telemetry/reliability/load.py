@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy  # not its parts, which are loaded when they are first used
 
 from .answers import CannotAnswer, clusters_of, confident, moment, with_columns, with_times
 
@@ -151,7 +151,7 @@ def load_hazard(
     if count < 2:
         raise CannotAnswer("one charger alone cannot say how much chargers differ: there must be at least two")
     beta, errors = fit_cloglog(onset[rows].astype("f8"), design.to_numpy(), weights, codes)
-    spread = stats.t(count - 1)
+    spread = scipy.stats.t(count - 1)
     half = spread.ppf(1 - confident(confidence) / 2) * errors
     ci = pd.DataFrame({"low": beta - half, "high": beta + half}, design.columns)
     beta, errors = pd.Series(beta, design.columns), pd.Series(errors, design.columns)

@@ -6,8 +6,7 @@ For outages use `rates` and `uplift`: polls and charger-hours are not independen
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
-from statsmodels.stats.proportion import proportion_confint, proportions_ztest
+import scipy  # not its parts, which are loaded when they are first used
 
 from .answers import CannotAnswer, Interval, confident, counted
 
@@ -49,6 +48,10 @@ def two_proportion_test(count_a, n_a, count_b, n_b, confidence: float = 0.95) ->
     if count_a + count_b in (0, n_a + n_b):
         z, p_value = 0.0, 1.0
     else:
+        from statsmodels.stats.proportion import (
+            proportions_ztest,  # here, because it takes seconds to load and most processes never ask
+        )
+
         z, p_value = (float(one) for one in proportions_ztest([count_a, count_b], [n_a, n_b]))
     low = difference - np.hypot(share_a - low_a, high_b - share_b)
     high = difference + np.hypot(high_a - share_a, share_b - low_b)
@@ -69,6 +72,10 @@ def proportion_interval(count, n, method: str = "wilson", confidence: float = 0.
         raise CannotAnswer("there are no attempts, so that there is no share of them")
     if events > attempts:
         raise CannotAnswer(f"{count} cannot be a count among {n} attempts")
+    from statsmodels.stats.proportion import (
+        proportion_confint,  # here, because it takes seconds to load and most processes never ask
+    )
+
     low, high = proportion_confint(events, attempts, confident(confidence), METHODS[method])
     return Interval(max(float(low), 0.0), min(float(high), 1.0))
 
@@ -84,7 +91,7 @@ def fisher_exact(table) -> PValue:
         raise CannotAnswer("the table must have two rows and two columns of whole numbers from 0 on")
     if not (counts.sum(0).all() and counts.sum(1).all()):
         return PValue(1.0)
-    return PValue(stats.fisher_exact(counts.astype("i8")).pvalue)
+    return PValue(scipy.stats.fisher_exact(counts.astype("i8")).pvalue)
 
 
 @dataclass(frozen=True)
@@ -116,7 +123,7 @@ def clustered_share(parts, wholes, confidence: float = 0.95) -> ClusteredShare:
         interval = proportion_interval(round(share * count), count, "clopper", confidence)
         return ClusteredShare(share, *interval, 0.0, count)
     error = float(np.sqrt(count / (count - 1) * ((parts - share * wholes) ** 2).sum()) / total)
-    half = stats.t.ppf(1 - confident(confidence) / 2, count - 1) * error / (share * (1 - share))
+    half = scipy.stats.t.ppf(1 - confident(confidence) / 2, count - 1) * error / (share * (1 - share))
     centre = np.log(share / (1 - share))
     low, high = (float(1 / (1 + np.exp(-one))) for one in (centre - half, centre + half))
     return ClusteredShare(share, low, high, error, count)

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import statsmodels.formula.api as smf
-from scipy import optimize, special, stats
-from statsmodels.genmod.families import Poisson
+import scipy  # not its parts, which are loaded when they are first used
+from scipy import special
 
 from .answers import CannotAnswer, clusters_of, confident, counted, durations_of, with_columns
 from .survival import clustered_error, kaplan_meier, logrank, median_interval, restricted_mean, t_quantile
@@ -81,8 +80,8 @@ def mtbf(exposure_hours, failures, confidence: float = 0.9) -> Mtbf:
     hours, count, alpha = counted("the exposure", exposure_hours), counted("failures", failures), confident(confidence)
     if hours == 0:
         raise CannotAnswer("no charger was up for any time, so that there is no time between failures")
-    low = 2 * hours / stats.chi2.ppf(1 - alpha / 2, 2 * count + 2)
-    high = 2 * hours / stats.chi2.ppf(alpha / 2, 2 * count) if count else float("inf")
+    low = 2 * hours / scipy.stats.chi2.ppf(1 - alpha / 2, 2 * count + 2)
+    high = 2 * hours / scipy.stats.chi2.ppf(alpha / 2, 2 * count) if count else float("inf")
     return Mtbf(hours / count if count else float("inf"), float(low), float(high), int(count), hours)
 
 
@@ -152,7 +151,7 @@ def fit_weibull(durations, observed) -> Weibull:
         weight = np.exp(shape * centred)
         return (weight * logs).sum() / weight.sum() - 1 / shape - logs[seen].mean()
 
-    shape = optimize.brentq(score, 1e-6, _above(score))
+    shape = scipy.optimize.brentq(score, 1e-6, _above(score))
     scale = float(np.exp(logs.max() + np.log(np.exp(shape * centred).sum() / seen.sum()) / shape))
     standard = shape * (logs - np.log(scale))
     likelihood = (np.log(shape / scale) + standard - logs + np.log(scale))[seen].sum() - np.exp(standard).sum()
@@ -184,6 +183,9 @@ def poisson_rate_model(
     Firth's: finite, with the larger of the model's own errors and the clustered ones.
     Raises CannotAnswer without events, without exposure, or with terms that cannot be told apart.
     """
+    import statsmodels.formula.api as smf  # here, because it takes seconds to load and most processes never ask
+    from statsmodels.genmod.families import Poisson
+
     hours = np.asarray(frame[exposure] if isinstance(exposure, str) else exposure, "f8")
     if len(frame) == 0 or not (hours > 0).all():
         raise CannotAnswer("every row of a rate needs an exposure above 0")
@@ -201,11 +203,11 @@ def poisson_rate_model(
     dispersion = float(scatter / max(len(mean) - len(params), 1))
     errors = errors * (np.sqrt(max(dispersion, 1.0)) if groups is None else 1.0)
     n_clusters = None if groups is None else int(groups.max()) + 1
-    spread = stats.norm if n_clusters is None else stats.t(n_clusters - 1)
+    spread = scipy.stats.norm if n_clusters is None else scipy.stats.t(n_clusters - 1)
     half = spread.ppf(1 - confident(confidence) / 2) * errors
     ci = pd.DataFrame({"low": params - half, "high": params + half})
     p_values = pd.Series(2 * spread.sf(np.abs(params / errors)), params.index)
-    likelihood = float(stats.poisson.logpmf(model.endog, mean).sum())
+    likelihood = float(scipy.stats.poisson.logpmf(model.endog, mean).sum())
     return RateModel(params, errors, ci, np.exp(params), p_values, likelihood, dispersion, n_clusters, separated)
 
 
@@ -233,7 +235,7 @@ def _is_separated(counts: np.ndarray, design: np.ndarray) -> bool:
         return False
     scaled = design / np.maximum(np.abs(design).max(0), 1e-300)
     idle, busy = np.unique(scaled[is_zero], axis=0), np.unique(scaled[~is_zero], axis=0)
-    best = optimize.linprog(
+    best = scipy.optimize.linprog(
         idle.sum(0), A_ub=idle, b_ub=np.zeros(len(idle)), A_eq=busy, b_eq=np.zeros(len(busy)), bounds=(-1, 1),
         method="highs",
     )  # fmt: skip

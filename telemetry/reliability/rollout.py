@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy  # not its parts, which are loaded when they are first used
 
 from .answers import CannotAnswer, clusters_of, confident, in_utc, moment, with_columns
 
@@ -84,7 +84,7 @@ def difference_in_differences(
     """
     rows = _checked(panel, treated, intervention, cluster)
     effect, error, count = _effect(rows, rows["is_treated"] & rows["is_after"])
-    spread = stats.t(max(count - 1, 1))
+    spread = scipy.stats.t(max(count - 1, 1))
     half = spread.ppf(1 - confident(confidence) / 2) * error
     p_value = float(2 * spread.sf(abs(effect) / error)) if error > 0 else float("nan")
     leads, leads_p = _leads(rows, spread.ppf(1 - confident(confidence) / 2))
@@ -182,7 +182,7 @@ def _leads(rows: pd.DataFrame, quantile: float) -> tuple[pd.DataFrame, float]:
     if np.sqrt(np.diag(inner)).max() <= 1e-9 * np.abs(beta).max():  # rounding dust: nothing is left over to judge by
         return table, float("nan")
     wald = float(estimate @ np.linalg.solve(inner, estimate)) / number
-    return table, float(stats.f.sf(wald, number, count - 1))
+    return table, float(scipy.stats.f.sf(wald, number, count - 1))
 
 
 def _placebos(rows: pd.DataFrame) -> pd.DataFrame:

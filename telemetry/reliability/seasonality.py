@@ -6,11 +6,7 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from statsmodels.genmod.families import Poisson
-from statsmodels.genmod.generalized_linear_model import GLM
-from statsmodels.stats.diagnostic import acorr_ljungbox
-from statsmodels.tsa.statespace.sarimax import SARIMAX
+import scipy  # not its parts, which are loaded when they are first used
 from threadpoolctl import threadpool_limits
 
 from .answers import CannotAnswer
@@ -63,6 +59,11 @@ def fit_sarima(series, order: tuple, seasonal_order: tuple) -> Sarima:
     """
     values = np.asarray(series, "f8").reshape(-1)
     known = values[np.isfinite(values)]
+    from statsmodels.stats.diagnostic import (
+        acorr_ljungbox,  # here, because it takes seconds to load and most processes never ask
+    )
+    from statsmodels.tsa.statespace.sarimax import SARIMAX
+
     lost = order[1] + seasonal_order[1] * seasonal_order[3]
     terms = order[0] + order[2] + seasonal_order[0] + seasonal_order[2] + 1
     if len(known) < lost + 2 * terms + 2:
@@ -196,11 +197,16 @@ def _by_poisson(known: pd.Series, horizon: int):
     if counts.sum() == 0:
         most = 3.0 / max(len(counts), 1)  # the rule of three
         return np.zeros(horizon), np.zeros(horizon), np.full(horizon, most), float("nan"), (0.0, most * horizon)
+    from statsmodels.genmod.families import (
+        Poisson,  # here, because it takes seconds to load and most processes never ask
+    )
+    from statsmodels.genmod.generalized_linear_model import GLM
+
     fit = GLM(counts, design[: len(known)][seen], family=Poisson()).fit()
     mean = fit.predict(design[len(known) :])
     dispersion = max(fit.pearson_chi2 / max(fit.df_resid, 1), 1.0)
     spread = np.sqrt(dispersion * np.maximum(mean, 0.05))
-    z = stats.norm.ppf(0.975)
+    z = scipy.stats.norm.ppf(0.975)
     ahead = design[len(known) :]
     own = mean @ ahead @ (fit.cov_params() * dispersion) @ ahead.T @ mean  # of the coefficients, on the sum
     off = z * np.sqrt(dispersion * max(mean.sum(), 0.05) + own)

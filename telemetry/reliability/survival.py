@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import stats
+import scipy  # not its parts, which are loaded when they are first used
 
 from .answers import confident, durations_of
 
@@ -118,7 +118,7 @@ def logrank(t1, e1, t2, e2) -> Logrank:
     if variance <= 0:
         return Logrank(0.0, 1.0)
     chi2 = float((d1 - d * n1 / n).sum() ** 2 / variance)
-    return Logrank(chi2, float(stats.chi2.sf(chi2, 1)))
+    return Logrank(chi2, float(scipy.stats.chi2.sf(chi2, 1)))
 
 
 def _count_at(values: np.ndarray, times: np.ndarray) -> np.ndarray:
@@ -129,7 +129,7 @@ def _count_at(values: np.ndarray, times: np.ndarray) -> np.ndarray:
 def t_quantile(groups: np.ndarray, confidence: float) -> float:
     """How many standard errors an interval reaches, by Student's t on the number of clusters (codes) less one."""
     count = int(groups.max()) + 1
-    return float(stats.t(max(count - 1, 1)).ppf(1 - confident(confidence) / 2))
+    return float(scipy.stats.t(max(count - 1, 1)).ppf(1 - confident(confidence) / 2))
 
 
 def clustered_error(influence: np.ndarray, groups: np.ndarray) -> np.ndarray:

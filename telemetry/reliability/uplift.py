@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy  # not its parts, which are loaded when they are first used
 
 from .answers import CannotAnswer, clusters_of, confident, moment, with_columns, with_times
 
@@ -131,7 +131,7 @@ def rate_ratio(onsets, up_hours, is_second, cluster, confidence: float = 0.95) -
     ]
     share = (sides[1] - sides[0])[np.unique(codes)]
     error = np.sqrt(n_clusters / (n_clusters - 1) * (share**2).sum())
-    log_ratio, spread = np.log(rates[1] / rates[0]), stats.t(n_clusters - 1)
+    log_ratio, spread = np.log(rates[1] / rates[0]), scipy.stats.t(n_clusters - 1)
     half = spread.ppf(1 - confident(confidence) / 2) * error
     is_paired = all(len(np.unique(codes[side])) == n_clusters for side in (second, ~second))
     p_value, method = 2 * spread.sf(abs(log_ratio) / error) if error else 1.0, "clustered Poisson"
@@ -168,9 +168,9 @@ def _without_onsets(sums, n_clusters: int, confidence: float) -> Uplift:
     total, share = int(first + second), hours_2 / (hours_1 + hours_2)
     if total == 0:
         return _result(sums, float("nan"), 0.0, float("inf"), 1.0, n_clusters, "no onsets on either side")
-    interval = stats.binomtest(int(second), total, share).proportion_ci(confidence)
+    interval = scipy.stats.binomtest(int(second), total, share).proportion_ci(confidence)
     low, high = (end / (1 - end) * hours_1 / hours_2 if end < 1 else float("inf") for end in interval)
-    p_value = stats.binomtest(int(second), total, share).pvalue
+    p_value = scipy.stats.binomtest(int(second), total, share).pvalue
     ratio = 0.0 if second == 0 else float("inf")
     return _result(sums, ratio, low, high, p_value, n_clusters, "exact binomial: no onsets on one side")
 
@@ -178,8 +178,8 @@ def _without_onsets(sums, n_clusters: int, confidence: float) -> Uplift:
 def _result(sums, ratio, low, high, p_value, n_clusters: int, method: str) -> Uplift:
     (o1, t1), (o2, t2) = sums
     year = 8766.0
-    exact = [tuple(float(one / 2 / hours * year) for one in (stats.chi2.ppf(0.025, 2 * events) if events else 0.0,
-             stats.chi2.ppf(0.975, 2 * events + 2))) for events, hours in sums]  # fmt: skip
+    exact = [tuple(float(one / 2 / hours * year) for one in (scipy.stats.chi2.ppf(0.025, 2 * events) if events else 0.0,
+             scipy.stats.chi2.ppf(0.975, 2 * events + 2))) for events, hours in sums]  # fmt: skip
     return Uplift(
         float(ratio), float(low), float(high), float(p_value), float(o1 / t1 * year), float(o2 / t2 * year),
         int(o1), int(o2), n_clusters, method, *exact,
