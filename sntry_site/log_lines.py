@@ -1,6 +1,7 @@
 """Log lines: JSON for machines in production, readable in the demo, and in neither anything that opens a door."""
 
 import json
+import linecache
 import logging
 import re
 import traceback
@@ -79,7 +80,11 @@ class JsonLines(logging.Formatter):
 
 def _trace(record: logging.LogRecord) -> list[str]:
     error = record.exc_info[1] if record.exc_info else None
-    return "".join(traceback.format_exception(error)).rstrip().splitlines() if error else []
+    if error is None:
+        return []
+    lines = "".join(traceback.format_exception(error)).rstrip().splitlines()
+    linecache.clearcache()  # else the source of every file that ever was in a traceback stays in memory, megabytes
+    return lines
 
 
 def logging_settings(form: str) -> dict:

@@ -17,8 +17,11 @@ STOP_BEAT = ((signal.SIGTERM, 1.0), (signal.SIGKILL, 5.0))
 QUIET = ("You're running the worker with superuser privileges", "StreamingHttpResponse must consume synchronous")
 # Somebody waits for these: rather an error than a page or a tick that hangs.
 BOUNDED_WAITS = "-c statement_timeout=10000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=20000"
-# Each thread would keep memory of its own; with as many threads as requests, web would grow by megabytes an hour.
-FEW_ARENAS = {"MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2")}
+# By itself glibc keeps free memory for each of many threads, in ever larger pieces: megabytes an hour.
+LEAN_MEMORY = {
+    name: os.environ.get(name, value)
+    for name, value in (("MALLOC_ARENA_MAX", "2"), ("MALLOC_TRIM_THRESHOLD_", "131072"))
+}
 POOLED = {"DATABASE_POOL": os.environ.get("DATABASE_POOL", "20")}
 PRELOADS = {"WORKER_PRELOADS": "sklearn.ensemble,joblib"}  # the first tick would wait seconds for them
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -26,7 +29,7 @@ LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 def programs(host: str, port: int) -> list[Program]:
     """Web, a worker for each queue, and beat."""
-    common = {"PYTHONWARNINGS": ",".join(f"ignore:{message}" for message in QUIET), **FEW_ARENAS}
+    common = {"PYTHONWARNINGS": ",".join(f"ignore:{message}" for message in QUIET), **LEAN_MEMORY}
     # Two at a time, because a long job must not hold up the outbox.
     jobs = _worker("jobs", processes=2)
     bounded = {**common, "DATABASE_OPTIONS": os.environ.get("DATABASE_OPTIONS", BOUNDED_WAITS)}
