@@ -29,7 +29,7 @@ def comparison_of(policies: list[str], elasticities: list[float], seeds: int, da
     if len(elasticities) > MOST_ELASTICITIES:
         raise BadRequest(f"elasticities: name {MOST_ELASTICITIES} at most, not {len(elasticities)}.")
     SurgePolicy.objects.ensure_shipped()
-    stored = {row.name: row for row in SurgePolicy.objects.filter(operator=None).order_by("version")}
+    stored = {row.name: row for row in SurgePolicy.objects.filter(operator=None).order_by("name", "version")}
     wanted = list(dict.fromkeys(name for name in policies if name != NONE))
     missing = [name for name in wanted if name not in stored]
     if missing or not wanted:
