@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NOT_COPIED = shutil.ignore_patterns("var", ".venv", ".git", "tests", "*cache*")
 OURS = ("DATABASE_URL", "REDIS_URL", "REDIS_PREFIX", "ALLOWED_HOSTS", "DJANGO_SETTINGS_MODULE")
 pytestmark = [
-    pytest.mark.timeout(1800),
+    pytest.mark.timeout(3600),
     pytest.mark.xdist_group("up"),
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc"),
 ]
@@ -52,7 +52,7 @@ class Up:
     def text(self) -> str:
         return self.output.read_text(errors="replace")
 
-    def wait_for(self, words: str, seconds: float = 240) -> None:
+    def wait_for(self, words: str, seconds: float = 900) -> None:
         deadline = time.monotonic() + seconds
         while words not in self.text:
             assert self.process.poll() is None, f"it ended without {words!r}:\n{self.text}"
@@ -61,7 +61,7 @@ class Up:
 
     def end_with(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
-        return self.process.wait(240)
+        return self.process.wait(600)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ subprocess.run(psql, check=True)
     return subprocess.check_output([sys.executable, "-c", code], cwd=folder, text=True).strip()
 
 
-def wait_until(condition, seconds=120):
+def wait_until(condition, seconds=600):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -176,7 +176,7 @@ def test_a_port_that_is_taken_is_one_sentence_before_anything_begins(clone):
         taken.listen()
         port = taken.getsockname()[1]
         up = Up(clone, f"--port={port}")
-        assert up.process.wait(240) == 1
+        assert up.process.wait(600) == 1
     assert f"Port {port} on 127.0.0.1 cannot be used" in up.text
     assert len(up.text.splitlines()) == 1
     assert not processes_in(clone)
