@@ -268,7 +268,7 @@ def reliability(camera: Camera) -> None:
         questions = page.locator(".questions a").evaluate_all("(links) => links.map((link) => link.href)")
         for address in reversed(questions):  # so that each is answered when the list of them is shown
             page.goto(address)
-            page.locator(".said").wait_for(timeout=600_000)
+            page.locator(".said").wait_for(timeout=1_800_000)
         camera.take("reliability-answer", page, height=1100)
         page.goto(camera.world.url + "/reliability/")
         camera.take("reliability", page, height=900)
@@ -281,7 +281,7 @@ def lab_and_jobs(camera: Camera) -> None:
         with camera.at("/jobs/", "admin") as jobs:
             jobs.wait_for_timeout(4000)
             camera.take("jobs", jobs)
-        page.locator("table.findings").wait_for(timeout=600_000)
+        page.locator("table.findings").wait_for(timeout=1_800_000)
         camera.take("policy-lab", page, height=1100)
 
 
