@@ -2,9 +2,11 @@
 
 import gc
 import os
+from importlib import import_module
 
 import django
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sntry_site.settings")
@@ -43,6 +45,8 @@ application = ProtocolTypeRouter(
     }
 )
 
+for module in settings.PRELOADS:
+    import_module(module)
 # What was imported stays as long as the process: looking through it for garbage would stop every request for 0.2 s.
 gc.collect()
 gc.freeze()

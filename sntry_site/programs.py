@@ -23,7 +23,9 @@ LEAN_MEMORY = {
     for name, value in (("MALLOC_ARENA_MAX", "2"), ("MALLOC_TRIM_THRESHOLD_", "131072"))
 }
 POOLED = {"DATABASE_POOL": os.environ.get("DATABASE_POOL", "20")}
-PRELOADS = {"WORKER_PRELOADS": "sklearn.ensemble,joblib"}  # the first tick would wait seconds for them
+# The first tick, and the first visitor of the key figures, would wait seconds for them.
+TICK_PRELOADS = {"PRELOADS": "sklearn.ensemble,joblib"}
+WEB_PRELOADS = {"PRELOADS": "scipy.stats,statsmodels.stats.proportion"}
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -33,9 +35,10 @@ def programs(host: str, port: int) -> list[Program]:
     # Two at a time, because a long job must not hold up the outbox.
     jobs = _worker("jobs", processes=2)
     bounded = {**common, "DATABASE_OPTIONS": os.environ.get("DATABASE_OPTIONS", BOUNDED_WAITS)}
+    for_web = {**POOLED, **WEB_PRELOADS}
     return [
-        Program("web", 1, _web(host, port), STOP_WEB, environment={**bounded, **POOLED, **_allowed_hosts(host)}),
-        Program("tick", 2, _worker("tick", processes=1), STOP_WORKER, environment={**bounded, **PRELOADS}),
+        Program("web", 1, _web(host, port), STOP_WEB, environment={**bounded, **for_web, **_allowed_hosts(host)}),
+        Program("tick", 2, _worker("tick", processes=1), STOP_WORKER, environment={**bounded, **TICK_PRELOADS}),
         # Last, because on two cores the page and the first tick are there sooner for it.
         Program("jobs", 2, jobs, STOP_WORKER, environment=common, niceness=10, delay=10.0),
         Program("beat", 3, _beat(), STOP_BEAT, environment=common),

@@ -133,7 +133,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER, CELERY_ACCEPT_CONTENT = "json", ["json"]
 CELERY_TASK_DEFAULT_QUEUE = "jobs"
-CELERY_IMPORTS = env.list("WORKER_PRELOADS", default=[])  # modules to load at the start rather than in the first task
+CELERY_IMPORTS = PRELOADS = env.list("PRELOADS", default=[])  # modules to load at the start rather than at first use
 CELERY_TASK_ROUTES = {f"sntry_site.{name}": {"queue": "tick"} for name in ("tick", "advance_now", "help_tick")}
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

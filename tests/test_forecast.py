@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from telemetry.management.commands.evaluate_risk import lived, rows_with_oracle
 from telemetry.promotion import judge
 from telemetry.risk.alerts import Daily
-from telemetry.risk.charger_features import CHARGER_FEATURES, SOFT, WORDS, FeatureMaker, charger_features
+from telemetry.risk.charger_features import CHARGER_FEATURES, SOFT, WORDS, FeatureMaker, charger_features, told
 from telemetry.risk.forecast import Isotonic, Sigmoid, fit, logistic_line
 from telemetry.risk.measures import area_under_roc, average_precision, site_weights
 from telemetry.risk.observed import FAULT, PLANNED, UP, Log, Observed
@@ -98,7 +98,11 @@ def test_features_count_what_they_say():
     assert (row["cabinet_c"], row["trips_near_24h"]) == (50, 1)
     assert row["cabinet_over_model_k"] == pytest.approx(50 - 30 - 33.75 * 0.5)
     assert set(WORDS) == set(CHARGER_FEATURES)
-    assert all(words.format(0.0) for words in WORDS.values())
+    assert all(told(words, 0.0) for words in WORDS.values())
+    counted = [
+        told(WORDS[name], count) for name, count in (("outages_24h", 2.0), ("retries_24h", 0.9), ("reboots_6h", 1))
+    ]
+    assert counted == ["2 outages in 24 h", "1 retry in 24 h", "1 reboot in 6 h"]
 
 
 def test_features_of_chargers_at_moments_of_their_own_are_those_of_the_network_then(world):
