@@ -48,9 +48,7 @@ def two_proportion_test(count_a, n_a, count_b, n_b, confidence: float = 0.95) ->
     if count_a + count_b in (0, n_a + n_b):
         z, p_value = 0.0, 1.0
     else:
-        from statsmodels.stats.proportion import (
-            proportions_ztest,  # here, because it takes seconds to load and most processes never ask
-        )
+        from statsmodels.stats.proportion import proportions_ztest  # here, because it takes seconds to load
 
         z, p_value = (float(one) for one in proportions_ztest([count_a, count_b], [n_a, n_b]))
     low = difference - np.hypot(share_a - low_a, high_b - share_b)
@@ -72,9 +70,7 @@ def proportion_interval(count, n, method: str = "wilson", confidence: float = 0.
         raise CannotAnswer("there are no attempts, so that there is no share of them")
     if events > attempts:
         raise CannotAnswer(f"{count} cannot be a count among {n} attempts")
-    from statsmodels.stats.proportion import (
-        proportion_confint,  # here, because it takes seconds to load and most processes never ask
-    )
+    from statsmodels.stats.proportion import proportion_confint  # here, because it takes seconds to load
 
     low, high = proportion_confint(events, attempts, confident(confidence), METHODS[method])
     return Interval(max(float(low), 0.0), min(float(high), 1.0))

@@ -59,9 +59,7 @@ def fit_sarima(series, order: tuple, seasonal_order: tuple) -> Sarima:
     """
     values = np.asarray(series, "f8").reshape(-1)
     known = values[np.isfinite(values)]
-    from statsmodels.stats.diagnostic import (
-        acorr_ljungbox,  # here, because it takes seconds to load and most processes never ask
-    )
+    from statsmodels.stats.diagnostic import acorr_ljungbox  # here, because it takes seconds to load
     from statsmodels.tsa.statespace.sarimax import SARIMAX
 
     lost = order[1] + seasonal_order[1] * seasonal_order[3]
@@ -197,9 +195,7 @@ def _by_poisson(known: pd.Series, horizon: int):
     if counts.sum() == 0:
         most = 3.0 / max(len(counts), 1)  # the rule of three
         return np.zeros(horizon), np.zeros(horizon), np.full(horizon, most), float("nan"), (0.0, most * horizon)
-    from statsmodels.genmod.families import (
-        Poisson,  # here, because it takes seconds to load and most processes never ask
-    )
+    from statsmodels.genmod.families import Poisson  # here, because it takes seconds to load
     from statsmodels.genmod.generalized_linear_model import GLM
 
     fit = GLM(counts, design[: len(known)][seen], family=Poisson()).fit()
