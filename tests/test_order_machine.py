@@ -36,7 +36,7 @@ from stations.models import Operator
 
 from . import fleet
 
-STEPS = int(os.environ.get("ORDER_STEPS", "2500"))
+STEPS = int(os.environ.get("ORDER_STEPS", "10000"))
 PARTS = max(STEPS // 50_000, 1)  # of a long run: each begins with other chances, and they may run side by side
 STEPS_AN_EXAMPLE = 250
 START = datetime(2026, 7, 1, 8, tzinfo=UTC)

@@ -14,7 +14,7 @@ from pricing.engine import LIMIT, REROUTE, SURGE, Applied, Sites, decide, due_to
 from pricing.periods import Past, day_of, histories, period_end
 from pricing.policy import GUARDED, ORIGINAL, POWER_FIRST, SCALE, discounted_prices, surge_prices
 
-EXAMPLES = int(os.environ.get("PRICE_EXAMPLES", 500))  # networks; 10,000 in `make deep`
+EXAMPLES = int(os.environ.get("PRICE_EXAMPLES", 1500))  # networks; 10,000 in `make deep`
 POLICIES = [ORIGINAL, GUARDED, POWER_FIRST, replace(GUARDED, mode="autonomous", notice_seconds=0)]
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 SEEDS = st.integers(0, 2**32 - 1)
