@@ -23,6 +23,7 @@ from .pages.import_page import LARGEST  # noqa: E402
 from .urls import websocket_urlpatterns  # noqa: E402
 
 MEGABYTE = 1024**2
+LIMIT, LIMITS = 10 * MEGABYTE, {reverse("import"): LARGEST + MEGABYTE, reverse("policy-reports"): 16_384}
 
 
 class OneHopHandler(ASGIHandler):
@@ -40,7 +41,7 @@ class OneHopHandler(ASGIHandler):
 application = ProtocolTypeRouter(
     {
         "lifespan": lifespan,
-        "http": BodyLimit(OneHopHandler(), 10 * MEGABYTE, {reverse("import"): LARGEST + MEGABYTE}),
+        "http": BodyLimit(OneHopHandler(), LIMIT, LIMITS),
         "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
     }
 )

@@ -64,7 +64,7 @@ def content_policy(tile_url: str) -> dict[str, list[str]]:
     own = ("script-src", "style-src", "font-src", "connect-src", "manifest-src", "worker-src", "form-action")
     nothing = ("default-src", "frame-ancestors", "base-uri", "object-src")
     policy = {name: [SELF] for name in own} | {name: [NONE] for name in nothing}
-    return policy | {"img-src": [SELF, "data:", *tiles]}
+    return policy | {"img-src": [SELF, "data:", *tiles], "report-uri": "/policy-reports/"}
 
 
 def refuse_unsafe(debug: bool, secret_key: str, hosts: list[str]) -> None:

@@ -7,7 +7,7 @@ from sntry_site.api.urls import ADDRESSES, name_of
 
 PUBLIC = {
     "login", "logout", "healthz", "readyz", "report", "api-docs", "api-schema", "drive", "drive-data", "drive-prices",
-    "drive-route", "drive-map",
+    "drive-route", "drive-map", "policy-reports",
 }  # fmt: skip
 STAFF = {
     "board", "board-events", "board-frame", "board-route", "site-actions", "site-stress", "site-heal", "site-dispatch",

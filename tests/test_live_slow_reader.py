@@ -12,6 +12,9 @@ from websockets.sync.client import connect
 from stations import live
 from stations.consumers import LiveConsumer
 
+# Channels looks after connections to the database before each message, and finds one where an earlier test has left it.
+pytestmark = pytest.mark.django_db
+
 SYSTEM_BYTES = 64 * 1024  # what the system is asked to keep on the way for somebody who does not read
 FRAME_CHARACTERS = 8 * SYSTEM_BYTES
 MESSAGES = 2 * live.BACKLOG_FRAMES + 4
