@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UV_VERSION := 0.13.8
 
-.PHONY: run test deep faults fuzz mutation mutants coverage lint bench tour clean lock
+.PHONY: run test deep faults fuzz mutation mutants coverage lint bench tour clean lock sbom
 
 run: $(READY)
 	@$(BIN)/python manage.py up $(if $(PORT),--port=$(PORT))
@@ -64,6 +64,10 @@ bench: $(READY)
 # A network of its own, learnt from and used in Chromium; about a quarter of an hour.
 tour: $(READY)
 	$(BIN)/python docs/take_pictures.py
+
+# What Sntry is made of: libraries and scripts with versions, hashes and licences, as CycloneDX.
+sbom: $(READY)
+	$(BIN)/python deploy/bill_of_materials.py
 
 lock: $(READY)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \

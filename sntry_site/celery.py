@@ -4,6 +4,7 @@ import os
 
 from celery import Celery, Task, bootsteps
 from celery.schedules import crontab
+from celery.signals import worker_init
 
 from .request_ids import accepted, current, during
 
@@ -39,6 +40,14 @@ class ForgetLostConnections(bootsteps.StartStopStep):
         if consumer.hub:
             lost = {each for each in consumer.hub.on_tick if each.__module__ == "kombu.transport.redis"}
             consumer.hub.on_tick.difference_update(lost)
+
+
+@worker_init.connect
+def keep_few_ids(**_):
+    """Because a worker keeps those of its last thousand tasks, for late acknowledgement, which is not used here."""
+    from celery.worker import state  # of workers alone
+
+    state.successful_requests.maxlen = 10
 
 
 app = KnowingCelery("sntry", task_cls=KnownTask)

@@ -60,7 +60,8 @@ def _web(host: str, port: int) -> list[str]:
 
 def _worker(queue: str, *, processes: int) -> list[str]:
     options = [f"--queues={queue}", f"--hostname={queue}@%h", f"--concurrency={processes}", "--pool=prefork"]
-    return [*_celery(), "worker", *options, "--without-gossip", "--without-mingle", "--loglevel=INFO"]
+    alone = [f"--without-{what}" for what in ("gossip", "mingle", "heartbeat")]  # nobody listens to what they tell
+    return [*_celery(), "worker", *options, *alone, "--loglevel=INFO"]
 
 
 def _beat() -> list[str]:

@@ -1,0 +1,30 @@
+"""The bill of materials names what browsers are sent, follows its schema, and says so where it does not."""
+
+import json
+
+import pytest
+
+from deploy import bill_of_materials as bill
+
+PACKAGES = json.loads(bill.VENDORED.read_text())["packages"]
+
+
+@pytest.fixture(scope="module")
+def whole():
+    """The bill of an installation of one library, in place of the hundreds that are here, which take many seconds."""
+    told = json.loads(bill.ours("requirements", "--output-reproducible", "-"))
+    told["components"] = [bill.component(each) for each in PACKAGES]
+    return told
+
+
+def test_every_vendored_package_is_in_it_under_the_name_that_lists_of_holes_use(whole):
+    bill.check(whole)
+    names = {each["purl"] for each in whole["components"]}
+    assert names == {f"pkg:npm/{each['name']}@{each['version']}" for each in PACKAGES}
+    assert {"leaflet", "htmx.org"} <= {each["name"] for each in whole["components"]}
+    assert all(len(each["hashes"][0]["content"]) == 128 for each in whole["components"])
+
+
+def test_a_bill_that_does_not_follow_its_schema_is_refused(whole):
+    with pytest.raises(ValueError, match="does not follow CycloneDX"):
+        bill.check({**whole, "components": [{"type": "library"}]})
