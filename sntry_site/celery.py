@@ -1,10 +1,11 @@
 """The Celery application, its two queues and its beat table."""
 
+import gc
 import os
 
 from celery import Celery, Task, bootsteps
 from celery.schedules import crontab
-from celery.signals import worker_init
+from celery.signals import task_prerun, worker_init
 
 from .request_ids import accepted, current, during
 
@@ -35,6 +36,10 @@ class ForgetLostConnections(bootsteps.StartStopStep):
 
     requires = {"celery.worker.consumer.connection:Connection"}
 
+    def start(self, consumer):
+        """After the consumer has connected anew, and let go of what it had."""
+        gc.collect()
+
     def stop(self, consumer):
         """Before the consumer connects anew, which puts what it looks at into the loop again."""
         if consumer.hub:
@@ -43,11 +48,23 @@ class ForgetLostConnections(bootsteps.StartStopStep):
 
 
 @worker_init.connect
-def keep_few_ids(**_):
-    """Because a worker keeps those of its last thousand tasks, for late acknowledgement, which is not used here."""
+def keep_little(**_):
+    """What a worker would keep for nothing, before its pool is forked.
+
+    What is imported is left out of the collection of garbage, so that the children share it and collecting takes
+    milliseconds. Ids of the last thousand tasks are kept by Celery for late acknowledgement, which is not used here.
+    """
     from celery.worker import state  # of workers alone
 
     state.successful_requests.maxlen = 10
+    task_prerun.connect(forget_the_last_failure)
+    gc.collect()
+    gc.freeze()
+
+
+def forget_the_last_failure(**_):
+    """Because one leaves half a megabyte of traceback in a circle, which Python by itself finds after many of them."""
+    gc.collect()
 
 
 app = KnowingCelery("sntry", task_cls=KnownTask)

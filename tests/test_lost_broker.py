@@ -1,13 +1,15 @@
 """A worker keeps nothing of a lost broker, and of its tasks only the last few names."""
 
+import gc
+import weakref
 from types import SimpleNamespace
 
 import pytest
-from celery.signals import worker_init
+from celery.signals import task_prerun, worker_init
 from celery.worker import state
 from kombu.asynchronous import Hub
 
-from sntry_site.celery import ForgetLostConnections, app
+from sntry_site.celery import ForgetLostConnections, app, forget_the_last_failure
 
 pytestmark = pytest.mark.core
 
@@ -29,11 +31,53 @@ def test_the_worker_takes_that_step_and_one_without_an_event_loop_needs_none():
     ForgetLostConnections(None).stop(SimpleNamespace(hub=None))
 
 
-def test_a_worker_that_begins_keeps_few_ids_of_tasks_that_are_done(monkeypatch):
+@pytest.fixture
+def begun_worker(monkeypatch, caplog):
+    """What a worker does to its process before its pool is forked."""
+    caplog.set_level("CRITICAL", "celery")  # what is captured of a log is kept, failure and all
     monkeypatch.setattr(state.successful_requests, "maxlen", 1000)
+    monkeypatch.setattr(state.successful_requests, "_data", {})
+    monkeypatch.setattr(state.successful_requests, "_heap", [])
     worker_init.send(sender=None)
+    yield
+    task_prerun.disconnect(forget_the_last_failure)
+    gc.unfreeze()
+
+
+def test_a_worker_that_begins_keeps_few_ids_of_tasks_that_are_done(begun_worker):
     for number in range(100):
         state.successful_requests.add(f"task {number}")
     assert len(state.successful_requests) <= 10
     assert len(state.successful_requests._heap) <= 20
-    state.successful_requests.clear()
+
+
+class Kept:
+    """Something that a task holds when it fails."""
+
+
+@app.task(name="test.fails_with_a_circle")
+def fails(seen):
+    kept = Kept()
+    seen.append(weakref.ref(kept))
+    raise ValueError(kept)
+
+
+@app.task(name="test.asks")
+def asks(seen):
+    return [each() for each in seen]
+
+
+@pytest.mark.parametrize("is_worker", [True, False])
+def test_what_a_failed_task_has_held_is_gone_when_the_next_begins(is_worker, request):
+    if is_worker:
+        request.getfixturevalue("begun_worker")
+    gc.disable()  # as between two of its own runs, which are far apart
+    try:
+        seen = []
+        result = fails.apply([seen])
+        result.circle = result
+        del result
+        left = asks.apply([seen]).result
+    finally:
+        gc.enable()
+    assert (left == [None]) is is_worker
