@@ -4,11 +4,16 @@ import pytest
 from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core.cache.backends.redis import RedisCache
 from django.db import connection
+from hypothesis import HealthCheck, settings
 
 from stations import redis_rest
 
 from .live_server import live_site, open_page, shared_site, start_site  # noqa: F401  (fixtures for every test file)
 from .receiver import receiver  # noqa: F401
+
+# Made-up examples may take their time on a machine that others use.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 # Files whose tests also run on PostgreSQL 15 and Redis 7 (`pytest -m core`): they are what those must be able to do.
 CORE = {

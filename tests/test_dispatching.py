@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from maintenance.routing.dispatching import FARTHEST_MINUTES, NOBODY, People, Why, Work, propose
@@ -27,7 +27,6 @@ def a_city(people: int, orders: int, seed: int = 0, spread: float = 0.2):
 cities = st.tuples(st.integers(1, 6), st.integers(0, 25), st.integers(0, 10_000), st.sampled_from([0.05, 0.5, 3.0]))
 
 
-@settings(deadline=None)
 @given(cities)
 def test_a_plan_keeps_skill_reach_and_shift_and_says_why_where_nobody_goes(city):
     minutes, work, staff = a_city(*city)

@@ -31,6 +31,7 @@ PARTS_AND_FILES = {  # answers that are no page of their own: parts, data, butto
     "work-add-part", "work-photos", "work-photo", "work-photo-remove", "work-charger-code", "logout", "assistant-ask",
     "assistant-words", "find", "healthz", "readyz", "metrics", "dispatch-duplicates", "api-schema", "jobs-ended",
     "job-cancel", "job-file", "drive-data", "drive-map", "drive-route", "drive-prices",
+    "policy-reports",
 }  # fmt: skip
 AXE = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations.map(
     (found) => found.id + ": " + found.nodes.slice(0, 3).map((node) => node.html.slice(0, 120)).join(" ; "))"""

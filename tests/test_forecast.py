@@ -56,7 +56,7 @@ reports = st.lists(
 events = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 300 * HOUR), st.integers(0, 3)), max_size=30)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(reports, events, events, st.integers(0, 300 * HOUR))
 def test_what_comes_after_a_moment_changes_no_feature_of_it(told, slips, uses, second):
     soft = Log.sorted(

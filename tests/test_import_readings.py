@@ -236,7 +236,7 @@ BAD_CELLS = [
 ]  # fmt: skip
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.dictionaries(st.integers(0, 89), st.sampled_from(BAD_CELLS), min_size=1, max_size=30))
 def test_skipping_bad_rows_loads_exactly_the_good_ones(small_file, tmp_path, bad):
     rows = rows_of(small_file)[:90]
@@ -259,7 +259,7 @@ def test_skipping_bad_rows_loads_exactly_the_good_ones(small_file, tmp_path, bad
     assert found[0] == found[1]
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_rows_and_columns_does_not_matter(small_file, tmp_path, random):
     rows = rows_of(small_file)[:90]

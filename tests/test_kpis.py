@@ -223,7 +223,7 @@ def test_one_site_alone_has_no_interval():
 hours_after = st.one_of(st.just(NAN), st.floats(0, 60 * DAY))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     st.lists(
         st.fixed_dictionaries({

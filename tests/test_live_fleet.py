@@ -259,7 +259,7 @@ def test_a_seventh_of_the_faults_is_told_vaguely():
     assert told_codes(np.array([-1]), np.random.default_rng(1))[0].tolist() == [""]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 10_000), st.floats(0, 1), st.integers(0, 1))
 def test_outages_and_recoveries_alternate_and_the_share_in_use_stays_between_none_and_all(seed, wanted, is_stressed):
     live, rng, broken = fleet(6), np.random.default_rng(seed), set()

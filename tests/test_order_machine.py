@@ -309,7 +309,6 @@ def test_whatever_people_do_the_life_of_an_order_stays_legal(part):
         settings=settings(
             max_examples=int(steps / (STEPS_AN_EXAMPLE - 40)) + 3,  # one is the simplest; the rest take 225 or more
             stateful_step_count=STEPS_AN_EXAMPLE,
-            deadline=None,
             database=None,
             suppress_health_check=list(HealthCheck),
         ),

@@ -22,7 +22,7 @@ ZONES = [ZoneInfo(name) for name in ("America/New_York", "Europe/Dublin", "Austr
 
 
 def examples(count: int):
-    return settings(max_examples=count, deadline=None, database=None)
+    return settings(max_examples=count, database=None)
 
 
 def world(rng: np.random.Generator, count: int) -> Sites:

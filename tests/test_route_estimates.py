@@ -5,7 +5,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -56,7 +56,6 @@ def any_minutes(most: int = 8):
     return st.integers(1, most).flatmap(lambda n: arrays("f8", (n, n), elements=st.floats(0, 500)))
 
 
-@settings(deadline=None)
 @given(any_minutes())
 def test_an_order_visits_each_stop_once_and_no_reversal_of_a_stretch_would_help(minutes):
     order = estimate.best_order(minutes)

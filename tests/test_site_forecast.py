@@ -37,7 +37,7 @@ readings = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(readings, st.integers(0, 300 * HOUR))
 def test_what_is_read_after_a_moment_changes_no_feature_of_it(rows, second):
     now = SiteFeatureMaker(sites(rows, 3)).at(second)

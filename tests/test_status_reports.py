@@ -205,7 +205,7 @@ def assert_derived(union: dict) -> None:
     assert {charger: tuple(state) for charger, *state in states} == expected_states(union)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(batches=st.lists(REPORTS, min_size=1, max_size=5))
 def test_outages_and_states_follow_from_the_union_of_all_batches(batches):
     with transaction.atomic():
