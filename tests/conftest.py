@@ -68,15 +68,21 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def kinds_of_rows_keep_their_numbers():
-    """Flushes leave Django's content types and permissions: a web process that outlives the test remembers them."""
+def only_rows_that_are_there_are_flushed():
+    """Emptying all tables takes a twelfth of a second, some hundred times; few have rows.
+
+    What is in KEPT stays. Nothing is refused for the sake of rows that refer to others, because those go, too.
+    """
+    filled = "SELECT relname FROM pg_class WHERE relname = ANY(%s) AND pg_relation_size(oid) > 0"
+
+    def flush(style, tables, **options):
+        with connection.cursor() as cursor:
+            cursor.execute(filled, [sorted(set(tables) - KEPT)])
+            rows = "; ".join(f'DELETE FROM "{name}"' for (name,) in cursor)  # noqa: S608  (names of our own tables)
+        return ["SET LOCAL session_replication_role = replica", rows] if rows else []
+
     with pytest.MonkeyPatch.context() as patch:
-        flush = connection.ops.sql_flush
-
-        def flush_the_rest(style, tables, **options):
-            return flush(style, set(tables) - KEPT, **options)
-
-        patch.setattr(connection.ops, "sql_flush", flush_the_rest)
+        patch.setattr(connection.ops, "sql_flush", flush)
         yield
 
 
