@@ -262,6 +262,44 @@ def test_guarded_surges_only_where_somebody_near_can_take_the_cars():
     assert decided(rivals, GUARDED) == [(1, SURGE, None), (2, REROUTE, 1)], "one neighbour takes over from one"
 
 
+def test_an_alternative_is_found_wherever_it_stands_in_the_list():
+    assert decided(hot(1), GUARDED) == [(2, SURGE, None), (1, REROUTE, 2)], "the first of all"
+    far_away = np.array([-130, -122, -122 + 1 / 75])
+    alone_first = sites(3, cabinet_c=np.array([HOT + 1, HOT, COOL]), longitude=far_away)
+    assert decided(alone_first, GUARDED) == [(2, SURGE, None), (3, REROUTE, 2)], "one that has none keeps nobody else"
+
+
+def test_each_site_is_treated_by_its_own_policy_and_not_at_all_without_one():
+    dearer = replace(ORIGINAL, multiplier=Decimal("1.5"))
+    world = sites(4, policy=np.array([0, 1, 2, -1]), risk=np.full(4, 0.9), cabinet_c=np.full(4, HOT))
+    openings = decide(world, [ORIGINAL, dearer, POWER_FIRST], NOW, DAY)
+    found = {each.site: (each.kind, each.new_price, each.policy) for each in openings}
+    assert found == {
+        1: (SURGE, Decimal("0.7"), ORIGINAL),
+        2: (SURGE, Decimal("0.6"), dearer),
+        3: (LIMIT, Decimal("0.4"), POWER_FIRST),
+    }
+
+
+def test_an_advisory_policy_asks_however_small_the_rise():
+    assert all(each.needs_approval for each in decide(hot(), [replace(GUARDED, approval_above=None)], NOW, DAY))
+
+
+def test_the_smallest_price_may_rise():
+    threefold = replace(ORIGINAL, multiplier=Decimal(3), cap_share=Decimal(2))
+    assert decided(at_risk(0, count=1, base=np.array([1])), threefold) == [(1, SURGE, None)]
+
+
+def test_the_last_second_of_a_days_hours_is_used():
+    instant = replace(GUARDED, shortest_seconds=0)
+    assert len(decided(hot(surged_today=np.full(3, 4 * 3600.0 - 1)), instant)) == 2
+
+
+def test_a_heat_that_is_known_comes_before_one_that_is_not():
+    world = at_risk(0, count=2, risk=np.full(2, 0.9), cabinet_c=np.array([np.nan, -0.5]))
+    assert [site for site, kind, _ in decided(world) if kind == SURGE] == [2, 1]
+
+
 def test_a_day_has_so_many_surges_and_hours_of_them():
     assert decided(hot(changes_today=np.full(3, 2)), GUARDED) == []
     assert len(decided(hot(changes_today=np.full(3, 1)), GUARDED)) == 2
