@@ -175,12 +175,13 @@ def test_notes_that_a_crash_has_left_out_are_written_later_and_lost_messages_sen
     later, told = timezone.now() + timedelta(minutes=11), []
     monkeypatch.setattr(writing, "tell", lambda task, calls, expires=None: told.append(calls))
     assert writing.write_missing_notes(timezone.now()) == 0, "they may still come by themselves"
-    assert writing.write_missing_notes(later) == 3
+    assert Incident.objects.close([incidents[2].pk], timezone.now(), "works again") == [incidents[2].pk]
+    assert writing.write_missing_notes(later) == 3, "of the one that is closed by now, too"
     assert writing.write_missing_notes(later) == 0
     settings.GEMINI_API_KEY = "x"
     assert writing.write_missing_notes(later) == 0
     assert told == [[]], "there was no key when these were written, and the notes say so"
-    RootCauseNote.objects.filter(incident=incidents[0]).update(failure="")
+    RootCauseNote.objects.filter(incident__in=[incidents[0], incidents[2]]).update(failure="")
     writing.write_missing_notes(later)
     assert told[1] == [[incidents[0].pk, None]]
 

@@ -182,7 +182,10 @@ class Incident(models.Model):
                 name="incident_snoozed_for_a_reason", condition=Q(snoozed_until__isnull=True) | ~Q(snooze_reason="")
             ),
         ]
-        indexes = [models.Index(fields=["change_number"], name="incident_by_change")]
+        indexes = [
+            models.Index(fields=["change_number"], name="incident_by_change"),
+            models.Index(fields=["opened_at"], name="incident_by_opening"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.summary}"

@@ -50,12 +50,15 @@ def _without_notes(incident_ids: list[int]) -> list[int]:
 
 
 def write_missing_notes(now: datetime) -> int:
-    """What a crash after the commit, or a lost message, has left out: notes of open incidents; returns how many."""
+    """What a crash after the commit, or a lost message, has left out; returns how many notes were written.
+
+    Incidents that were closed before get theirs as well. Gemini is asked about open ones only, because it costs money.
+    """
     since, settled = now - timedelta(days=1), now - SETTLED
-    fresh = Incident.objects.open().filter(opened_at__gte=since, opened_at__lt=settled)
+    fresh = Incident.objects.filter(opened_at__gte=since, opened_at__lt=settled)
     written = write_notes(list(fresh.filter(notes=None).order_by("pk").values_list("pk", flat=True)[:MOST_AT_ONCE]))
     if settings.GEMINI_API_KEY:
-        unasked = RootCauseNote.objects.current().filter(incident__in=fresh, source="rules", failure="")
+        unasked = RootCauseNote.objects.current().filter(incident__in=fresh.open(), source="rules", failure="")
         waiting = unasked.filter(made_at__lt=settled).values_list("incident", flat=True)[:MOST_AT_ONCE]
         tell(GEMINI_TASK, [[incident, None] for incident in waiting], expires=SETTLED.total_seconds())
     return written
