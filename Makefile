@@ -16,11 +16,12 @@ test: $(READY)
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --reuse-db --create-db
 
 # The same with ten times as many simulated worlds whose truth must be found again, and 10,000 networks with their
-# prices, 250,000 steps of people who do what they like to work orders, and every hostile string in every column.
+# prices, 250,000 steps of people who do what they like to work orders, every hostile string in every column, and every
+# method at every address for every caller.
 deep: $(READY)
-	RECOVERY_SEEDS=200 PRICE_EXAMPLES=10000 LAB_SEEDS=8 ORDER_STEPS=250000 HOSTILE_ROWS=340 $(BIN)/python -m pytest \
-		-n 2 --timeout=3600 tests/test_world_truth.py \
-		tests/test_pricing_properties.py tests/test_policy_lab.py tests/test_order_machine.py tests/test_hostile.py
+	RECOVERY_SEEDS=200 PRICE_EXAMPLES=10000 LAB_SEEDS=8 ORDER_STEPS=250000 HOSTILE_ROWS=340 MATRIX=all \
+		$(BIN)/python -m pytest -n 2 --timeout=3600 tests/test_world_truth.py tests/test_pricing_properties.py \
+		tests/test_policy_lab.py tests/test_order_machine.py tests/test_hostile.py tests/test_access_matrix.py
 
 # Breaks a whole Sntry of its own in every way that docs/faults.md tells, and prints the scoreboard; hours. One part alone:
 # make faults PARTS=kills.

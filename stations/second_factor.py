@@ -25,7 +25,7 @@ CODES = 10  # on paper, each for one log-in
 # What a member of staff who has given the password alone may open: the way to the code, and what is for everybody.
 OPEN = {
     "login", "logout", "second-factor", "healthz", "readyz", "drive", "drive-data", "drive-prices", "drive-route",
-    "drive-map", "report",
+    "drive-map", "report", "policy-reports",
 }  # fmt: skip
 WRONG = "That code is wrong, or was used already. A code counts for half a minute, once."
 

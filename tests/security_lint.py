@@ -33,7 +33,7 @@ RULES = [
     Rule("|safe", r"\|\s*safe(seq)?\b|autoescape\s+off|\|\s*escapejs", (".html", ".txt")),
     Rule("csrf_exempt", r"\bcsrf_exempt\b(?!\s*$)|@csrf_exempt", (".py",), {
         "sntry_site/ocpi/frame.py": "callers send a token, no cookie", "sntry_site/pages/drive.py": "changes nothing",
-        "sntry_site/pages/policy_reports.py": "changes nothing, and browsers send it without cookies",
+        "sntry_site/pages/policy_reports.py": "changes nothing, and browsers have no token to send",
     }),
     Rule("AllowAny", r"\bAllowAny\b", (".py",), {"sntry_site/api_settings.py": "the contract is public"}),
     Rule("all fields", r"""["']__all__["']""", (".py",), {

@@ -53,14 +53,14 @@ OURS = {
 
 
 def columns() -> list[models.Field]:
-    """Every column that holds words."""
+    """Every column that holds words, alone or inside of something."""
     return [
         field
         for app in APPS
         for model in apps.get_app_config(app).get_models()
         if model._meta.managed and model not in (AuditEntry, apps.get_model("stations", "AuditSeal"))
         for field in model._meta.concrete_fields
-        if type(field) in (models.CharField, models.TextField, models.URLField, models.EmailField)
+        if type(field) in (models.CharField, models.TextField, models.URLField, models.EmailField, models.JSONField)
         and not field.choices
         and field.name != "time_zone"
         and f"{model._meta.label_lower}.{field.name}" not in OURS
@@ -71,12 +71,23 @@ def poison(field: models.Field, first: int) -> int:
     """Write a payload into this column of each row, beginning with number `first`; how many rows took theirs."""
     rows = list(field.model.objects.order_by("pk").only("pk", field.name))
     for number, row in enumerate(rows):
-        setattr(row, field.name, storable(PAYLOADS[(first + STRIDE * number) % len(PAYLOADS)], field.max_length))
+        words = storable(PAYLOADS[(first + STRIDE * number) % len(PAYLOADS)], field.max_length)
+        is_whole = not isinstance(field, models.JSONField)
+        setattr(row, field.name, words if is_whole else with_words(getattr(row, field.name), words))
     try:
         with transaction.atomic():
             return field.model.objects.bulk_update(rows, [field.name])
     except DatabaseError:
         return sum(takes(row, field.name) for row in rows)
+
+
+def with_words(value, words: str):
+    """The same value with `words` in place of each text in it; names of fields stay."""
+    if isinstance(value, dict):
+        return {name: with_words(each, words) for name, each in value.items()}
+    if isinstance(value, list):
+        return [with_words(each, words) for each in value]
+    return words if isinstance(value, str) else value
 
 
 def takes(row: models.Model, name: str) -> bool:

@@ -16,7 +16,7 @@ from .live_server import elsewhere
 pytestmark = pytest.mark.django_db
 
 REPORT = {
-    "document-uri": "https://sntry.example/sites/N-1/?token=secret-of-somebody",
+    "document-uri": "http://testserver/sites/N-1/?token=secret-of-somebody",
     "effective-directive": "script-src-elem",
     "blocked-uri": "https://evil.invalid/steal.js?from=here",
 }
@@ -57,9 +57,17 @@ def test_what_was_refused_is_a_word_or_a_host(send, caplog, blocked, told):
     assert "secret" not in caplog.text
 
 
-def test_a_page_of_somebody_else_has_no_route(send, caplog):
-    send({"csp-report": {**REPORT, "document-uri": "https://elsewhere.invalid/a/b/c/d"}})
+@pytest.mark.parametrize("address", ["https://elsewhere.invalid/login/", "http://testserver/a/b/c/d", "about:blank"])
+def test_a_page_of_somebody_else_has_no_route(send, caplog, address):
+    send({"csp-report": {**REPORT, "document-uri": address}})
     assert "/? wanted" in caplog.text
+
+
+def test_one_who_still_owes_a_code_reports_too(send, client, settings):
+    settings.STAFF_SECOND_FACTOR = True
+    client.force_login(User.objects.create_superuser("boss"))
+    assert client.get("/").status_code == 302
+    assert send({"csp-report": REPORT}).status_code == 204
 
 
 @pytest.mark.parametrize(

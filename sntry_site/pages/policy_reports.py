@@ -21,14 +21,15 @@ LONGEST = 100  # characters of what somebody else has written
 logger = logging.getLogger(__name__)
 
 
-@csrf_exempt  # browsers send reports without cookies, and nothing is changed
+@csrf_exempt  # a browser that reports has no token to send, and nothing is changed
 @require_POST
 @limited(A_MINUTE)
 def report(request):
     """Take one report of the kind `application/csp-report` (Content Security Policy Level 3, section 5.3)."""
     try:
         told = json.loads(request.body)["csp-report"]
-        page, refused = route_of(told["document-uri"]), source_of(told.get("blocked-uri") or "inline")
+        page = route_of(told["document-uri"], request.get_host())
+        refused = source_of(told.get("blocked-uri") or "inline")
         rule = word(told.get("effective-directive") or told["violated-directive"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         text = 'Send {"csp-report": {"document-uri": …, "effective-directive": …, "blocked-uri": …}}.\n'
@@ -37,10 +38,11 @@ def report(request):
     return HttpResponse(status=204)
 
 
-def route_of(address: str) -> str:
-    """The route of a page of ours; "?" for any other."""
+def route_of(address: str, host: str) -> str:
+    """The route of a page of ours, which are at `host`; "?" for any other."""
+    parts = urlsplit(address)
     try:
-        return resolve(urlsplit(address).path).route
+        return resolve(parts.path).route if parts.netloc == host else "?"
     except Resolver404:
         return "?"
 

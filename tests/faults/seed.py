@@ -21,6 +21,8 @@ def main(wishes: dict) -> dict:
 
 def simulated(sites: int) -> dict:
     """A simulated network, which the ticks move."""
+    from django.utils import timezone
+
     from maintenance.models import Technician
     from stations.models import Operator
     from tests import fleet
@@ -30,8 +32,9 @@ def simulated(sites: int) -> dict:
         fleet.live_site(operator, number + 1, latitude=30.2 + number / 100, longitude=-97.7 - number / 90)
         for number in range(sites)
     ]
+    boss = Technician.objects.get(code="BOSS")
     for site in found[: sites // 2]:
-        fleet.work_order(site, technician=Technician.objects.get(code="BOSS"), state="assigned")
+        fleet.work_order(site, opened_at=timezone.now(), technician=boss, state="assigned")
     return {"sites": [site.external_id for site in found], "site_ids": [site.pk for site in found]}
 
 
