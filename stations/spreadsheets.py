@@ -16,7 +16,8 @@ from openpyxl.styles import Font
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "xlsx": XLSX, "zip": "application/zip"}
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what no sheet can hold
-_RISKY = ("=", "+", "-", "@", "\t", "\r", "|", "%")
+_FORMULA = ("=", "+", "-", "@", "|", "%")
+_SKIPPED = ("\t", "\r", "\n")  # some spreadsheets read on behind these as if they were not there
 
 
 def csv_file(head: Sequence, rows: Iterable[Sequence]) -> bytes:
@@ -52,8 +53,10 @@ def safe(value):
     """A value for a spreadsheet: words that begin like a formula, in full width too, get an apostrophe."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
-    if isinstance(value, str) and unicodedata.normalize("NFKC", value).lstrip().startswith(_RISKY):
-        return f"'{value}"
+    if isinstance(value, str):
+        folded = unicodedata.normalize("NFKC", value)
+        if folded.startswith(_SKIPPED) or folded.lstrip().startswith(_FORMULA):
+            return f"'{value}"
     return value
 
 

@@ -20,6 +20,8 @@ MODULES = {
     "pricing/periods.py": (["tests/test_pricing_periods.py"], 0.85),
     "stations/access.py": (["tests/test_roles.py", "tests/test_admin_scope.py"], 0.85),
     "stations/outbox.py": (["tests/test_outbox_lanes.py", "tests/test_outbox.py"], 0.85),
+    "stations/spreadsheets.py": (["tests/test_spreadsheets.py"], 0.85),
+    "maintenance/transitions.py": (["tests/test_transitions.py"], 0.85),
     "sntry_site/api/telemetry.py": (["tests/test_telemetry_rows.py", "tests/test_api_writes.py"], 0.85),
 }
 SETTINGS = """
