@@ -104,6 +104,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL", default="") or embedded.redis_url()
 REDIS_PREFIX = env.str("REDIS_PREFIX", default="sntry")
+# A server of its own where wished, which may forget what is old; the other must not, because it carries tasks.
+CACHE_URL = env.str("CACHE_URL", default="") or REDIS_URL
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
@@ -115,7 +117,7 @@ LIVE_RECHECK_SECONDS = env.float("LIVE_RECHECK_SECONDS", default=40)  # how ofte
 CACHES = {
     "default": {
         "BACKEND": "stations.redis_rest.RestingCache",
-        "LOCATION": embedded.redis_database(REDIS_URL, 2),
+        "LOCATION": embedded.redis_database(CACHE_URL, 2),
         "KEY_PREFIX": REDIS_PREFIX,
         "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
     }

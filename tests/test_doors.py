@@ -123,6 +123,12 @@ def test_the_check_for_deployment_finds_nothing_and_an_unsafe_web_process_does_n
     assert "ALLOWED_HOSTS holds *: name the hosts of this site." in refused.stderr
 
 
+def test_the_cache_may_have_a_server_of_its_own():
+    told = "from django.conf import settings; print(settings.CACHES['default']['LOCATION'], settings.CELERY_BROKER_URL)"
+    set_up = {**GOOD, "DJANGO_SETTINGS_MODULE": "sntry_site.settings", "CACHE_URL": "redis://cache:6379"}
+    assert run("-c", told, **set_up).stdout.split() == ["redis://cache:6379/2", "rediss://broker:6379/0"]
+
+
 def test_browsers_are_told_what_a_page_may_do(boss, client):
     headers = client.get("/login/").headers
     assert headers["Permissions-Policy"].startswith("geolocation=(self), camera=()")
