@@ -13,17 +13,26 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sntry_site.settings")
 django.setup(set_prefix=False)
 
 from channels.auth import AuthMiddlewareStack  # noqa: E402  (needs the app registry that the line above fills)
+from channels.db import database_sync_to_async  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 from django.urls import reverse  # noqa: E402
 
 from .body_limit import BodyLimit  # noqa: E402
 from .listening import lifespan  # noqa: E402
-from .pages.import_page import LARGEST  # noqa: E402
+from .pages.import_page import LARGEST, may_upload  # noqa: E402
 from .urls import websocket_urlpatterns  # noqa: E402
 
 MEGABYTE = 1024**2
-LIMIT, LIMITS = 10 * MEGABYTE, {reverse("import"): LARGEST + MEGABYTE, reverse("policy-reports"): 16_384}
+LIMIT = 10 * MEGABYTE
+
+
+async def import_limit(scope) -> int:
+    """Large files are taken of those who may import them; whatever others send would lie on the disk first."""
+    return LARGEST + MEGABYTE if await database_sync_to_async(may_upload)(scope) else LIMIT
+
+
+LIMITS = {reverse("import"): import_limit, reverse("policy-reports"): 16_384}
 
 
 class OneHopHandler(ASGIHandler):

@@ -1,25 +1,28 @@
 """How large a request may be. Django writes a whole body to disk before any middleware or view sees the request."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 
 from .request_ids import HEADER, accepted
 
+Limit = int | Callable[[dict], Awaitable[int]]  # bytes, or what says how many a caller may send, told by the scope
 REFUSAL = "The request is larger than this address takes; send less at once.\n"
 
 
 class BodyLimit:
     """ASGI: answers 413 as soon as a body is, or says that it will be, larger than its address takes.
 
-    `limits` has the bytes of the addresses that take another amount than `limit`.
+    `limits` has the addresses that take another amount than `limit`.
     """
 
-    def __init__(self, application, limit: int, limits: Mapping[str, int]):
+    def __init__(self, application, limit: int, limits: Mapping[str, Limit]):
         self.application, self.limit, self.limits = application, limit, limits
 
     async def __call__(self, scope, receive, send) -> None:
         limit = self.limits.get(scope["path"].removeprefix(scope.get("root_path", "")), self.limit)
+        if callable(limit):
+            limit = await limit(scope)
         if _announced(scope) > limit:
             await _refuse(scope, send)
             return

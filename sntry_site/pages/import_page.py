@@ -1,12 +1,16 @@
 """The page on which staff hand in a file; a worker imports it while the job's page shows how far it is."""
 
 import secrets
+from importlib import import_module
+from io import BytesIO
 from zoneinfo import ZoneInfo, available_timezones
 
 from django import forms
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.auth import get_user
 from django.core.exceptions import PermissionDenied
+from django.core.handlers.asgi import ASGIRequest
 from django.shortcuts import redirect
 from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
@@ -19,6 +23,7 @@ from unfold.widgets import (
 
 from stations.jobs import enqueue
 from stations.models import Operator
+from stations.second_factor import is_let_in
 
 LARGEST = 2 * 1024**3
 KINDS = {
@@ -115,6 +120,17 @@ def may_import(user) -> bool:
     if user.is_superuser or not user.has_perm("stations.add_job"):
         return user.has_perm("stations.add_job")
     return not Operator.objects.exclude(pk__in=Operator.objects.visible_to(user).values("pk")).exists()
+
+
+def may_upload(scope: dict) -> bool:
+    """`may_import` of whoever sends this ASGI request, whose body has not come yet. Without a session: no query."""
+    request = ASGIRequest(scope, BytesIO())
+    session = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+    if request.method != "POST" or not session:
+        return False
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(session)
+    user = get_user(request)
+    return user.is_active and is_let_in(user, request.session) and may_import(user)
 
 
 def import_page(request):
