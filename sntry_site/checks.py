@@ -135,7 +135,7 @@ def check_private_files(app_configs, **_):
 
 @register(OURS, deploy=True)
 def check_deployment(app_configs, **_):
-    """W003, W004, W005: plain HTTP, the embedded engines and the key of one clone are for one machine only."""
+    """W003 to W006: plain HTTP, embedded engines, the key of one clone and passwords alone are for one machine only."""
     problems = []
     if not settings.HTTPS_ONLY:
         hint = "Set HTTPS_ONLY=on, and BEHIND_PROXY=on if a proxy speaks TLS for Sntry."
@@ -146,6 +146,9 @@ def check_deployment(app_configs, **_):
     if not os.environ.get("SECRET_KEY"):
         hint = "Set SECRET_KEY to at least 50 random characters, the same for all processes."
         problems.append(Warning("SECRET_KEY is the one kept in var/ of this clone.", hint=hint, id="sntry.W005"))
+    if not settings.STAFF_SECOND_FACTOR:
+        hint = "Leave STAFF_SECOND_FACTOR out: with HTTPS_ONLY=on staff give a code of their phone."
+        problems.append(Warning("A password alone lets staff in.", hint=hint, id="sntry.W006"))
     return problems
 
 

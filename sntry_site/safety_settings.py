@@ -67,7 +67,7 @@ def content_policy(tile_url: str) -> dict[str, list[str]]:
     return policy | {"img-src": [SELF, "data:", *tiles], "report-uri": "/policy-reports/"}
 
 
-def refuse_unsafe(debug: bool, secret_key: str, hosts: list[str]) -> None:
+def refuse_unsafe(debug: bool, secret_key: str, hosts: list[str], *, private_receivers: bool = False) -> None:
     """Start nothing with settings that no installation may have; `secret_key` is that of the environment, or empty."""
     if "*" in hosts:
         raise ImproperlyConfigured("ALLOWED_HOSTS holds *: name the hosts of this site.")
@@ -77,3 +77,7 @@ def refuse_unsafe(debug: bool, secret_key: str, hosts: list[str]) -> None:
         raise ImproperlyConfigured("DEBUG is on together with HTTPS_ONLY: leave DEBUG out on a site that others reach.")
     if HTTPS_ONLY and not secret_key:
         raise ImproperlyConfigured("SECRET_KEY is missing: HTTPS_ONLY needs one, the same for all processes.")
+    if HTTPS_ONLY and private_receivers:
+        raise ImproperlyConfigured(
+            "PRIVATE_RECEIVERS is on together with HTTPS_ONLY: partners' addresses could lead into your own network."
+        )

@@ -21,7 +21,7 @@ SECRET_KEY = env.str("SECRET_KEY", default="") or embedded.local_secret_key()
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])  # former keys, while what they signed still counts
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-refuse_unsafe(DEBUG, env.str("SECRET_KEY", default=""), ALLOWED_HOSTS)
+refuse_unsafe(DEBUG, env.str("SECRET_KEY", default=""), ALLOWED_HOSTS, private_receivers=PRIVATE_RECEIVERS)
 
 MAP_TILE_URL = env.str("MAP_TILE_URL", default="")  # empty: the base map that ships with Sntry
 MAP_TILE_ATTRIBUTION = env.str("MAP_TILE_ATTRIBUTION", default="")

@@ -53,7 +53,15 @@ def test_an_open_data_directory_is_found(settings, tmp_path):
 def test_a_deployment_is_asked_for_https_and_its_own_engines(monkeypatch):
     monkeypatch.delenv("DATABASE_URL", raising=False)
     found = {message.id for message in checks.run_checks(tags=["sntry"], include_deployment_checks=True)}
-    assert found - {"sntry.W005"} == {"sntry.W003", "sntry.W004"}
+    assert found - {"sntry.W005"} == {"sntry.W003", "sntry.W004", "sntry.W006"}
+
+
+@pytest.mark.parametrize("is_asked_for", [True, False])
+def test_a_deployment_is_warned_that_passwords_alone_let_staff_in(settings, is_asked_for):
+    settings.STAFF_SECOND_FACTOR = is_asked_for
+    found = {each.id: each for each in checks.run_checks(tags=["sntry"], include_deployment_checks=True)}
+    assert ("sntry.W006" in found) != is_asked_for
+    assert is_asked_for or "STAFF_SECOND_FACTOR" in found["sntry.W006"].hint
 
 
 @pytest.mark.parametrize(("key", "is_warned_of"), [("", True), (None, True), ("k" * 50, False)])
