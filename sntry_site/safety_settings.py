@@ -32,15 +32,16 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "stations.doors.PasswordChanged"},  # no rule, but told of each change
 ]
 
-# Who fails five times from one address waits; others of that address and that person elsewhere do not. Counted in the
-# database, so that it holds without Redis.
+# Who fails five times from one address waits; others of that address and that person elsewhere do not, until the
+# address has failed too often as a whole. Counted in the database, so that it holds without Redis.
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AXES_FAILURE_LIMIT = 5
+FAILURES_OF_AN_ADDRESS = 50  # under whatever names, in the same minutes: more than an office has
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # nobody is kept out for ever by a program that goes on trying
-AXES_CLIENT_IP_CALLABLE = "sntry_site.client_address.counted_address"
+AXES_CLIENT_IP_CALLABLE = "stations.client_address.counted_address"
 AXES_HANDLER = "stations.doors.Doors"  # which also tells the audit log
 AXES_LOCKOUT_TEMPLATE = "locked-out.html"
 AXES_ENABLE_ADMIN = False  # ours is in stations/admin/people.py

@@ -63,7 +63,7 @@ MUTANTS = [
            "tests/test_api_frame.py -k too_many"),
     Mutant("five wrong passwords lock nobody out", "sntry_site/safety_settings.py", "AXES_FAILURE_LIMIT = 5",
            "AXES_FAILURE_LIMIT = 500", "tests/test_doors.py -k five"),
-    Mutant("everybody says where they call from", "sntry_site/client_address.py",
+    Mutant("everybody says where they call from", "stations/client_address.py",
            '"") if settings.BEHIND_PROXY else ""', '"")', "tests/test_doors.py -k naming"),
     Mutant("a name on a page is markup", "templates/sites/page.html", "{{ site.name }}", "{{ site.name|safe }}",
            "tests/test_hostile.py -k no_page"),

@@ -17,6 +17,7 @@ from sntry_site.api.access import Allowed
 from sntry_site.api.docs import contract
 from sntry_site.api.problems import Problem
 from sntry_site.api.rows import is_about
+from stations.client_address import network_of
 from stations.models import Operator
 
 from . import fleet
@@ -241,7 +242,7 @@ def test_refusals_and_questions_for_methods_count_as_calls(mine, client, setting
     ],
 )
 def test_an_address_is_counted_as_its_owner_has_it(said, counted):
-    assert limits.address_of(said) == counted
+    assert network_of(said) == counted
 
 
 @pytest.mark.parametrize(

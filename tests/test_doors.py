@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,13 @@ from axes.models import AccessAttempt
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import reverse
+from django.utils import timezone
 
+from sntry_site.pages import report
 from sntry_site.safety_settings import refuse_unsafe
+from stations.models import AuditEntry, Operator
 
 from . import fleet
 
@@ -43,6 +47,65 @@ def test_after_five_wrong_passwords_the_right_one_waits_here_and_not_elsewhere(b
     assert sign_in("a long word", address=ELSEWHERE).status_code == 302
     assert sign_in("a long word", name="ann").status_code == 302
     assert "guess" not in str(AccessAttempt.objects.values_list("post_data", flat=True))
+
+
+def test_all_of_one_customer_s_network_count_as_one_address(boss):
+    for number in range(5):
+        sign_in("guess", address=f"2001:db8:1:2::{number}")
+    assert sign_in("a long word", address="2001:db8:1:2:ffff::9").status_code == 429
+    assert sign_in("a long word", address="2001:db8:1:3::9").status_code == 302
+    for number in range(5):
+        sign_in("guess", address=f"::ffff:198.51.100.{number % 2}")
+    assert sign_in("a long word", address="198.51.100.0").status_code == 302
+    told = AuditEntry.objects.filter(action="log-in failed").values_list("address", flat=True)
+    assert "2001:db8:1:2::3" in told
+
+
+def test_an_address_that_tries_ever_other_names_waits_as_a_whole(boss, settings):
+    settings.FAILURES_OF_AN_ADDRESS = 12
+    answers = [sign_in("guess", name=f"name {number}", address=f"2001:db8::{number}") for number in range(12)]
+    assert [answer.status_code for answer in answers] == [200] * 11 + [429]
+    assert "Too many passwords were wrong." in answers[-1].content.decode()
+    locked = sign_in("a long word", address=ELSEWHERE)
+    assert locked.status_code == 429
+    assert "nobody can log in for 15 min" in " ".join(locked.content.decode().split())
+    assert sign_in("a long word").status_code == 302
+    entries = AuditEntry.objects.filter(action="locked out")
+    assert [entry.details["whole_address"] for entry in entries] == [True]
+    AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=16))
+    assert sign_in("a long word", address=ELSEWHERE).status_code == 302
+
+
+def test_who_knows_one_password_does_not_open_the_address_for_guesses_at_others(boss, settings):
+    settings.FAILURES_OF_AN_ADDRESS = 6
+    for number in range(5):
+        sign_in("guess", name=f"name {number}")
+    assert sign_in("a long word").status_code == 302
+    assert [sign_in("guess", name=name).status_code for name in ("more", "most")] == [429, 429]
+
+
+def test_over_a_local_socket_names_alone_are_counted(boss, settings):
+    settings.FAILURES_OF_AN_ADDRESS = 3
+    assert [sign_in("guess", name=f"name {number}", address="").status_code for number in range(4)] == [200] * 4
+
+
+def test_a_password_typed_as_a_name_is_not_kept(boss):
+    sign_in("boss", name="a long word")
+    assert AuditEntry.objects.first().name == "(unknown)"
+    sign_in("guess")
+    assert AuditEntry.objects.first().name == "boss"
+
+
+def test_pages_for_everybody_count_networks_too(boss, settings, monkeypatch):
+    asked = []
+    monkeypatch.setattr("sntry_site.pages.limits._count", lambda who: asked.append(who) or 1)
+    for number in (1, 2):
+        Client().get("/drive/", REMOTE_ADDR=f"2001:db8::{number}")
+    assert len(asked) == 2
+    assert len(set(asked)) == 1
+    here = fleet.site(Operator.objects.create(name="Volta"), 1)
+    of = [RequestFactory(REMOTE_ADDR=f"2001:db8:9::{number}").post("/") for number in range(7)]
+    assert [report.may_report(request, here) for request in of] == [True] * 5 + [False] * 2
 
 
 def test_naming_another_address_does_not_open_the_door(boss, settings):
@@ -104,6 +167,13 @@ def test_a_site_that_others_reach_needs_more(monkeypatch, debug, key, told):
     with pytest.raises(ImproperlyConfigured, match=told):
         refuse_unsafe(debug, key, ["sntry.example"])
     refuse_unsafe(False, GOOD_KEY, ["sntry.example"])
+
+
+def test_calls_into_our_own_network_are_not_opened_where_others_reach_the_site(monkeypatch):
+    refuse_unsafe(False, "", ["localhost"], private_receivers=True)  # a demo may call a receiver beside it
+    monkeypatch.setattr("sntry_site.safety_settings.HTTPS_ONLY", True)
+    with pytest.raises(ImproperlyConfigured, match="PRIVATE_RECEIVERS"):
+        refuse_unsafe(False, GOOD_KEY, ["sntry.example"], private_receivers=True)
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess:

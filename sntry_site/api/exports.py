@@ -8,9 +8,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.renderers import BaseRenderer
 
+from stations.client_address import client_address
 from stations.models import AuditEntry, Job, Operator, Scope
 
-from ..client_address import client_address
 from ..exports import dump, ev_chart
 from ..exports.streaming import csv_download, file_download
 from .access import seen, seen_or_404

@@ -7,15 +7,14 @@ import logging
 import threading
 import time
 from functools import cached_property
-from ipaddress import ip_address, ip_network
 
 import redis
 from django.conf import settings
 from rest_framework.permissions import SAFE_METHODS
 
+from stations.client_address import counted
 from stations.redis_rest import Resting, asking
 
-from ..client_address import client_address
 from .problems import Problem
 
 # KEYS[1]: the bucket. ARGV: milliseconds between calls, and milliseconds for a whole bucket. The clock is Redis'.
@@ -92,7 +91,7 @@ def count_stranger(request) -> None:
 
     A good key is never held up by what others send from its address.
     """
-    _take("stranger", address_of(client_address(request)))
+    _take("stranger", counted(request))
 
 
 def _take(kind: str, who: str) -> dict[str, str]:
@@ -116,14 +115,3 @@ def caller(request) -> str:
     if request.auth is not None:
         return f"key:{request.auth.pk}"
     return f"user:{request.user.pk}"
-
-
-def address_of(said: str) -> str:
-    """The address, of IPv6 the network of one customer (/64)."""
-    try:
-        address = ip_address(said)
-    except ValueError:
-        return "unknown"
-    if address.version == 6 and not address.ipv4_mapped:
-        return str(ip_network((address, 64), strict=False))
-    return str(getattr(address, "ipv4_mapped", None) or address)

@@ -9,9 +9,9 @@ from django.utils import timezone
 from rest_framework.exceptions import UnsupportedMediaType
 
 from stations import sealing
+from stations.client_address import client_address
 from stations.models import AnsweredRequest, AuditEntry
 
-from ..client_address import client_address
 from .bodies import dumps
 from .fields import Body
 from .problems import Problem, handle

@@ -15,10 +15,10 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
+from stations.client_address import counted
 from stations.models import OcpiConnection
 
-from ..api.limits import address_of, buckets
-from ..client_address import client_address
+from ..api.limits import buckets
 from .mapping import moment
 
 VERSIONS = ("2.2.1", "2.3.0")
@@ -89,7 +89,7 @@ def caller(request: HttpRequest) -> OcpiConnection:
     tokens = tokens_of(request.headers.get("Authorization", ""))
     connection = OcpiConnection.objects.of_tokens(tokens) if tokens else None
     if connection is None:
-        _count("stranger", f"stranger:{address_of(client_address(request))}")
+        _count("stranger", f"stranger:{counted(request)}")
         raise Refused(2001, "Send Authorization: Token <your token in base64>; this one is missing or not known.", 401)
     _count("read", f"ocpi:{connection.pk}")
     return connection

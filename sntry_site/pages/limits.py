@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpResponse
 
-from ..client_address import client_address
+from stations.client_address import counted
 
 SECONDS = 60
 _here: Counter[str] = Counter()  # of this process and minute, for when the cache does not answer
@@ -22,7 +22,7 @@ def limited(per_minute: int):
     def decorate(view):
         @wraps(view)
         def guarded(request, *args, **kwargs):
-            if _count(f"{view.__name__} {client_address(request)}") > per_minute:
+            if _count(f"{view.__name__} {counted(request)}") > per_minute:
                 text = "Too many requests from here; please wait a minute."
                 return HttpResponse(text, status=429, content_type="text/plain", headers={"Retry-After": str(SECONDS)})
             return view(request, *args, **kwargs)

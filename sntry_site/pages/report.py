@@ -19,10 +19,9 @@ from django.views.decorators.http import require_http_methods
 from maintenance.models import DriverReport
 from maintenance.plain_text import readable
 from maintenance.sending import tell_causes
+from stations.client_address import counted
 from stations.models import Charger, Site
 from telemetry.models import ChargerStatus
-
-from ..client_address import client_address
 
 HOUR = timedelta(hours=1)
 PER_ADDRESS = 5  # reports an hour
@@ -87,7 +86,7 @@ def may_report(request, site: Site) -> bool:
     lately = DriverReport.objects.filter(site=site, at__gt=timezone.now() - HOUR)
     if lately.count() >= PER_SITE:
         return False
-    told = hashlib.sha256(f"{settings.SECRET_KEY} {client_address(request)}".encode()).hexdigest()[:32]
+    told = hashlib.sha256(f"{settings.SECRET_KEY} {counted(request)}".encode()).hexdigest()[:32]
     try:
         cache.add(f"report-{told}", 0, HOUR.total_seconds())
         return cache.incr(f"report-{told}") <= PER_ADDRESS
