@@ -1,9 +1,9 @@
 """The second factor of staff: a code of an app on their phone besides the password, or one of the codes on paper."""
 
 import segno
-from axes.helpers import get_client_ip_address
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpResponse, JsonResponse
@@ -19,8 +19,10 @@ from django_otp.models import Device
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from .client_address import client_address
 from .models import AuditEntry
 
+BEGUN = "second-factor-begun"  # in a session: the device whose key it was shown
 CODES = 10  # on paper, each for one log-in
 # What a member of staff who has given the password alone may open: the way to the code, and what is for everybody.
 OPEN = {
@@ -75,7 +77,7 @@ def second_factor_page(request):
     onward = _onward(request)
     if known and is_let_in(user, request.session) and settings.STAFF_SECOND_FACTOR:
         return redirect(onward)
-    device = known or _new_device(user)
+    device = known or _new_device(request)
     said = _check(request, device, is_new=known is None) if request.method == "POST" else ""
     if request.method == "POST" and not said:
         return _let_in(request, device, is_new=known is None, onward=onward)
@@ -85,10 +87,19 @@ def second_factor_page(request):
     return render(request, "second-factor.html", context, status=200 if not said else 422)
 
 
-def _new_device(user) -> TOTPDevice:
-    """The device that the person is about to set up; the same again until it is, so that the picture stays true."""
-    begun = TOTPDevice.objects.filter(user=user, confirmed=False)  # two, where the first two looks came at once
-    return begun.first() or TOTPDevice.objects.create(user=user, confirmed=False, name="app")
+def _new_device(request) -> TOTPDevice:
+    """The device that this session is about to set up; the same again until it is, so that the picture stays true.
+
+    Other sessions get other keys, because whoever has seen a key can make its codes for ever.
+    """
+    begun = request.session.get(BEGUN)
+    device = TOTPDevice.objects.filter(pk=begun, user=request.user, confirmed=False).first() if begun else None
+    if device is None:
+        with transaction.atomic():
+            device = TOTPDevice.objects.create(user=request.user, confirmed=False, name="app")
+            AuditEntry.objects.note("second factor shown", by=request.user, address=client_address(request))
+        request.session[BEGUN] = device.pk
+    return device
 
 
 def _check(request, device: TOTPDevice, is_new: bool) -> str:
@@ -104,7 +115,7 @@ def _check(request, device: TOTPDevice, is_new: bool) -> str:
         if one is not None and one.verify_token(code):
             request.second_factor = one
             return ""
-        AuditEntry.objects.note("second factor failed", by=request.user, address=_address(request))
+        AuditEntry.objects.note("second factor failed", by=request.user, address=client_address(request))
     return WRONG
 
 
@@ -114,18 +125,29 @@ def _wait(why: dict) -> str:
 
 
 def _let_in(request, device: TOTPDevice, is_new: bool, onward: str) -> HttpResponse:
+    if is_new and (codes := _confirm(request, device)) is None:
+        # Another session was first, and its device counts.
+        return redirect(f"{reverse('second-factor')}?{urlencode({'next': onward})}")
     request.session.cycle_key()
     used = request.second_factor
     request.session[DEVICE_ID_SESSION_KEY] = used.persistent_id
+    if is_new:
+        return render(request, "second-factor-codes.html", {"codes": codes, "next": onward})
     kind = "recovery code used" if isinstance(used, StaticDevice) else "second factor given"
-    if not is_new:
-        AuditEntry.objects.note(kind, by=request.user, address=_address(request))
-        return redirect(onward)
-    with transaction.atomic():
-        TOTPDevice.objects.filter(pk=device.pk).update(confirmed=True)
-        codes = _paper(request.user)
-        AuditEntry.objects.note("second factor set up", by=request.user, address=_address(request))
-    return render(request, "second-factor-codes.html", {"codes": codes, "next": onward})
+    AuditEntry.objects.note(kind, by=request.user, address=client_address(request))
+    return redirect(onward)
+
+
+@transaction.atomic
+def _confirm(request, device: TOTPDevice) -> list[str] | None:
+    """Let `device` count, and no other that was begun: the codes for paper; None if another has come to count first."""
+    User.objects.select_for_update(no_key=True).get(pk=request.user.pk)
+    if not TOTPDevice.objects.filter(pk=device.pk, confirmed=False).update(confirmed=True):
+        return None
+    TOTPDevice.objects.filter(user=request.user, confirmed=False).delete()
+    request.session.pop(BEGUN, None)
+    AuditEntry.objects.note("second factor set up", by=request.user, address=client_address(request))
+    return _paper(request.user)
 
 
 def _paper(user) -> list[str]:
@@ -152,7 +174,3 @@ def _onward(request) -> str:
     wanted = request.POST.get("next") or request.GET.get("next") or ""
     is_ours = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
     return wanted if is_ours else reverse("board")
-
-
-def _address(request) -> str:
-    return get_client_ip_address(request) or ""

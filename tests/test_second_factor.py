@@ -88,13 +88,50 @@ def test_setting_up_shows_a_key_then_codes_for_paper_once_and_lets_in(boss):
     assert device.key not in str(list(AuditEntry.objects.values()[:9]))
 
 
-def test_two_first_looks_at_once_show_the_same_key_from_then_on(boss):
-    for _ in range(2):
-        TOTPDevice.objects.create(user=boss, confirmed=False, name="app")
+def test_each_session_is_shown_a_key_of_its_own_and_the_one_confirmed_first_alone_counts(boss):
+    owner, thief = signed_in(), signed_in()
+    keys = {browser.get(CODE_PAGE).context["key"] for browser in (owner, thief, owner, thief)}
+    assert len(keys) == 2
+    theirs, seen = TOTPDevice.objects.order_by("pk")
+    stolen = thief.post(CODE_PAGE, {"code": code_of(theirs)})
+    assert stolen.status_code == 422
+    assert AuditEntry.objects.filter(action="second factor shown", actor="boss").count() == 2
+    assert owner.post(CODE_PAGE, {"code": code_of(theirs)}).status_code == 200
+    assert list(TOTPDevice.objects.all()) == [theirs]
+    assert thief.post(CODE_PAGE, {"code": code_of(seen)}).status_code == 422
+    assert "key" not in thief.get(CODE_PAGE).context
+    assert thief.get("/").headers["Location"].startswith(CODE_PAGE)
+    assert owner.get("/admin/").status_code == 200
+
+
+def test_of_two_who_confirm_at_once_one_is_let_in(boss, monkeypatch):
+    owner, thief = signed_in(), signed_in()
+    owner.get(CODE_PAGE)
+    thief.get(CODE_PAGE)
+    first, second = TOTPDevice.objects.order_by("pk")
+    confirm = second_factor._confirm
+
+    def when_the_other_has(request, device):
+        monkeypatch.setattr(second_factor, "_confirm", confirm)
+        assert thief.post(CODE_PAGE, {"code": code_of(second)}).status_code == 200
+        return confirm(request, device)
+
+    monkeypatch.setattr(second_factor, "_confirm", when_the_other_has)
+    assert owner.post(CODE_PAGE, {"code": code_of(first)}).headers["Location"] == f"{CODE_PAGE}?next=%2F"
+    assert list(TOTPDevice.objects.filter(confirmed=True)) == [second]
+    assert owner.get("/").headers["Location"].startswith(CODE_PAGE)
+
+
+def test_two_first_looks_at_once_lock_nobody_out(boss):
     browser = signed_in()
+    for _ in range(2):  # the second is the one that the session remembers
+        TOTPDevice.objects.create(user=boss, confirmed=False, name="app")
+    session = browser.session
+    session[second_factor.BEGUN] = TOTPDevice.objects.order_by("pk").last().pk
+    session.save()
     keys = {browser.get(CODE_PAGE).context["key"] for _ in range(2)}
     assert len(keys) == 1
-    device = TOTPDevice.objects.order_by("pk").first()
+    device = TOTPDevice.objects.order_by("pk").last()
     assert browser.post(CODE_PAGE, {"code": code_of(device)}).status_code == 200
     assert browser.get("/admin/").status_code == 200
 
