@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.module_loading import autodiscover_modules
 
 from .broker import tell
-from .models import Job
+from .models import AuditEntry, Job
 from .progress import ConsoleProgress, JobCancelled, JobLost, JobProgress, Progress, tell_pages
 
 __all__ = [
@@ -83,7 +83,9 @@ def enqueue_once(kind: str, parameters: dict | None = None, *, created_by=None) 
 
 def cancel(job: Job, by) -> str:
     """Call a job off for somebody who may; the state it has then. A running one stops at its next step."""
-    state = Job.objects.cancel(job.pk, by, timezone.now())
+    with transaction.atomic():
+        state = Job.objects.cancel(job.pk, by, timezone.now())
+        AuditEntry.objects.note("job cancelled", by=by, about=job, state=state)
     _delete_uploads([job.pk])
     transaction.on_commit(tell_pages)
     return state

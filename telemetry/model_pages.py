@@ -3,6 +3,7 @@
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -134,8 +135,10 @@ class ModelVersionAdmin(HistoryAdmin):
             messages.error(request, f"Model {model.pk} {refused}, so that it cannot score.")
             return redirect("admin:telemetry_modelversion_change", model.pk)
         refusal = promotion.refusal(model)
-        model.activate(timezone.now(), request.user, f"{reason} (against the gate: {refusal})" if refusal else reason)
-        self.log_change(request, model, f"Let it score: {model.reason}")
+        why = f"{reason} (against the gate: {refusal})" if refusal else reason
+        with transaction.atomic():  # nothing is done that is not in the record
+            model.activate(timezone.now(), request.user, why)
+            self.log_change(request, model, f"Let it score: {model.reason}")
         messages.success(request, f"Model {model.pk} scores from the next tick on.")
         return redirect("admin:telemetry_modelversion_change", model.pk)
 

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from stations.access import sync_roles
-from stations.models import Job, Operator
+from stations.models import AuditEntry, Job, Operator
 from stations.models.jobs import JobQuerySet
 
 from . import fleet
@@ -106,6 +106,8 @@ def test_who_started_a_job_colleagues_who_may_start_jobs_and_superusers_cancel_i
         assert client.post(reverse("job-cancel", args=[one.pk])).status_code == status
         one.refresh_from_db()
         assert (one.cancel_asked_at is not None) == (status == 302)
+        noted = AuditEntry.objects.filter(action="job cancelled", about="stations.job", about_id=str(one.pk))
+        assert [entry.actor for entry in noted] == [who] * (status == 302)
     if status == 302:
         assert waiting.state == "cancelled"
         assert "Stopping" in text(client, "job", running.pk)

@@ -11,6 +11,7 @@ from django.utils import timezone
 from stations.access import sync_roles
 from stations.models import Job, Operator
 from telemetry import charger_pasts, kept_forecasts, model_registry, plots
+from telemetry.model_pages import ModelVersionAdmin
 from telemetry.models import ModelVersion, Outage, PastOfChargers, Risk, StatusReport
 from telemetry.plots import Axis, Line
 from telemetry.risk import drift
@@ -152,6 +153,20 @@ def test_only_who_has_the_permission_and_sees_all_operators_decides_what_scores(
     model.refresh_from_db()
     assert response.status_code == (302 if allowed else 403)
     assert model.state == ("active" if allowed else "candidate")
+
+
+def test_no_model_is_let_score_whose_promotion_cannot_be_told(operator, client, monkeypatch):
+    client.force_login(fleet.person("chief", is_superuser=True))
+    model = stored()
+
+    def broken(*_):
+        raise InterruptedError
+
+    monkeypatch.setattr(ModelVersionAdmin, "log_change", broken)
+    with pytest.raises(InterruptedError):
+        client.post(reverse("admin:telemetry_modelversion_promote", args=[model.pk]), {"reason": "it ranks better"})
+    model.refresh_from_db()
+    assert model.state == "candidate"
 
 
 def test_a_person_overrides_the_gate_with_a_reason_that_is_kept(operator, client):

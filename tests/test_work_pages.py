@@ -13,7 +13,7 @@ from maintenance.models import Part, RemoteAttempt, RootCauseNote, ServiceCentre
 from maintenance.models.checklists import checklist_for
 from maintenance.models.opening import Wanted
 from stations.access import sync_roles
-from stations.models import Operator
+from stations.models import AuditEntry, Operator
 from telemetry.models import StatusReport
 
 from . import fleet
@@ -341,6 +341,33 @@ def test_a_photo_that_shows_the_wrong_thing_is_taken_away_with_its_file(phone, o
     assert phone.post(reverse("work-photo-remove", args=[photo.pk])).status_code == 200
     assert not order.photos.exists()
     assert not storage.exists(name)
+
+
+def of(entry: AuditEntry) -> dict:
+    """The id of the request that an entry comes of."""
+    return {"request": entry.details["request"]}
+
+
+def test_what_is_written_ticked_off_and_taken_away_is_in_the_audit_log_once(phone, technician, order):
+    bring_to_work(phone, order)
+    phone.post(reverse("work-photos", args=[order.pk]), {"kind": "before", "photos": [picture()]})
+    since = AuditEntry.objects.first().pk
+    name = order.photos.get().file.name
+    phone.post(reverse("work-photo-remove", args=[order.photos.get().pk]))
+    item = order.checklist.first()
+    for _ in range(2):
+        phone.post(reverse("work-item", args=[order.pk, item.pk]), {"answer": "done"})
+        phone.post(reverse("work-draft", args=[order.pk]), {"resolution": "Fan", "action": "part_swapped"})
+    photo, step, report = AuditEntry.objects.filter(pk__gt=since).order_by("pk")
+    assert {entry.actor for entry in (photo, step, report)} == {technician.user.username}
+    assert {(entry.about, entry.about_id) for entry in (photo, step, report)} == {
+        ("maintenance.workorder", str(order.pk))
+    }
+    assert (photo.action, photo.details) == ("photo removed", {"kind": "before", "file": name} | of(photo))
+    answered = {"step": item.text, "answer": ["", "done"]}
+    assert (step.action, step.details) == ("checklist answered", answered | of(step))
+    written = {"action": ["", "part_swapped"], "resolution": ["", "Fan"]}
+    assert (report.action, report.details) == ("report written", {"fields": written} | of(report))
 
 
 def test_parts_are_used_or_go_back_and_more_are_taken_from_the_van(phone, technician, order):

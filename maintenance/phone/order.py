@@ -9,6 +9,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from stations.change_history import LONGEST
+from stations.models import AuditEntry
 from telemetry.models import Cause
 
 from ..models import ChecklistItem, Overtaken, Part, Refused, WorkOrder, WorkOrderChange
@@ -97,9 +99,7 @@ def answer(request, pk: int, item: int):
     said = sent(request, "answer", 500)
     problem = _against_answer(order, row, said)
     if not problem:
-        row.answer = said.strip()
-        row.done_at = timezone.now() if row.answer else None
-        row.save(update_fields=["answer", "done_at"])
+        _keep_answer(row, said.strip(), request.user)
     values = {"order": order, "item": row, "problem": problem}
     return render(request, "work/item.html", values, status=422 if problem else 200)
 
@@ -175,11 +175,35 @@ def _write_down(order: WorkOrder, request) -> list[str]:
             minutes = _minutes(data[name])
             changed += [(name, minutes)] if minutes is not None else []
             problems += [] if minutes is not None else [f"{words}: minutes between 0 and {MOST_MINUTES}."]
-    for name, value in changed:
-        setattr(order, name, value)
-    if changed:
-        order.save(update_fields=[name for name, _ in changed])
+    _keep_report(order, dict(changed), request.user)
     return problems
+
+
+@transaction.atomic
+def _keep_report(order: WorkOrder, values: dict, by) -> None:
+    """Keep the fields that differ from what they were, and who has written them."""
+    before = {name: getattr(order, name) for name, value in values.items() if getattr(order, name) != value}
+    for name in before:
+        setattr(order, name, values[name])
+    if before:
+        order.save(update_fields=list(before))
+        told = {name: [_told(old), _told(values[name])] for name, old in before.items()}
+        AuditEntry.objects.note("report written", by=by, about=order, fields=told)
+
+
+@transaction.atomic
+def _keep_answer(item: ChecklistItem, answer: str, by) -> None:
+    """Keep what was ticked off or measured, and who has."""
+    told = {"step": item.text, "answer": [_told(item.answer), _told(answer)]}
+    if item.answer != answer:
+        AuditEntry.objects.note("checklist answered", by=by, about=item.order, **told)
+    item.answer = answer
+    item.done_at = timezone.now() if answer else None
+    item.save(update_fields=["answer", "done_at"])
+
+
+def _told(value) -> str:
+    return "" if value is None else str(value)[:LONGEST]
 
 
 def _minutes(text: str) -> float | None:

@@ -1,11 +1,14 @@
 """Photos of an order: taken with the camera, checked, kept under random names, shown to those who may see the order."""
 
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import FileResponse, Http404
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 from PIL import Image
+
+from stations.models import AuditEntry
 
 from .. import photos
 from ..models import Photo, WorkOrder
@@ -77,7 +80,11 @@ def remove(request, pk: int):
     photo = get_object_or_404(Photo.objects.filter(order__in=orders_of(request), by=request.user), pk=pk)
     order, problems = photo.order, not_at_work(photo.order)
     if not problems:
+        with transaction.atomic():
+            AuditEntry.objects.note(
+                "photo removed", by=request.user, about=order, kind=photo.kind, file=photo.file.name
+            )
+            photo.delete()
         photo.file.delete(save=False)
-        photo.delete()
     values = {"order": order, "problems": problems, "kinds": Photo.Kind}
     return render(request, "work/photos.html", values, status=409 if problems else 200)

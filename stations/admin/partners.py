@@ -39,9 +39,10 @@ class PartnerAdmin(BaseAdmin):
     @admin.action(description="Cut off: revoke keys, switch off webhooks, end OCPI", permissions=["change"])
     def cut_off(self, request, queryset):
         now = timezone.now()
-        for partner in queryset:
-            partner.cut_off(f"Cut off by {request.user}.", now)
-            self.log_change(request, partner, "Cut off: keys, webhooks and OCPI.")
+        with transaction.atomic():  # nothing is done that is not in the record
+            for partner in queryset:
+                partner.cut_off(f"Cut off by {request.user}.", now)
+                self.log_change(request, partner, "Cut off: keys, webhooks and OCPI.")
         self.message_user(request, f"{len(queryset)} partners are cut off; nothing is told to them any more.")
 
     def get_readonly_fields(self, request, obj=None):
