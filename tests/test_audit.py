@@ -17,6 +17,7 @@ from maintenance.models import Incident
 from sntry_site import interventions
 from stations import audit_chain
 from stations.access import sync_roles
+from stations.admin.partners import PartnerAdmin
 from stations.models import AuditEntry, AuditSeal, OcpiConnection, Operator, Partner, PartnerKey, Webhook
 
 from . import fleet
@@ -291,6 +292,21 @@ def test_what_staff_do_to_webhooks_and_connections_is_told_and_their_secrets_are
     assert hook.secret not in str(list(rows.values()))
 
 
+def test_nobody_is_cut_off_whose_cutting_off_cannot_be_told(boss, operator, client, monkeypatch):
+    client.force_login(boss)
+    key, _ = fleet.partner(operator)
+
+    def broken(*_):
+        raise InterruptedError
+
+    monkeypatch.setattr(PartnerAdmin, "log_change", broken)
+    wanted = {"action": "cut_off", "_selected_action": [key.partner_id]}
+    with pytest.raises(InterruptedError):
+        client.post(reverse("admin:stations_partner_changelist"), wanted)
+    key.refresh_from_db()
+    assert key.revoked_at is None
+
+
 def test_stress_heal_orders_and_incidents_by_hand_are_told_and_the_loop_s_are_not(boss, operator):
     here = fleet.live_site(operator, 1)
     now, since = timezone.now(), last().pk if last() else 0
@@ -305,6 +321,34 @@ def test_stress_heal_orders_and_incidents_by_hand_are_told_and_the_loop_s_are_no
     assert {"fleet STRESSED", "fleet HEALED", "incident closed"} <= kinds
     assert any(kind.startswith("order ") for kind in kinds)
     assert AuditEntry.objects.filter(reason="by the loop").count() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_entries_say_from_where_and_by_which_request_and_those_of_no_request_do_not():
+    before = audit_chain.walk()
+    operator, browser = Operator.objects.create(name="Volta"), Client(REMOTE_ADDR=HERE)
+    here = fleet.site(operator, 1)
+    User.objects.create_superuser("boss", password="a long word")
+    since, asked = last().pk if last() else 0, {"X-Request-ID": "of-this-very-test"}
+    browser.post("/login/", {"username": "boss", "password": "a long word"}, headers=asked)  # no transaction of its own
+    browser.post(reverse("admin:stations_site_delete", args=[here.pk]), {"post": "yes"}, headers=asked)
+    browser.post(reverse("admin:telemetry_modelversion_retrain"), headers=asked)
+    entries = AuditEntry.objects.filter(pk__gt=since)
+    assert {entry.action.split()[0] for entry in entries} == {"logged", "deleted", "job"}
+    assert {(entry.address, entry.details["request"]) for entry in entries} == {(HERE, "of-this-very-test")}
+    AuditEntry.objects.note("changed", name="by the loop")
+    assert (last().address, last().details) == ("", {})
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('sntry.address', %s, true)", [HERE])
+        AuditEntry.objects.note("changed", address="192.0.2.1")
+    assert last().address == "192.0.2.1", "an address that is said stays"
+    after = audit_chain.walk(before.head if before.entries else "")
+    assert (after.broken, after.entries) == ("", before.entries + 5)
+
+
+def test_a_request_that_changes_nothing_asks_the_database_for_nothing_more(db, client, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        client.get("/login/")
 
 
 def test_a_price_that_somebody_approved_is_told_in_the_transaction_of_the_change(boss, operator):
