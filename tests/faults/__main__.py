@@ -9,7 +9,21 @@ from contextlib import ExitStack
 
 from rich.console import Console
 
-from . import disk, effects, kills, migrations, old_code, pages, races, silence, soak, sockets, telemetry, workers
+from . import (
+    disk,
+    effects,
+    hostile,
+    kills,
+    migrations,
+    old_code,
+    pages,
+    races,
+    silence,
+    soak,
+    sockets,
+    telemetry,
+    workers,
+)
 from .scoreboard import FIGURES, Scoreboard
 from .surroundings import whole_world
 from .world import ROOT
@@ -40,6 +54,7 @@ ALONE = {
     "migrations": migrations.run,
     "old-code": old_code.run,
     "soak": run_soak,
+    "hostile": hostile.run,
 }
 PARTS = (*SHARING, *ALONE)
 

@@ -10,7 +10,7 @@ import httpx
 
 from .world import World
 
-PATIENCE_SECONDS = 60  # that a partner sends the same rows again
+PATIENCE_SECONDS = 30  # that somebody asks again: a partner with the same rows, a reader for the same page
 ROWS_EACH = 5
 
 
@@ -27,6 +27,8 @@ class Told:
 
 class Crowd:
     """Threads that go on until the end of the `with` block."""
+
+    BORNE = frozenset({0, 409, 503})  # statuses that are as good as 2xx: no answer, being done, not now
 
     def __init__(self, world: World, people: int) -> None:
         self.world, self.told, self.lock = world, Told(), threading.Lock()
@@ -68,8 +70,9 @@ class Crowd:
             self.told.statuses[status] = self.told.statuses.get(status, 0) + 1
             if answer is not None:
                 self.told.seconds.append(time.monotonic() - begun)
-            if status >= 500 and status != 503:
-                self.told.odd.append(f"{status} {path}: {answer.text[:200]}")
+            if not 200 <= status < 300 and status not in self.BORNE:
+                text = answer.text[:200] if answer is not None else "no answer"
+                self.told.odd.append(f"{status} {path}: {text}")
         return answer
 
 

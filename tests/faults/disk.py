@@ -49,7 +49,7 @@ def fill_up(world: World, board: Scoreboard, place: Path) -> None:
         begun = time.time()
         hog(world)
         time.sleep(FULL_SECONDS)
-        refused = {status: count for status, count in partners.told.statuses.items() if status != 202}
+        refused = {status: count for status, count in dict(partners.told.statuses).items() if status != 202}
         ballast.unlink()
         freed = time.time()
         if not world.engine("postgres"):
@@ -59,11 +59,13 @@ def fill_up(world: World, board: Scoreboard, place: Path) -> None:
     stored = {mark for (mark,) in world.ask("SELECT vendor_code FROM telemetry_statusreport WHERE vendor_code <> ''")}
     lost = len(told.acknowledged - stored)
     free = shutil.disk_usage(place).free // 1_000_000
+    shows_anything = 0 < before < len(told.acknowledged)  # some were taken before, and some afterwards
     board.note(
         "disk_lost",
-        lost + len(told.odd),
-        f"{lost} of {len(told.acknowledged):,} ({before} before), {len(told.odd)} odd answers; while full {refused},"
-        f" for {freed - begun:.0f} s; {free} MB free afterwards" + "".join(told.odd[:1]),
+        lost + len(told.odd) if shows_anything else float("inf"),
+        f"{lost} of {len(told.acknowledged):,} ({before} before), {len(told.odd)} odd answers, {told.given_up} times"
+        f" given up; while full {refused}, for {freed - begun:.0f} s; {free} MB free afterwards"
+        + "".join(told.odd[:1]),
     )
     board.note("disk_recovery", seconds, f"{seconds:.0f} s after there was space again")
 

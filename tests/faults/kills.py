@@ -5,12 +5,13 @@ import random
 import signal
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 
 import numpy as np
 
-from .crowd import Partners
+from .crowd import Partners, Told
 from .scoreboard import Scoreboard
-from .world import World, wait_until
+from .world import SLOT_SECONDS, World, is_alive, wait_until
 
 KILLS = int(os.environ.get("FAULT_KILLS", "60"))
 PARTNERS = 4
@@ -19,48 +20,71 @@ VICTIMS = ("redis", "postgres", "worker", "web", "pool child", "beat", "jobs")
 RECOVERY = {"redis": "redis_recovery", "postgres": "postgres_recovery", "worker": "worker_recovery"}
 
 
-def strike(world: World, victim: str) -> None:
-    """Kill one thing. An engine is started again a second later, as a service manager would."""
+def aim(world: World, victim: str) -> tuple[int, signal.Signals]:
+    """The process that is to be killed, and how."""
+    if victim == "redis":
+        return world.engine("valkey"), signal.SIGKILL
+    if victim == "postgres":
+        return world.engine("postgres"), signal.SIGQUIT  # immediate
+    is_child = victim == "pool child"
+    role = {"worker": "tick", "pool child": "tick"}.get(victim, victim)
+    wait_until(lambda: len(world.processes(role)) > is_child, 60, f"there is a process of {role}")
+    return world.processes(role)[is_child], signal.SIGKILL
+
+
+def strike(world: World, victim: str, when: Callable[[], bool] = lambda: False) -> tuple[float, bool]:
+    """Kill one thing once `when` returns: (the time, what that told: whether a tick was under way).
+
+    An engine is started again a second later, as a service manager would.
+    """
+    process, number = aim(world, victim)  # beforehand, because looking for it takes longer than a tick
+    hit = when()
+    if not is_alive(process):
+        process, number = aim(world, victim)
+    begun = time.time()
+    os.kill(process, number)
     if victim in ("redis", "postgres"):
-        key, number = ("valkey", signal.SIGKILL) if victim == "redis" else ("postgres", signal.SIGQUIT)  # immediate
-        world.kill_engine(key, number)
+        wait_until(lambda: not is_alive(process), 30, f"{victim} is gone")
         time.sleep(1)
         world.start_engines()
-    else:
-        role = {"worker": "tick", "pool child": "tick"}.get(victim, victim)
-        wait_until(lambda: len(world.processes(role)) > (victim == "pool child"), 60, f"there is a process of {role}")
-        world.kill(role, child=victim == "pool child")
+    return begun, hit
 
 
 def run(world: World, board: Scoreboard, kills: int = KILLS) -> None:
     """Kill `kills` times, each time wait for the next finished tick; then count what is stored."""
-    rng, seconds = random.Random(1), defaultdict(list)
+    rng, seconds, hits = random.Random(1), defaultdict(list), 0
     with Partners(world, PARTNERS) as partners:
         for number in range(kills):
             victim = VICTIMS[number % len(VICTIMS)]
-            time.sleep(rng.uniform(0, 5))  # at any place of a tick
-            begun = time.time()
-            strike(world, victim)
+            # Every second one in the middle of a tick, because ticks are short; the others anywhere between two.
+            most = 60 if number % 2 else 0
+            time.sleep(0 if most else rng.uniform(0, SLOT_SECONDS))
+            begun, hit = strike(world, victim, lambda most=most: world.meets_a_tick(most))
+            hits += hit
             seconds[victim].append(world.seconds_to_next_tick(begun))
-            print(f"  {number + 1}/{kills}: {victim}, {seconds[victim][-1]:.1f} s to the next tick", flush=True)
-    told = partners.told
-    stored = Counter(dict(world.ask("SELECT vendor_code, count(*) FROM telemetry_statusreport"
-                                    " WHERE vendor_code <> '' GROUP BY 1")))  # fmt: skip
-    lost = [mark for mark in told.acknowledged if not stored[mark]]
-    twice = [mark for mark in told.acknowledged if stored[mark] > 1]
-    rows = f"{len(told.acknowledged):,} rows acknowledged, {kills} kills"
-    board.note("lost", len(lost), f"{len(lost)} of {rows}", is_whole=kills >= 60)
-    board.note("duplicated", len(twice), f"{len(twice)} of {rows}", is_whole=kills >= 60)
-    words = ", ".join(f"{number} × {status or 'no answer'}" for status, number in sorted(told.statuses.items()))
-    board.note(
-        "refused_badly", len(told.odd), f"{len(told.odd)}: {words}" + "".join(told.odd[:1]), is_whole=kills >= 60
-    )
+            where = "in a tick" if hit else "between ticks"
+            print(f"  {number + 1}/{kills}: {victim} {where}, {seconds[victim][-1]:.1f} s to the next", flush=True)
+    note_rows(world, board, partners.told, f"{kills} kills, {hits} of them in a tick", kills >= 60)
     for victim, name in RECOVERY.items():
         if seconds[victim]:
             found = np.array(seconds[victim])
             p95 = float(np.quantile(found, 0.95))
-            every = {other: f"{np.median(times):.0f}" for other, times in seconds.items()}
-            board.note(
-                name, p95, f"{p95:.1f} s over {len(found)} kills (median {np.median(found):.1f})", is_whole=kills >= 60
-            )
-    print("  medians of all:", every)
+            words = f"{p95:.1f} s over {len(found)} kills (median {np.median(found):.1f})"
+            board.note(name, p95, words, is_whole=kills >= 60)
+    board.note("hits", 100 * hits / kills, f"{hits} of {kills}", is_whole=kills >= 60)
+    print("  medians of all:", {other: f"{np.median(times):.0f}" for other, times in seconds.items()})
+
+
+def note_rows(world: World, board: Scoreboard, told: Told, kills: str, is_whole: bool) -> None:
+    """What became of the rows that partners sent; where none was taken, nothing has been shown."""
+    stored = Counter(dict(world.ask("SELECT vendor_code, count(*) FROM telemetry_statusreport"
+                                    " WHERE vendor_code <> '' GROUP BY 1")))  # fmt: skip
+    lost = sum(not stored[mark] for mark in told.acknowledged)
+    twice = sum(stored[mark] > 1 for mark in told.acknowledged)
+    rows = f"{len(told.acknowledged):,} rows acknowledged, {kills}"
+    words = ", ".join(f"{number} × {status or 'no answer'}" for status, number in sorted(told.statuses.items()))
+    odd = f"{len(told.odd)}: {words}; {told.given_up} times given up" + "".join(told.odd[:1])
+    found = {"lost": (lost, f"{lost} of {rows}"), "duplicated": (twice, f"{twice} of {rows}"),
+             "refused_badly": (len(told.odd), odd)}  # fmt: skip
+    for name, (value, said) in found.items():
+        board.note(name, value if told.acknowledged else float("inf"), said, is_whole=is_whole)

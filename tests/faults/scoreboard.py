@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -9,6 +10,8 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+
+from .world import ROOT
 
 NOT_RUN, KEPT, SHORT, MISSED = "not run", "kept", "kept, short run", "MISSED"
 
@@ -45,11 +48,13 @@ FIGURES = {
     "redis_recovery": Figure("kills", "next finished tick after Redis is killed, p95", "≤ 15 s", at_most(15)),
     "postgres_recovery": Figure("kills", "next finished tick after PostgreSQL is killed, p95", "≤ 20 s", at_most(20)),
     "worker_recovery": Figure("kills", "next finished tick after the worker is killed, p95", "≤ 30 s", at_most(30)),
-    "refused_badly": Figure("kills", "answers other than 2xx and 503 during the kills", "0", exactly(0)),
+    "refused_badly": Figure("kills", "answers other than 2xx, 409 and 503 during the kills", "0", exactly(0)),
+    "hits": Figure("kills", "kills that came while a tick was under way", "≥ 30 %", at_least(30)),
     "pages_redis": Figure("pages", "read pages with Redis dead or hung, p99", "≤ 1 s", at_most(1)),
     "pages_gemini": Figure("pages", "read pages with Gemini dead, hung, lying, slow, p99", "≤ 1 s", at_most(1)),
     "pages_osrm": Figure("pages", "read pages with OSRM dead, hung, lying, p99", "≤ 1 s", at_most(1)),
     "effects_twice": Figure("effects", "side effects that counted twice over the fault runs", "0", exactly(0)),
+    "effects_again": Figure("effects", "sent again by two deliverers of whom none is killed", "0", exactly(0)),
     "effects_missing": Figure("effects", "side effects that never happened", "0", exactly(0)),
     "races": Figure("races", "races without exactly one winner", "0", exactly(0)),
     "race_control": Figure("races", "rounds of the control with several winners", "≥ 1", at_least(1)),
@@ -58,11 +63,12 @@ FIGURES = {
     "disorder": Figure("telemetry", "tables that differ after late, repeated, shuffled rows", "0", exactly(0)),
     "future": Figure("telemetry", "rows of the future not refused, or others refused", "0", exactly(0)),
     "two_beats": Figure("workers", "slots not done exactly once with two beats", "0", exactly(0)),
-    "wrong_clock": Figure("workers", "slots not done exactly once with a clock 1 h ahead", "0", exactly(0)),
+    "wrong_clock": Figure("workers", "slots not done exactly once with a clock 1 h behind", "0", exactly(0)),
     "hung_worker": Figure("workers", "next finished tick after a worker hangs (alive, silent)", "≤ 90 s", at_most(90)),
     "handshake": Figure("sockets", "handshake when all browsers come back at once, p99", "≤ 5 s", at_most(5)),
     "behind": Figure("sockets", "browsers not at the newest tick 10 s after it", "0", exactly(0)),
     "slow_sockets": Figure("sockets", "memory that sockets which never read cost", "≤ 50 MB", at_most(50)),
+    "slow_kept": Figure("sockets", "sockets that never read and whom nothing was spared", "0", exactly(0)),
     "soak": Figure("soak", "requests answered well, a fault a minute for an hour", "≥ 99.9 %", at_least(99.9)),
     "memory": Figure("soak", "growth of memory, of the process that grows most", "≤ 1 MB/h", at_most(1)),
     "disk_lost": Figure("disk", "acknowledged rows lost, or odd answers, around a full disk", "0", exactly(0)),
@@ -73,6 +79,7 @@ FIGURES = {
     "old_code_ticks": Figure("old-code", "ticks of the version before in 40 s", "≥ 2", at_least(2)),
     "sent_redis": Figure("pages", "telemetry taken with Redis dead or hung, p99", "≤ 1 s", at_most(1)),
     "hung_redis": Figure("workers", "next finished tick after Redis hung for 20 s", "≤ 15 s", at_most(15)),
+    "hostile": Figure("hostile", "hostile strings that were more than words anywhere", "0", exactly(0)),
     "pages_refused": Figure("pages", "read pages without a good answer under these faults", "0", exactly(0)),
 }
 
@@ -85,18 +92,35 @@ class Result:
     words: str
     measured_at: str
     is_whole: bool
+    commit: str = ""  # of the code that was measured; empty where there is no git history
+
+
+def this_commit() -> str:
+    """The commit that is checked out, marked where files differ from it; empty without a git history."""
+    command = ["git", "describe", "--always", "--dirty=+changes", "--exclude=*"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
 
 
 class Scoreboard:
-    """The results of this run; kept in a file so that a long part can be run by itself."""
+    """The results of this run, beside what earlier ones measured of other parts: long parts are run by themselves."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, commit: str | None = None) -> None:
         self.folder, self.results, self.left_out = folder, {}, {}
+        self.commit = this_commit() if commit is None else commit
+        self.earlier = self._kept()
+
+    def _kept(self) -> dict[str, Result]:
+        try:
+            kept = json.loads((self.folder / "scoreboard.json").read_text())
+        except FileNotFoundError:
+            return {}
+        return {name: Result(**values) for name, values in kept.items() if name in FIGURES}
 
     def note(self, name: str, value: float, words: str, *, is_whole: bool = True) -> None:
         """Keep what was measured; the figure must be one of FIGURES. `is_whole`: as often or long as is asked for."""
         assert name in FIGURES, name
-        self.results[name] = Result(float(value), words, datetime.now(UTC).strftime("%Y-%m-%d %H:%M"), is_whole)
+        now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
+        self.results[name] = Result(float(value), words, now, is_whole, self.commit)
         print(f"  {FIGURES[name].name}: {words} [{self.verdict(name)}]", flush=True)
 
     def leave_out(self, name: str, why: str) -> None:
@@ -106,29 +130,43 @@ class Scoreboard:
 
     def verdict(self, name: str) -> str:
         """KEPT only for a figure that was measured, as often or long as is asked for, and is within its bound."""
-        result = self.results.get(name)
+        result = self.found(name)
         if result is None:
             return NOT_RUN
         if not FIGURES[name].holds(result.value):
             return MISSED
         return KEPT if result.is_whole else SHORT
 
+    def found(self, name: str) -> Result | None:
+        """What this run has measured, else the last one that did; one that was left out now counts no more."""
+        return self.results.get(name) or (None if name in self.left_out else self.earlier.get(name))
+
+    def when(self, name: str) -> str:
+        """When it was measured, and of which commit where that is not this one."""
+        result = self.found(name)
+        if result is None:
+            return ""
+        is_this = result.commit == self.commit
+        return result.measured_at if is_this else f"{result.measured_at}, commit {result.commit or 'not known'}"
+
     def missed(self) -> list[str]:
-        return [name for name in FIGURES if self.verdict(name) == MISSED]
+        """The figures that this run has missed."""
+        return [name for name in self.results if self.verdict(name) == MISSED]
 
     def save(self) -> None:
         """The table as text, and the values as JSON."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with open(self.folder / "scoreboard.txt", "w") as file:
             self.show(Console(file=file, width=180))
-        values = {name: asdict(result) for name, result in self.results.items()}
+        values = {name: asdict(result) for name in FIGURES if (result := self.found(name))}
         (self.folder / "scoreboard.json").write_text(json.dumps(values, indent=1))
 
     def show(self, console: Console) -> None:
         title = f"Faults, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, load average {os.getloadavg()[0]:.1f}"
-        table = Table("part", "figure", "target", "measured", "verdict", title=title)
+        title += f", commit {self.commit}" if self.commit else ""
+        table = Table("part", "figure", "target", "measured", "verdict", "when", title=title)
         for name, figure in FIGURES.items():
-            result = self.results.get(name)
+            result = self.found(name)
             words = result.words if result else self.left_out.get(name, "")
-            table.add_row(figure.part, figure.name, figure.target, words, self.verdict(name))
+            table.add_row(figure.part, figure.name, figure.target, words, self.verdict(name), self.when(name))
         console.print(table)

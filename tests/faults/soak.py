@@ -13,7 +13,7 @@ import numpy as np
 from scipy.stats import theilslopes
 
 from . import kills, pages
-from .crowd import Crowd, Partners
+from .crowd import PATIENCE_SECONDS, ROWS_EACH, Crowd, Partners
 from .scoreboard import Scoreboard
 from .world import ROLES, World, command_of
 
@@ -23,7 +23,6 @@ SAMPLE_SECONDS = 5.0
 LAST_SECONDS = 20.0  # that a fault lasts which does not end by itself
 WARM_SECONDS = 300.0  # of a process that do not count: it loads what it needs
 SHORTEST = 0.4  # of the run, which a process must have lived to say anything about its memory
-PATIENCE_SECONDS = 30.0
 KILLS = ("redis", "postgres", "worker", "web", "pool child", "beat", "jobs")
 LASTING = ("redis hung", "gemini hang", "gemini garbage", "osrm hang", "osrm refuse", "redis", "postgres")
 
@@ -115,15 +114,15 @@ def run(world: World, board: Scoreboard, seconds: float = SECONDS) -> None:
             faults += 1
     memory.over.set()
     told = partners.told
-    asked = visitors.asked + len(told.acknowledged) // 5 + told.given_up
-    well = visitors.well + len(told.acknowledged) // 5
+    asked = visitors.asked + len(told.acknowledged) // ROWS_EACH + told.given_up
+    well = visitors.well + len(told.acknowledged) // ROWS_EACH
     share = 100 * well / asked
     at_once = 100 * visitors.well_at_once / max(visitors.asked, 1)
     length = f"in {seconds / 60:.0f} min with {faults} faults"
     board.note(
         "soak",
         share,
-        f"{share:.3f} % of {asked:,} {length}, asked again for {PATIENCE_SECONDS:.0f} s; pages {at_once:.2f} % at once",
+        f"{share:.3f} % of {asked:,} {length}, asked again for {PATIENCE_SECONDS} s; pages {at_once:.2f} % at once",
         is_whole=seconds >= 3600,
     )
     slopes = memory.slopes(SHORTEST * seconds)

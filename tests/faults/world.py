@@ -21,13 +21,17 @@ import psycopg
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NOT_COPIED = shutil.ignore_patterns("var", ".venv", ".git", "*cache*")
-OURS = ("DATABASE_URL", "REDIS_URL", "REDIS_PREFIX", "ALLOWED_HOSTS", "DJANGO_SETTINGS_MODULE", "DATABASE_OPTIONS")
+OURS = (
+    "DATABASE_URL", "REDIS_URL", "CACHE_URL", "REDIS_PREFIX", "ALLOWED_HOSTS", "DJANGO_SETTINGS_MODULE",
+    "DATABASE_OPTIONS",
+)  # fmt: skip
 ROLES = {  # role -> words of the command line; the children of a pool have their parent's
     "web": "uvicorn",
     "tick": "--hostname=tick",
     "jobs": "--hostname=jobs",
     "beat": "beat --schedule",
 }
+SLOT_SECONDS = 10  # from one tick to the next
 START_SECONDS = 300  # of patience with a machine that others use, too
 
 
@@ -151,6 +155,20 @@ class World:
             "SELECT count(*) FROM telemetry_tick WHERE finished_at IS NOT NULL AND started_at > to_timestamp(%s)", since
         )
         return found[0][0]
+
+    def meets_a_tick(self, most: float) -> bool:
+        """Return once a tick has claimed its slot and not ended, after `most` seconds in any case; whether it is so."""
+        address = f"host={self.runtime} user=sntry dbname=sntry connect_timeout=3"
+        # From the claim to the end of its transaction a tick, and nothing else, holds this lock.
+        statement = (
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'telemetry_tick'::regclass"
+            " AND mode = 'RowExclusiveLock' AND granted)"
+        )
+        deadline = time.monotonic() + most
+        with contextlib.closing(psycopg.connect(address, autocommit=True)) as connection:
+            while not (is_so := connection.execute(statement).fetchone()[0]) and time.monotonic() < deadline:
+                time.sleep(0.002)
+        return is_so
 
     def answers(self) -> bool:
         assert self.up is None or self.up.poll() is None, f"`up` has ended:\n{self.log.read_text()[-3000:]}"
