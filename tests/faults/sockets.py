@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import socket
 import time
+from contextlib import suppress
 
 import numpy as np
 import orjson
@@ -11,27 +13,35 @@ from websockets.exceptions import WebSocketException
 
 from .scoreboard import Scoreboard
 from .soak import resident_mb
-from .world import World, wait_until
+from .world import SLOT_SECONDS, World, wait_until
 
 SOCKETS = int(os.environ.get("FAULT_SOCKETS", "200"))
 EACH = 5  # sockets of one person, of which no more are let in
 SLOW = 20
+BUFFER_BYTES = 4096
 CONVERGED_SECONDS = 10
 
 
 def run(world: World, board: Scoreboard, count: int = SOCKETS) -> None:
     world.kill("web")
     wait_until(world.answers, 60, "the web process is back")
-    times, behind, grown = asyncio.run(storm(world, count))
+    times, behind, grown, slow = asyncio.run(storm(world, count))
     p99 = float(np.quantile(times, 0.99)) if len(times) == count else float("inf")
-    board.note("handshake", p99, f"{p99:.2f} s, {len(times)} of {count} sockets at once", is_whole=count >= 200)
-    board.note("behind", behind, f"{behind} of {count} were not at the newest tick {CONVERGED_SECONDS} s after it")
-    board.note("slow_sockets", grown, f"{grown:.0f} MB more in the web process with {SLOW} that never read")
+    is_whole = count >= 200
+    board.note("handshake", p99, f"{p99:.2f} s, {len(times)} of {count} sockets at once", is_whole=is_whole)
+    words = f"{behind} of {count} were not at the newest tick {CONVERGED_SECONDS} s after it"
+    board.note("behind", behind, words, is_whole=is_whole)
+    words = f"{grown:.0f} MB more in the web process with {SLOW} that never read"
+    board.note("slow_sockets", grown, words, is_whole=is_whole)
+    asked, came = (sum(numbers) for numbers in zip(*slow, strict=True)) if slow else (0, 0)
+    kept = SLOW - sum(came < asked for asked, came in slow)
+    board.note("slow_kept", kept, f"{kept} of {SLOW}: asked for {asked:,} boards, {came:,} came", is_whole=is_whole)
 
 
-async def storm(world: World, count: int) -> tuple[list[float], int, float]:
-    cookies = world.seeded["cookies"]
-    slow = [asyncio.create_task(never_reads(world, cookies[-1 - n // EACH])) for n in range(SLOW)]
+async def storm(world: World, count: int) -> tuple[list[float], int, float, list[tuple[int, int]]]:
+    """(seconds of each handshake, browsers behind, MB grown, boards asked for and come of slow ones)."""
+    cookies, over = world.seeded["cookies"], asyncio.Event()
+    slow = [asyncio.create_task(never_reads(world, cookies[-1 - n // EACH], over)) for n in range(SLOW)]
     await asyncio.sleep(2)
     before = resident_mb(world.processes("web")[0])
     versions: dict[int, int] = {}
@@ -41,10 +51,12 @@ async def storm(world: World, count: int) -> tuple[list[float], int, float]:
     newest = await asyncio.to_thread(old_version, world)
     behind = sum(versions.get(n, -1) < newest for n in range(count))
     grown = resident_mb(world.processes("web")[0]) - before
-    for task in [*tasks, *slow]:
+    for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, *slow, return_exceptions=True)
-    return times, behind, grown
+    await asyncio.gather(*tasks, return_exceptions=True)
+    over.set()
+    ended = await asyncio.gather(*slow, return_exceptions=True)
+    return times, behind, grown, [each for each in ended if isinstance(each, tuple)]
 
 
 def old_version(world: World) -> int:
@@ -82,8 +94,38 @@ async def browser(world: World, cookie: str, number: int, times: list[float], ve
             await asyncio.sleep(0.5)
 
 
-async def never_reads(world: World, cookie: str) -> None:
-    """Its buffers fill up and stay so."""
-    async with connect(address(world), max_queue=1, **options(world, cookie)) as wire:
-        wire.transport.pause_reading()
-        await asyncio.sleep(3600)
+async def never_reads(world: World, cookie: str, over: asyncio.Event) -> tuple[int, int]:
+    """Its buffers are small, fill up, and stay so until it is `over`: (boards asked for, boards that came).
+
+    Whole boards are asked for again and again, so that a minute is enough to fill what lies between, too.
+    """
+    wire, asked = narrow_wire(), 0
+    await asyncio.get_running_loop().sock_connect(wire, ("127.0.0.1", world.port))
+    async with connect(address(world), sock=wire, max_queue=1, **options(world, cookie)) as live:
+        live.transport.pause_reading()
+        with suppress(OSError, WebSocketException):  # the server has closed it
+            while not over.is_set():
+                await live.send('{"type":"resync"}')
+                asked += 1
+                await asyncio.sleep(0.5)
+        live.transport.resume_reading()
+        return asked, await boards_left(live)
+
+
+def narrow_wire() -> socket.socket:
+    """Small buffers at this end, and small segments, which keep those of the server small."""
+    wire = socket.socket()
+    wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
+    wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+    wire.setblocking(False)
+    return wire
+
+
+async def boards_left(live) -> int:
+    """How many whole boards were on their way, until nothing comes any more or the server has closed it."""
+    found = 0
+    with suppress(TimeoutError, OSError, WebSocketException):
+        while True:
+            text = await asyncio.wait_for(live.recv(), SLOT_SECONDS / 2)
+            found += orjson.loads(text).get("type") == "snapshot"
+    return found
