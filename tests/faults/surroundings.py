@@ -20,6 +20,7 @@ def whole_world(**wishes) -> Iterator[World]:
         environment = {
             "GEMINI_API_KEY": "a key that opens nothing",
             "GOOGLE_GEMINI_BASE_URL": to_gemini.url,
+            "GEMINI_TOKENS_PER_DAY": "1000000000",  # because one that may not be asked any more cannot fail
             "OSRM_URL": to_osrm.url,
         }
         with World(**environment) as world:
