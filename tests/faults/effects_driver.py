@@ -60,9 +60,37 @@ def ask_for_effects(number: int, hook: Webhook) -> None:
     """A mail, a message to a partner and an incident without its note, asked for as the product does."""
     site = fleet.site(Operator.objects.get(name="Bluebolt"), 9000 + number)
     fleet.work_order(site, opened_at=timezone.now())
-    outbox.put("mail", f"run:{number}", {"subject": f"run {number}", "body": "", "to": ["ops@northline.example"]})
-    message = WebhookDelivery(webhook=hook, key=f"run:{number}", event="test", payload={"data": {"run": number}})
+    ask_for_words(f"run:{number}", hook)
+
+
+def ask_for_words(key: str, hook: Webhook) -> None:
+    """A mail and a message to a partner."""
+    outbox.put("mail", key, {"subject": key, "body": "", "to": ["ops@northline.example"]})
+    message = WebhookDelivery(webhook=hook, key=key, event="test", payload={"data": {"of": key}})
     WebhookDelivery.objects.ask([message])
+
+
+def two_at_once(runs: int, hook: Webhook) -> None:
+    """Two processes deliver the same rows at once and neither is killed, so that nothing has to be sent again."""
+    for number in range(runs):
+        ask_for_words(f"calm:{number}", hook)
+    connections.close_all()
+    begin = time.time() + 1
+    for child in [fork_a_deliverer(begin) for _ in range(2)]:
+        os.waitpid(child, 0)
+
+
+def fork_a_deliverer(begin: float) -> int:
+    """A process that delivers everything from `begin` (seconds since 1970) on; its number."""
+    child = os.fork()
+    if child:
+        return child
+    try:
+        time.sleep(max(0.0, begin - time.time()))
+        while outbox.deliver_due() + outbox.deliver_outside():
+            pass
+    finally:
+        os._exit(0)
 
 
 def main(runs: int) -> dict:
@@ -78,6 +106,7 @@ def main(runs: int) -> dict:
             print(f"  {number + 1}/{runs}", file=sys.stderr, flush=True)
     for _ in range(3):
         in_child(start + timedelta(seconds=10 * runs), timezone.now() + 2 * VOID, None)
+    two_at_once(runs, hook)
     connections.close_all()
     return told(runs)
 
@@ -95,8 +124,18 @@ def told(runs: int) -> dict:
         "undone": Outbox.objects.filter(done_at=None).count(),
         "notes": len(notes),
         "notes_twice": len(notes) - len(set(notes)),
+        "attempts": attempts(),
         "incidents_without": Incident.objects.filter(notes=None).count(),
     }
+
+
+def attempts() -> dict[str, int]:
+    """How often each mail and message was tried, by its kind and key: nobody may have received one more often."""
+    mails = Outbox.objects.filter(kind="mail").values_list("idempotency_key", "attempts")
+    tried = dict(Outbox.objects.filter(kind="webhook").values_list("idempotency_key", "attempts"))
+    messages = WebhookDelivery.objects.values_list("key", "pk", "tries")
+    return {**{f"mail {key}": number for key, number in mails},
+            **{f"message {key}": tried[f"webhook:{pk}:{tries}"] for key, pk, tries in messages}}  # fmt: skip
 
 
 if __name__ == "__main__":
