@@ -3,10 +3,13 @@
 import contextlib
 import socket
 import time
+from types import SimpleNamespace
 
+import httpx
 import pytest
 
 from tests.faults import __main__ as program
+from tests.faults import crowd, effects, hostile, kills, pages, races, workers
 from tests.faults import proxy as proxies
 from tests.faults.scoreboard import FIGURES, KEPT, MISSED, NOT_RUN, SHORT, Scoreboard
 
@@ -102,3 +105,114 @@ def test_a_part_that_breaks_off_or_does_not_exist_is_an_error(tmp_path, monkeypa
 
 def test_every_figure_belongs_to_a_part_that_can_be_run():
     assert {figure.part for figure in FIGURES.values()} == set(program.PARTS)
+
+
+def test_parts_that_are_run_one_by_one_make_one_scoreboard_that_says_of_which_commit_a_row_is(tmp_path, capsys):
+    first = Scoreboard(tmp_path, commit="1111111")
+    first.note("future", 3, "3 of 120")
+    first.note("disorder", 0, "0 of 24")
+    first.save()
+    second = Scoreboard(tmp_path, commit="2222222")
+    second.note("soak", 99.95, "99.95 %")
+    second.note("future", 0, "0 of 120")
+    second.save()
+    third = Scoreboard(tmp_path, commit="2222222")
+    assert [third.verdict(name) for name in ("future", "disorder", "soak", "races")] == [KEPT, KEPT, KEPT, NOT_RUN]
+    assert "1111111" in third.when("disorder")
+    assert "commit" not in third.when("future")
+    third.leave_out("soak", "no time")
+    assert third.verdict("soak") == NOT_RUN
+    assert not third.missed()
+    assert "1111111" in (tmp_path / "scoreboard.txt").read_text()
+
+
+class Answering(crowd.Crowd):
+    """One request of each status, of a world that is none."""
+
+    def __init__(self, statuses):
+        super().__init__(None, 0)
+        transport = httpx.MockTransport(self.answer)
+        self.statuses = list(statuses)
+        with httpx.Client(base_url="http://here", transport=transport) as client:
+            for _ in statuses:
+                self.send(client, "GET", "/")
+
+    def answer(self, request):
+        status = self.statuses.pop(0)
+        if not status:
+            raise httpx.ConnectError("no answer")
+        return httpx.Response(status)
+
+
+def test_every_answer_that_is_neither_good_nor_a_refusal_for_now_is_odd():
+    told = Answering([0, 200, 202, 409, 503]).told
+    assert not told.odd
+    told = Answering([302, 400, 401, 403, 404, 413, 429, 500, 502, 504]).told
+    assert len(told.odd) == 10
+
+
+def test_kills_during_which_nothing_was_taken_have_shown_nothing(tmp_path):
+    world, board = SimpleNamespace(ask=lambda _: []), Scoreboard(tmp_path)
+    kills.note_rows(world, board, crowd.Told(given_up=7), "60 kills", is_whole=True)
+    assert {board.verdict(name) for name in ("lost", "duplicated", "refused_badly")} == {MISSED}
+    kills.note_rows(world, board, crowd.Told(acknowledged={"0-0-0"}), "60 kills", is_whole=True)
+    assert [board.verdict(name) for name in ("lost", "duplicated", "refused_badly")] == [MISSED, KEPT, KEPT]
+
+
+def test_a_tick_that_nobody_did_counts():
+    assert workers.left_out([3, 10.2, 20.1, 30.4, 39.9]) == 0
+    assert workers.left_out([3, 10.2, 30.1, 40, 69]) == 1 + 2
+
+
+def test_an_exception_that_is_no_way_to_lose_a_race_counts(tmp_path):
+    board = Scoreboard(tmp_path)
+    races.note(board, {"job": [1] * 30, "control": [20] * 30}, [], 30)
+    assert (board.verdict("races"), board.verdict("race_control")) == (KEPT, KEPT)
+    races.note(board, {"job": [1] * 3, "control": [20] * 3}, ["KeyError: 'x'"], 3)
+    assert (board.verdict("races"), board.verdict("race_control")) == (MISSED, SHORT)
+
+
+def effects_of(board, messages=(), **told):
+    """The verdicts on counted twice, sent again and missing, of one run with these messages besides the right ones."""
+    right = [(f"{round}:0", "") for round in ("run", "calm")]
+    well = {"ticks": 1, "notes": 1, "ticks_not_once": 0, "notes_twice": 0, "undone": 0, "incidents_without": 0}
+    attempts = {f"{kind} {key}": 1 for kind in ("mail", "message") for key, _ in right}
+    told = {**well, **told, "attempts": {**attempts, **told.get("attempts", {})}}
+    effects.note(board, told, [*right, *messages], right, 1)
+    return [board.verdict(name) for name in ("effects_twice", "effects_again", "effects_missing")]
+
+
+def test_what_is_received_oftener_than_it_was_tried_or_again_without_a_death_counts(tmp_path):
+    board = Scoreboard(tmp_path)
+    assert effects_of(board) == [SHORT, SHORT, SHORT]
+    assert effects_of(board, [("run:0", "")]) == [MISSED, SHORT, SHORT]
+    assert effects_of(board, [("run:0", "")], attempts={"message run:0": 2}) == [SHORT, SHORT, SHORT]
+    assert effects_of(board, [("run:0", "other")], attempts={"message run:0": 2}) == [MISSED, SHORT, SHORT]
+    assert effects_of(board, [("calm:0", "")], attempts={"message calm:0": 2}) == [SHORT, MISSED, SHORT]
+    assert effects_of(board, undone=1) == [SHORT, SHORT, MISSED]
+
+
+def test_a_service_that_was_not_asked_while_it_was_broken_has_shown_nothing(tmp_path):
+    board, services = Scoreboard(tmp_path), {name: pages.Found() for name in ("none", "osrm", "gemini")}
+    for found in services.values():
+        found.add("well", [0.1, 0.2])
+    services["osrm"].unasked.append("hung")
+    pages.note(board, services, [0.1], is_whole=True)
+    assert [board.verdict(name) for name in ("pages_gemini", "pages_osrm", "sent_redis")] == [KEPT, MISSED, KEPT]
+    assert "slowest of all 0.20" in board.results["pages_gemini"].words
+    pages.note(board, services, [], is_whole=True)
+    assert board.verdict("sent_redis") == MISSED
+
+
+def test_hostile_strings_hold_only_where_tests_have_run(tmp_path):
+    board = Scoreboard(tmp_path)
+    for said, rows, verdict in (
+        ("....\n= 12 passed in 3.21s =\n", 340, KEPT),
+        ("....\n12 passed, 1 warning in 3.21s\n", 6, SHORT),
+        ("..F.\n1 failed, 11 passed in 3.21s\n", 340, MISSED),
+        ("..E.\n11 passed, 2 errors in 3.21s\n", 340, MISSED),
+        ("no tests ran in 0.01s\n", 340, MISSED),
+        ("", 340, MISSED),
+    ):
+        hostile.note(board, said, rows)
+        assert board.verdict("hostile") == verdict, said
