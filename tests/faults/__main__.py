@@ -18,6 +18,7 @@ from . import (
     old_code,
     pages,
     races,
+    restore,
     silence,
     soak,
     sockets,
@@ -54,6 +55,7 @@ ALONE = {
     "migrations": migrations.run,
     "old-code": old_code.run,
     "soak": run_soak,
+    "restore": restore.run,
     "hostile": hostile.run,
 }
 PARTS = (*SHARING, *ALONE)

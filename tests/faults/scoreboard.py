@@ -80,6 +80,7 @@ FIGURES = {
     "sent_redis": Figure("pages", "telemetry taken with Redis dead or hung, p99", "≤ 1 s", at_most(1)),
     "hung_redis": Figure("workers", "next finished tick after Redis hung for 20 s", "≤ 15 s", at_most(15)),
     "hostile": Figure("hostile", "hostile strings that were more than words anywhere", "0", exactly(0)),
+    "restore": Figure("restore", "from `restore --replace` of the demo to a page", "≤ 300 s", at_most(300)),
     "pages_refused": Figure("pages", "read pages without a good answer under these faults", "0", exactly(0)),
 }
 
