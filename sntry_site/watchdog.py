@@ -1,5 +1,6 @@
 """Programs that live but do nothing: known by the age of the last finished tick, not by whether they answer."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -8,11 +9,15 @@ import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
 
+from telemetry.models.ticks import SET_BACK, lies_in_future
+
 LATE_SECONDS = 45  # a tick may take 30 s, and the next one comes within 10
 MOST_PATIENCE = 1800  # seconds
 LOOK_SECONDS = 5
 OF_TICKS = ("tick", "beat")  # nobody can tell from outside which of them is stuck
 AGE = "SELECT extract(epoch FROM clock_timestamp() - max(finished_at))::float8 FROM telemetry_tick"
+
+logger = logging.getLogger(__name__)
 
 
 def seconds_since_tick() -> float | None:
@@ -27,6 +32,16 @@ def seconds_since_tick() -> float | None:
         return None
     finally:
         connection.close()
+
+
+def is_late(age: float) -> bool:
+    """Whether a tick of this age is too old, or of a future that the clock has left again."""
+    return age >= LATE_SECONDS or lies_in_future(age)
+
+
+def why_late(age: float) -> str:
+    """In words."""
+    return SET_BACK if lies_in_future(age) else f"no tick has finished for {age:.0f} s"
 
 
 class Watchdog:
@@ -46,7 +61,7 @@ class Watchdog:
             self.well_since = None
         elif self.well_since is None:
             self.well_since = self.clock()
-        if self.age is not None and self.age < LATE_SECONDS:
+        if self.age is not None and not is_late(self.age):
             self.patience = LATE_SECONDS
 
     def stuck(self, lasted: dict[str, float]) -> list[str]:
@@ -54,13 +69,14 @@ class Watchdog:
 
         One that runs for less than that may still be loading, and its first tick may be under way.
         """
-        if self.age is None or self.well_since is None or self.age < LATE_SECONDS:
+        if self.age is None or self.well_since is None or not is_late(self.age):
             return []
         if self.clock() - self.well_since < LATE_SECONDS:
             return []
         if min(lasted.get(name, 0) for name in OF_TICKS) <= self.patience:
             return []
         self.patience = min(2 * self.patience, MOST_PATIENCE)
+        logger.error("%s", why_late(self.age))
         return list(OF_TICKS)
 
     def __call__(self, lasted: dict[str, float]) -> list[str]:

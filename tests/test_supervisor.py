@@ -75,6 +75,8 @@ def test_a_program_that_lives_but_does_nothing_is_ended_and_started_again(logs, 
         ([50] * 12, {"tick": 20, "beat": 100}, []),  # it has only just been started, and the other may be well
         ([50] * 12, {"beat": 100}, []),
         ([50] * 6 + [None] + [300] * 5, {"tick": 400, "beat": 400}, []),  # Redis was away until a moment ago
+        ([-3] * 12, {"tick": 100, "beat": 100}, []),  # the clock was corrected by a little
+        ([-3600] * 12, {"tick": 100, "beat": 100}, ["tick", "beat"]),
         ([None] * 12, {"tick": 400, "beat": 400}, []),
     ],
 )

@@ -8,7 +8,7 @@ from django.urls import reverse
 from stations.admin_display import badge, relative
 from stations.sparkline import trend
 from telemetry.models import ModelVersion, Tick
-from telemetry.models.ticks import SLOT_SECONDS, slot_of
+from telemetry.models.ticks import SET_BACK, SLOT_SECONDS, lies_in_future, slot_of
 
 from .dashboard_trends import Tile
 
@@ -33,13 +33,15 @@ def tick_tile(now: datetime) -> Tile:
     if tick is None:
         return Tile("Last tick", "none yet", "nothing has been scored", link, alarm=True)
     took = milliseconds(_last_hour(now))
-    late = now - tick.finished_at > LATE_AFTER
-    below = tick.warning or (f"{len(took):,} of {HOUR} in the last hour" if took else "none in the last hour")
-    if took and not tick.warning:
+    age = now - tick.finished_at
+    trouble = SET_BACK if lies_in_future(age.total_seconds()) else tick.warning
+    below = trouble or (f"{len(took):,} of {HOUR} in the last hour" if took else "none in the last hour")
+    if took and not trouble:
         below += f", 95 % within {np.percentile(took, 95):,.0f} ms"
     words = f"Milliseconds of each tick in the last hour: at most {max(took):,.0f}" if took else "no tick"
     line = trend(took, words) if len(took) > 1 else ""
-    return Tile("Last tick", relative(tick.finished_at, now), below, link, alarm=late or bool(tick.warning), trend=line)
+    alarm = age > LATE_AFTER or bool(trouble)
+    return Tile("Last tick", relative(tick.finished_at, now), below, link, alarm=alarm, trend=line)
 
 
 def lines(now: datetime) -> list[tuple]:

@@ -4,11 +4,11 @@ import redis
 from django.conf import settings
 from django.db import DatabaseError
 from django.http import JsonResponse
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from telemetry.models import Tick
+from telemetry.models.ticks import SET_BACK, lies_in_future
 
 OLDEST_TICK_SECONDS = 30
 
@@ -28,9 +28,11 @@ def ready(request):
     age = None
     try:
         newest = Tick.objects.last_finished()
-        age = newest and round((timezone.now() - newest.finished_at).total_seconds(), 1)
+        age = newest and round(newest.age.total_seconds(), 1)
         if age is None:
             problems["tick"] = "no tick has finished yet; is the worker of the tick queue running?"
+        elif lies_in_future(age):
+            problems["tick"] = SET_BACK
         elif age > OLDEST_TICK_SECONDS:
             problems["tick"] = f"the last tick finished {age:.0f} s ago; do beat and the worker of the tick queue run?"
     except DatabaseError:

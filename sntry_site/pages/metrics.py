@@ -17,6 +17,7 @@ from stations import live
 from stations.models import Job, Outbox
 from telemetry import drift_page
 from telemetry.models import ChargerState, ModelVersion, Tick, TickShard
+from telemetry.models.ticks import SET_BACK, lies_in_future
 
 QUEUES, BROKER_DATABASE = ("tick", "jobs"), 0
 DRIFT_SECONDS = 900  # that a look at the features of every charger is kept
@@ -53,10 +54,20 @@ def _seconds_since(moment) -> float:
     return (timezone.now() - moment).total_seconds() if moment else float("nan")
 
 
+def _age(newest: Tick | None) -> float:
+    """Infinite where it would be negative, because alerts ask whether it is large."""
+    if newest is None:
+        return float("nan")
+    seconds = newest.age.total_seconds()
+    return float("inf") if lies_in_future(seconds) else seconds
+
+
 def _ticks(registry) -> None:
     newest = Tick.objects.last_finished()
-    age = _gauge(registry, "tick_age_seconds", "Since the last tick finished; NaN before the first")
-    age.set(_seconds_since(newest and newest.finished_at))
+    age = _gauge(
+        registry, "tick_age_seconds", f"Since the last tick finished; NaN before the first, +Inf if {SET_BACK}"
+    )
+    age.set(_age(newest))
     whole = _gauge(registry, "tick_seconds", "What the last tick took from its claim to its end; NaN before the first")
     whole.set((newest.finished_at - newest.started_at).total_seconds() if newest else float("nan"))
     workers = _gauge(registry, "tick_workers", "Processes that took part in the last tick")

@@ -6,16 +6,23 @@ import numpy as np
 from django.conf import settings
 from django.db import connection, models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 
 from ..simulation import fleet_memory
 from ..simulation.live import Memory
 
 SLOT_SECONDS = 10
+SET_BACK = "the newest tick lies in the future: the database's clock was set back"
 
 
 def slot_of(at: datetime) -> int:
     """The slot that `at` falls into."""
     return int(at.timestamp()) // SLOT_SECONDS
+
+
+def lies_in_future(age: float) -> bool:
+    """Whether a tick of this age (s) was done before the clock was set back; small corrections of it are none."""
+    return age < -SLOT_SECONDS
 
 
 def slot_start(at: datetime) -> datetime:
@@ -25,11 +32,15 @@ def slot_start(at: datetime) -> datetime:
 
 class TickQuerySet(models.QuerySet):
     def last_finished(self) -> "Tick | None":
-        """The tick that finished last, or None before the first."""
-        return self.filter(finished_at__isnull=False).order_by("-finished_at").first()
+        """The tick that finished last, with its `age` by the database's clock; None before the first."""
+        ended = self.filter(finished_at__isnull=False).annotate(age=Now() - F("finished_at"))
+        return ended.order_by("-finished_at").first()
 
     def claim(self, at: datetime):
-        """The tick of the slot that `at` falls into, or None when somebody else has claimed it already."""
+        """The tick of the slot that `at` falls into, or None when somebody else has claimed it already.
+
+        A slot that was done before the clock was set back stays done, because what was written of it is history.
+        """
         slot = slot_of(at)
         with connection.cursor() as cursor:
             cursor.execute(
