@@ -221,7 +221,7 @@ def prepare_reliability_task() -> None:
 @shared_task(name="sntry_site.tell_partners", time_limit=55)
 def tell_partners_task() -> None:
     """Queue what partners are to be told of what has happened since the last time."""
-    tell_partners(timezone.now())
+    tell_partners(database_now())
 
 
 @shared_task(name="sntry_site.push_ocpi", time_limit=55)

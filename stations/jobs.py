@@ -6,10 +6,12 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.module_loading import autodiscover_modules
 
 from .broker import tell
+from .clock import now as database_now
 from .models import AuditEntry, Job
 from .progress import ConsoleProgress, JobCancelled, JobLost, JobProgress, Progress, tell_pages
 
@@ -66,7 +68,7 @@ def enqueue(kind: str, parameters: dict | None = None, *, created_by=None, uploa
     """Write the row of a new job and, once it is committed, tell the workers."""
     _work_of(kind)
     about = {"created_by": created_by, "upload": upload or "", "operator": operator}
-    job = Job.objects.create(kind=kind, parameters=parameters or {}, heartbeat_at=timezone.now(), **about)
+    job = Job.objects.create(kind=kind, parameters=parameters or {}, heartbeat_at=Now(), **about)
     transaction.on_commit(lambda: tell(RUN_JOB, [[job.pk]]))  # if it gets lost, the sweeper finds the row
     transaction.on_commit(tell_pages)
     return job
@@ -93,7 +95,7 @@ def cancel(job: Job, by) -> str:
 
 def run(job_id: int) -> bool:
     """Do a queued job, unless another runner has taken it; say whether it was done here."""
-    job = Job.objects.claim(job_id, at=timezone.now())
+    job = Job.objects.claim(job_id)
     if job is None:
         return False
     with JobProgress(job) as progress:
@@ -109,7 +111,7 @@ def run(job_id: int) -> bool:
 
 def redrive() -> int:
     """Send out again the jobs that nobody took or whose runner fell silent; say how many."""
-    now = timezone.now()
+    now = database_now()
     silent = Job.objects.filter(state=Job.State.RUNNING, heartbeat_at__lt=now - SILENT_AFTER)
     called_off = list(silent.exclude(cancel_asked_at=None).values_list("pk", flat=True))
     silent.filter(pk__in=called_off).update(
@@ -168,6 +170,6 @@ def _outcome(job: Job, progress: JobProgress) -> dict:
         may_try_again = job.attempts < ATTEMPTS and not progress.is_called_off
         if isinstance(error, (InterfaceError, OperationalError)) and may_try_again:
             state = Job.State.QUEUED  # the sweeper sends it again, because the database may be back by then
-    now = timezone.now()
+    now = Now()
     values = {"done": job.done, "total": job.total, "message": job.message[:300], "result": result}
     return {**values, "state": state, "heartbeat_at": now, "finished_at": None if state == Job.State.QUEUED else now}

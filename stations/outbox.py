@@ -10,7 +10,7 @@ from datetime import datetime
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import connections
-from django.utils import timezone
+from django.db.models.functions import Now
 from django.utils.module_loading import autodiscover_modules
 
 from .clock import now as database_now
@@ -39,7 +39,7 @@ def delivers(kind: str):
 
 def put(kind: str, key: str, payload: dict, due_at: datetime | None = None) -> bool:
     """Ask for a side effect inside the caller's transaction; False if `key` was asked for before."""
-    values = {"kind": kind, "payload": payload, "due_at": due_at or timezone.now()}
+    values = {"kind": kind, "payload": payload, "due_at": due_at or Now()}
     return Outbox.objects.get_or_create(idempotency_key=key, defaults=values)[1]
 
 
@@ -48,7 +48,7 @@ def put_all(kind: str, payloads: dict[str, dict], lanes: dict[str, str] | None =
 
     `lanes` (key -> lane) are for what goes to receivers outside.
     """
-    now, lanes = timezone.now(), lanes or {}
+    now, lanes = Now(), lanes or {}
     rows = [
         Outbox(kind=kind, idempotency_key=key, payload=body, due_at=now, lane=lanes.get(key, ""))
         for key, body in payloads.items()

@@ -6,7 +6,7 @@ import time
 from typing import Protocol
 
 from django.db import connections
-from django.utils import timezone
+from django.db.models.functions import Now
 from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
@@ -90,7 +90,7 @@ class JobProgress:
 
     def _write(self) -> None:
         job, rows = self.job, Job.objects.using("progress")
-        values = {"done": job.done, "total": job.total, "message": job.message, "heartbeat_at": timezone.now()}
+        values = {"done": job.done, "total": job.total, "message": job.message, "heartbeat_at": Now()}
         try:
             if not rows.held_by(job).update(**values):
                 # A row that this connection cannot see at all was made in a transaction that is still open.

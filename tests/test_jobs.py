@@ -184,6 +184,24 @@ def test_the_sweeper_leaves_fresh_jobs_alone_and_does_not_send_one_twice_in_a_ro
     assert jobs.redrive() == 0
 
 
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_host_whose_clock_is_wrong_takes_no_running_job_away(monkeypatch, hours):
+    """Heartbeats, and whether one is old, are by the clock of the database alone."""
+    wrong = timezone.now() + timedelta(hours=hours)
+    with monkeypatch.context() as patch:
+        patch.setattr(timezone, "now", lambda: wrong)
+        job = jobs.enqueue("test.count", {"steps": 1})
+        assert jobs.redrive() == 0
+        claimed = Job.objects.claim(job.pk)
+        assert jobs.redrive() == 0
+        Job.objects.update(heartbeat_at=wrong)
+        JobProgress(claimed)._write()
+        assert jobs.redrive() == 0
+    job = Job.objects.get()
+    assert (job.state, job.attempts) == ("running", 1)
+    assert abs(timezone.now() - job.heartbeat_at) < timedelta(minutes=1)
+
+
 def test_a_job_whose_runner_fell_silent_is_sent_again_and_given_up_after_three_attempts():
     long_ago = timezone.now() - timedelta(seconds=61)
     job = make_job(state="running", attempts=2, heartbeat_at=long_ago)

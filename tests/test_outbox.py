@@ -41,6 +41,14 @@ def test_a_key_is_asked_for_once():
     assert carried_out == ["first"]
 
 
+def test_what_a_host_asks_for_whose_clock_is_ahead_is_due_at_once(monkeypatch):
+    ahead = datetime.now(UTC) + timedelta(hours=1)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: ahead)
+    outbox.put("test.note", "a", {"text": "one"})
+    outbox.put_all("test.note", {"b": {"text": "two"}})
+    assert outbox.deliver_due() == 2
+
+
 def test_a_transaction_that_is_rolled_back_asks_for_nothing():
     with transaction.atomic():
         outbox.put("test.note", "a", {"text": "never"})

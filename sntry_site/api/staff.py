@@ -6,6 +6,7 @@ from rest_framework.exceptions import PermissionDenied
 
 from pricing.decisions import end_stop, stop_prices
 from pricing.models import PricingStop
+from stations.clock import now as database_now
 from stations.models import Operator, Site
 from telemetry.loop_lock import one_at_a_time
 from telemetry.model_pages import may_retrain, retrain
@@ -34,7 +35,7 @@ class Tick(Posted):
     def send(self, request):
         """200, also when somebody was faster."""
         self.sent(request)
-        tick = tasks.tick(timezone.now())
+        tick = tasks.tick(database_now())
         return made({"done": f"{tick}: {tick.sites} sites" if tick else "this slot was done already"}, 200)
 
 

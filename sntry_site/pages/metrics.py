@@ -5,9 +5,9 @@ import secrets
 import redis
 from django.conf import settings
 from django.core.cache import cache
-from django.db.models import Count, Min, Q
+from django.db.models import Count, F, Min, Q
+from django.db.models.functions import Now
 from django.http import HttpResponse
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
@@ -48,10 +48,6 @@ def _may_read(request) -> bool:
 
 def _gauge(registry, name: str, words: str, *labels: str) -> Gauge:
     return Gauge(f"sntry_{name}", words, labels, registry=registry)
-
-
-def _seconds_since(moment) -> float:
-    return (timezone.now() - moment).total_seconds() if moment else float("nan")
 
 
 def _age(newest: Tick | None) -> float:
@@ -96,12 +92,12 @@ def _outbox(registry) -> None:
     told = Outbox.objects.filter(done_at__isnull=True).aggregate(
         waiting=Count("pk", filter=is_waiting),
         given_up=Count("pk", filter=~is_waiting),
-        oldest=Min("created_at", filter=is_waiting & Q(due_at__lte=timezone.now())),
+        oldest=Now() - Min("created_at", filter=is_waiting & Q(due_at__lte=Now())),
     )
     _gauge(registry, "outbox_waiting", "Side effects still to be carried out").set(told["waiting"])
     _gauge(registry, "outbox_given_up", "Side effects given up after the last attempt").set(told["given_up"])
     age = _gauge(registry, "outbox_oldest_seconds", "Age of the oldest side effect that is due; 0 where none is")
-    age.set(_seconds_since(told["oldest"]) if told["oldest"] else 0)
+    age.set(told["oldest"].total_seconds() if told["oldest"] else 0)
 
 
 def _jobs(registry) -> None:
@@ -121,8 +117,8 @@ def _chargers(registry) -> None:
 def _models(registry) -> None:
     age = _gauge(registry, "model_age_seconds", "Since the training of each model that scores", "kind", "level")
     active = ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE)
-    for model in active.only("kind", "level", "trained_at"):
-        age.labels(model.kind, model.level).set(_seconds_since(model.trained_at))
+    for kind, level, since in active.values_list("kind", "level", Now() - F("trained_at")):
+        age.labels(kind, level).set(since.total_seconds())
     drift = _gauge(registry, "model_drift_psi", "Largest population stability index of the forecast's features")
     drift.set(_largest_drift())
 

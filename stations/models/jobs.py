@@ -3,6 +3,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Now
 from django.urls import reverse
 
 from .access import Membership
@@ -29,8 +30,9 @@ class JobQuerySet(models.QuerySet):
         of_all = Q(created_by=user) | Q(created_by=None, upload="") | Q(pk__in=shared)
         return self.filter(Q(operator=None) & of_all | Q(operator__in=user.memberships.values("operator")))
 
-    def claim(self, job_id: int, at: datetime) -> "Job | None":
-        """Take a queued job for its one runner; None if it is not queued any more."""
+    def claim(self, job_id: int, at: datetime | None = None) -> "Job | None":
+        """Take a queued job for its one runner; None if it is not queued any more. `at` is now by the database."""
+        at = at or Now()
         taken = self.filter(pk=job_id, state=Job.State.QUEUED, cancel_asked_at=None).update(
             state=Job.State.RUNNING, attempts=F("attempts") + 1, started_at=at, heartbeat_at=at
         )
