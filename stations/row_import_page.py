@@ -1,6 +1,7 @@
 """The pages on which staff hand in a file of rows, see what it would change, and confirm that."""
 
 import secrets
+from contextlib import suppress
 
 from django import forms
 from django.contrib import messages
@@ -14,11 +15,14 @@ from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextInputWidge
 
 from .bulk_actions import AT_ONCE
 from .jobs import JobRefused, enqueue
+from .redis_rest import AWAY
 from .row_import import MOST_BYTES, Unreadable, apply, dry_run, read_cells
 from .saved_views import list_url
 
 KEPT_SECONDS = 3600  # that a file waits for its confirmation
 SHOWN = 200
+NOT_KEPT = "The file could not be kept for your confirmation, because Redis does not answer. Try again in a minute."
+NOT_THERE = "Redis, which keeps the file, does not answer. Nothing was changed; choose the file again in a minute."
 
 
 class FileForm(forms.Form):
@@ -64,14 +68,21 @@ def _show(admin, request, held: dict, form=None):
     context |= {"shown": found.changing[:SHOWN], "unshown": max(0, len(found.changing) - SHOWN)}
     context |= {"errors": found.errors[:SHOWN], "by_job": len(found.changing) > AT_ONCE}
     if found.changing and not found.errors:
-        context["token"] = secrets.token_urlsafe(16)
-        cache.set(_key(request.user, admin, context["token"]), held | {"digest": found.digest}, KEPT_SECONDS)
+        token = secrets.token_urlsafe(16)
+        try:
+            cache.set(_key(request.user, admin, token), held | {"digest": found.digest}, KEPT_SECONDS)
+        except AWAY:
+            return _page(admin, request, {**context, "trouble": NOT_KEPT}, status=503)
+        context["token"] = token
     return _page(admin, request, context, status=422 if found.errors else 200)
 
 
 def _confirm(admin, request):
     key = _key(request.user, admin, request.POST["token"][:64])
-    held = cache.get(key)
+    try:
+        held = cache.get(key)
+    except AWAY:
+        return _page(admin, request, {"form": FileForm(), "trouble": NOT_THERE}, status=503)
     if held is None:
         messages.error(request, "This dry run is more than an hour old, or was done already. Choose the file again.")
         return redirect(request.path)
@@ -79,7 +90,8 @@ def _confirm(admin, request):
     if found.errors or found.digest != held["digest"]:
         messages.warning(request, "The rows have changed since you looked. This is what the file would do now.")
         return _show(admin, request, held)
-    cache.delete(key)
+    with suppress(*AWAY):  # it ends after an hour by itself, and done twice it would change nothing
+        cache.delete(key)
     reason = f"{held['reason']} (import of {held['name']})"
     if len(found.changing) > AT_ONCE:
         wanted = {"list": admin.opts.label_lower, "reason": reason, "file_name": held["name"], "digest": found.digest}

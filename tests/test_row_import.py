@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from openpyxl import Workbook
 
 from maintenance.models import Part, ServiceCentre, Stock, StockMovement, Technician
-from stations import row_import_page
+from stations import redis_rest, row_import_page
 from stations.access import sync_roles
 from stations.jobs import run
 from stations.models import Charger, Job, Membership, Operator, Site
@@ -123,6 +123,22 @@ def test_what_is_confirmed_is_what_was_shown(client, first):
         "Choose the file again" in client.post(SITES, {"token": again.context["token"]}, follow=True).content.decode()
     )
     assert done.status_code == 200
+
+
+@pytest.mark.django_db
+def test_while_redis_is_away_it_is_said_and_what_was_shown_can_be_confirmed_later(client, first, monkeypatch):
+    content = table(["external_id", "name"], [first.external_id, "Other"])
+    shown = hand_in(client, content)
+    with monkeypatch.context() as patch:
+        patch.setattr(redis_rest, "_rest_until", float("inf"))
+        page = hand_in(client, content)
+        assert (page.status_code, "token" in page.context) == (503, False)
+        assert page.context["trouble"] == row_import_page.NOT_KEPT
+        assert "survey" in page.content.decode()
+        page = client.post(SITES, {"token": shown.context["token"]})
+        assert (page.status_code, page.context["trouble"]) == (503, row_import_page.NOT_THERE)
+    assert Site.objects.get(pk=first.pk).name == "First"
+    assert "Imported: 0 added, 1 changed" in confirm(client, shown).content.decode()
 
 
 @pytest.mark.django_db
