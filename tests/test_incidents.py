@@ -88,6 +88,21 @@ def test_a_silent_charger_shows_as_offline_after_three_missed_heartbeats(real):
     assert ChargerState.objects.get(charger=heard).status == "AVAILABLE"
 
 
+def test_a_charger_that_reports_is_not_silent_because_its_reporters_clock_is_late(real):
+    real.operator.heartbeat_seconds = 60
+    real.operator.save()
+    late = real.chargers.first()
+    say(late, "AVAILABLE", START)
+    reports = StatusReport.objects.filter(charger=late)
+    reports.update(received_at=second(395))  # five minutes and more after its own time, and after the slot's begin
+    tasks.tick(second(390))
+    assert ChargerState.objects.get(charger=late).status == "AVAILABLE"
+    tasks.tick(second(570))
+    assert ChargerState.objects.get(charger=late).status == "AVAILABLE"
+    tasks.tick(second(580))
+    assert ChargerState.objects.get(charger=late).status == "OFFLINE"
+
+
 def test_silence_while_nobody_listened_is_no_silence_of_the_charger(real):
     """Our web processes were down from 0 to 300 s: the first tick after that may not call the network dead."""
     real.operator.heartbeat_seconds = 60

@@ -131,6 +131,8 @@ WHERE charger.site_id = ANY(%(sites)s) GROUP BY charger.site_id
 MISSED = 3  # intervals without a sign of life, after which a charger shows as offline
 # Only what has been silent while somebody listened: not during an outage of ours, and not before all had their time
 # to report after it. Where no web process ever ran (imports, tests), there is no row, and silence is silence.
+# What has reached us speaks, whatever its reporter's clock says; also within a minute after `at`, because that is when
+# a tick may be worked on.
 SILENT = """
 SELECT state.charger_id FROM telemetry_chargerstate state
 JOIN stations_charger charger ON charger.id = state.charger_id
@@ -141,6 +143,11 @@ WHERE state.status NOT IN ('OFFLINE', 'UNAVAILABLE')
     AND greatest(state.last_report_at, (SELECT since FROM telemetry_listening))
         < %(at)s - operator.heartbeat_seconds::float8 * %(missed)s * interval '1 second'
     AND state.last_report_at IS NOT NULL
+    AND NOT EXISTS (
+        SELECT FROM telemetry_statusreport WHERE charger_id = state.charger_id AND reported_at = state.last_report_at
+            AND received_at >= %(at)s - operator.heartbeat_seconds::float8 * %(missed)s * interval '1 second'
+            AND received_at < %(at)s + interval '1 minute'
+    )
     AND NOT EXISTS (SELECT FROM telemetry_listening WHERE noted_at < %(at)s - %(deaf)s * interval '1 second')
 """
 
