@@ -85,6 +85,18 @@ def test_containers_have_no_rights_and_no_secrets_of_their_own():
         assert "healthcheck" in each or name == "migrate", name
 
 
+def test_web_connects_as_a_role_that_cannot_change_the_audit_log_and_nobody_else_does():
+    addresses = {name: each["environment"].get("DATABASE_URL", "") for name, each in OURS.items()}
+    users = {name: address.removeprefix("postgres://").partition(":")[0] for name, address in addresses.items()}
+    assert users == dict.fromkeys(OURS, "sntry") | {"web": "sntry_web", "role": ""}
+    assert "migrate --noinput && python manage.py audit_grants sntry_web --apply &&" in OURS["migrate"]["command"][-1]
+    assert OURS["migrate"]["depends_on"]["role"] == {"condition": "service_completed_successfully"}
+    for name, text in UNITS.items():
+        files = re.findall(r"^EnvironmentFile=(.+)$", text, re.MULTILINE)
+        own = ["-/etc/sntry/web.env"] if name.startswith("sntry-web") else []
+        assert files == (["/etc/sntry/sntry.env", *own] if name.endswith(".service") else []), name
+
+
 def test_every_variable_is_known_to_the_settings_and_told_in_the_text():
     source = "\n".join(path.read_text() for path in (ROOT / "sntry_site").glob("*.py"))
     given = set(OURS["web"]["environment"]) | set(OURS["tick"]["environment"])
