@@ -68,7 +68,7 @@ tour: $(READY)
 
 # What Sntry is made of: libraries and scripts with versions, hashes and licences, as CycloneDX.
 sbom: $(READY)
-	$(BIN)/python deploy/bill_of_materials.py
+	$(BIN)/python -m deploy.bill_of_materials
 
 lock: $(READY)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
