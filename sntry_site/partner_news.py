@@ -53,9 +53,9 @@ def tell_partners(now: datetime) -> int:
 
 
 def tell_webhooks(noted: dict[str, dict[int, Noted]], now: datetime) -> int:
-    """Queue the messages of these changes; how many are new."""
-    hooks = list(Webhook.objects.active().select_related("partner"))
-    wanted = {event for hook in hooks for event in hook.events}
+    """Queue the messages of these changes, as far as a key of the partner may read them now; how many are new."""
+    hooks = list(Webhook.objects.active().with_scopes(now).select_related("partner"))
+    wanted = {event for hook in hooks for event in hook.tells}
     operators = {hook.partner.operator_id for hook in hooks}
     news = [
         each
@@ -67,7 +67,7 @@ def tell_webhooks(noted: dict[str, dict[int, Noted]], now: datetime) -> int:
         WebhookDelivery(webhook=hook, key=each.key, event=each.event, payload=each.payload)
         for hook in hooks
         for each in news
-        if each.event in hook.events and each.operator == hook.partner.operator_id and each.known_at >= hook.tells_from
+        if each.event in hook.tells and each.operator == hook.partner.operator_id and each.known_at >= hook.tells_from
     ]
     return WebhookDelivery.objects.ask(messages) if messages else 0
 

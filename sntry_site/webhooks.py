@@ -6,6 +6,7 @@ import json
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
+from django.db.models import Prefetch
 from django.utils import timezone
 
 from stations import outbox
@@ -46,13 +47,14 @@ def headers_of(delivery: WebhookDelivery, body: bytes, at: datetime) -> dict[str
 @outbox.delivers("webhook")
 def deliver(payload: dict) -> None:
     """Send a message once. Raises NotDelivered, so that the outbox tries again later."""
-    delivery = WebhookDelivery.objects.select_related("webhook__partner").filter(pk=payload["delivery"]).first()
+    at = timezone.now()
+    hooks = Prefetch("webhook", Webhook.objects.with_scopes(at).select_related("partner"))
+    delivery = WebhookDelivery.objects.prefetch_related(hooks).filter(pk=payload["delivery"]).first()
     if delivery is None:
         return  # its subscription was deleted
-    if delivery.webhook.disabled_at:
-        _note(delivery, WebhookDelivery.State.DEAD, None, "The subscription is switched off.")
+    if why := _not_told(delivery):
+        _note(delivery, WebhookDelivery.State.DEAD, None, why)
         return
-    at = timezone.now()
     delivery.attempts += 1
     body = body_of(delivery)
     try:
@@ -69,6 +71,18 @@ def deliver(payload: dict) -> None:
     _note(delivery, WebhookDelivery.State.DEAD if is_last else WebhookDelivery.State.FAILING, status, why)
     _note_failure(delivery.webhook, why, at)
     raise NotDelivered(why)
+
+
+def _not_told(delivery: WebhookDelivery) -> str:
+    """Why a message that was queued is not sent any more; empty where it is."""
+    hook = delivery.webhook
+    if hook.disabled_at:
+        return "The subscription is switched off."
+    if not hook.scopes:
+        return "Its partner has no key that works."
+    if delivery.event not in {TEST, *hook.tells}:
+        return "It is not asked for any more, or no key of its partner that works may read it."
+    return ""
 
 
 def _note(delivery: WebhookDelivery, state: str, status: int | None, why: str) -> None:

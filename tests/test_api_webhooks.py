@@ -6,9 +6,9 @@ import pytest
 from django.test import Client
 
 from sntry_site.api import webhooks
-from sntry_site.webhooks import signature
+from sntry_site.webhooks import deliver, signature
 from stations import outbox
-from stations.models import AnsweredRequest, Operator, Scope, Webhook, WebhookEvent
+from stations.models import AnsweredRequest, Operator, Scope, Webhook, WebhookDelivery, WebhookEvent
 
 from . import fleet
 
@@ -65,6 +65,69 @@ def test_nobody_is_told_what_their_key_may_not_read(call, north):
     assert more.status_code == 403
     assert Webhook.objects.get().events == ["risk.level"]
     assert set(webhooks.NEEDED) == set(WebhookEvent)
+
+
+@pytest.fixture
+def broad_and_narrow(call, north):
+    """A webhook that is told of everything, by its address, and how a key that may read risk alone calls."""
+    made = call("post", "webhooks/", {"url": URL, "events": WebhookEvent.values}).json()
+    _, narrow = fleet.partner(north, "Fleetly", [Scope.WEBHOOKS, Scope.RISK_READ])
+
+    def ask(method: str, address: str, body: dict | None = None, **headers):
+        headers = {"Authorization": f"Bearer {narrow}", "If-Match": "*", **headers}
+        return call(method, address, body, **headers)
+
+    return f"webhooks/{made['id']}/", ask
+
+
+@pytest.mark.parametrize(
+    ("method", "rest", "body"),
+    [
+        ("patch", "", {"url": "https://evil.example/"}), ("patch", "", {"is_on": True}), ("patch", "", {}),
+        ("patch", "", {"url": "https://evil.example/", "events": WebhookEvent.values}),
+        ("post", "secret/", {}), ("post", "test/", {}),
+    ],
+)  # fmt: skip
+def test_a_narrow_key_neither_redirects_nor_signs_what_another_key_of_its_partner_may_read(
+    broad_and_narrow, method, rest, body
+):
+    one, ask = broad_and_narrow
+    before = Webhook.objects.values().get()
+    answer = ask(method, one + rest, body)
+    assert (answer.status_code, "the key needs the scope" in answer.json()["detail"]) == (403, True)
+    assert Webhook.objects.values().get() == before
+    assert not WebhookDelivery.objects.exists()
+
+
+def test_a_narrow_key_may_narrow_a_webhook_which_then_sends_nothing_else_that_waited(broad_and_narrow, receiver):
+    one, ask = broad_and_narrow
+    hook = Webhook.objects.get()
+    for event in ("incident.opened", "risk.level"):
+        WebhookDelivery.objects.ask([WebhookDelivery(webhook=hook, key=event, event=event, payload={})])
+    answer = ask("patch", one, {"url": f"{receiver.url}/mine", "events": ["risk.level"]})
+    assert answer.status_code == 200, answer.content
+    for delivery in WebhookDelivery.objects.all():
+        deliver({"delivery": delivery.pk})
+    states = dict(WebhookDelivery.objects.values_list("event", "state"))
+    assert states == {"incident.opened": "dead", "risk.level": "delivered"}
+    assert [json.loads(body)["event"] for *_, body in receiver.calls] == ["risk.level"]
+
+
+def test_the_log_of_a_webhook_holds_for_a_key_what_that_may_read(broad_and_narrow, call):
+    one, ask = broad_and_narrow
+    hook = Webhook.objects.get()
+    for event in ("incident.opened", "risk.level", "test"):
+        WebhookDelivery.objects.ask([WebhookDelivery(webhook=hook, key=event, event=event, payload={})])
+    assert [row["event"] for row in ask("get", f"{one}deliveries/").json()["results"]] == ["risk.level", "test"]
+    assert len(call("get", f"{one}deliveries/").json()["results"]) == 3
+
+
+def test_an_answer_with_a_secret_is_kept_for_the_key_that_asked(broad_and_narrow, call):
+    one, ask = broad_and_narrow
+    first = call("post", f"{one}secret/", {}, **{"Idempotency-Key": "k1"})
+    again = call("post", f"{one}secret/", {}, **{"Idempotency-Key": "k1"})
+    other = ask("post", f"{one}secret/", {}, **{"Idempotency-Key": "k1"})
+    assert (first.status_code, again.json(), other.status_code) == (200, first.json(), 403)
 
 
 def test_it_is_changed_by_its_version_switched_off_and_on_and_deleted(call):

@@ -42,8 +42,14 @@ class Posted(Endpoint):
                 return self._send(request, ids)
         if not KEY.fullmatch(key):
             raise Problem(400, "An Idempotency-Key has 1 to 200 visible ASCII characters.")
-        row, is_mine = AnsweredRequest.objects.claim(_caller(request), key, _hash(request), timezone.now())
+        row, is_mine = AnsweredRequest.objects.claim(self._caller(request), key, _hash(request), timezone.now())
         return self._once(request, row, ids) if is_mine else self._again(request, row)
+
+    def _caller(self, request) -> str:
+        """For whom an answer is kept; one with a secret for the very key, because another one may read less."""
+        if request.auth is None:
+            return f"user:{request.user.pk}"
+        return f"key:{request.auth.pk}" if self.keeps_secret else f"partner:{request.auth.partner_id}"
 
     def _send(self, request, ids: dict) -> HttpResponse:
         response = self.send(request, **ids)
@@ -101,10 +107,6 @@ def note_call(request) -> None:
 def made(values: dict, status: int = 201) -> HttpResponse:
     """The answer to a POST."""
     return HttpResponse(dumps(values), content_type="application/json", status=status)
-
-
-def _caller(request) -> str:
-    return f"partner:{request.auth.partner_id}" if request.auth is not None else f"user:{request.user.pk}"
 
 
 def _hash(request) -> str:

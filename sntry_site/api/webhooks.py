@@ -13,7 +13,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
 
 from stations.models import Partner, Scope, Webhook, WebhookDelivery, WebhookEvent
-from stations.models.webhooks import TEST
+from stations.models.webhooks import NEEDED, TEST, readable
 from stations.outgoing import NotCalled, check_url, is_public
 
 from ..webhooks import send_test
@@ -26,14 +26,6 @@ from .problems import Problem
 from .rows import Filter, Rows, after, many, refuse_parameters
 
 MOST_WEBHOOKS = 20  # of a partner
-NEEDED = {  # nobody is told what they may not read
-    WebhookEvent.INCIDENT_OPENED: Scope.MAINTENANCE_READ,
-    WebhookEvent.INCIDENT_CLOSED: Scope.MAINTENANCE_READ,
-    WebhookEvent.WORK_ORDER_STATE: Scope.MAINTENANCE_READ,
-    WebhookEvent.RISK_LEVEL: Scope.RISK_READ,
-    WebhookEvent.PRICE_CHANGED: Scope.PRICES_READ,
-    WebhookEvent.CHARGER_STATUS: Scope.TELEMETRY_READ,
-}
 URL = r"^https://[A-Za-z0-9]([A-Za-z0-9.\-]{0,200}[A-Za-z0-9])?(:(443|8443))?([/?][!-\[\]-~]*)?$"
 
 
@@ -102,8 +94,12 @@ def own(request, id: int) -> Webhook:
     return seen_or_404(of_caller(request).select_for_update(of=["self"], no_key=True), request.user, pk=id)
 
 
-def readable(request, events: list[str]) -> list[str]:
-    """The events, each once and in order; 403 for those whose rows the key may not read."""
+def checked(request, events: list[str]) -> list[str]:
+    """The events, each once and in order; 403 for those whose rows the key may not read.
+
+    Before whatever tells of them, sends them elsewhere or has them signed by somebody else: a webhook is the partner's,
+    and another key of the partner may have made it.
+    """
     for event in sorted(set(events)):
         if NEEDED[event] not in request.auth.scopes:
             raise PermissionDenied(f'To be told of "{event}" the key needs the scope "{NEEDED[event]}".')
@@ -139,7 +135,7 @@ class Webhooks(Rows, Posted):
         check_place(request, sent["url"])
         if of_caller(request).count() >= MOST_WEBHOOKS:
             raise Problem(409, f"You have {MOST_WEBHOOKS} webhooks, which is the most; delete one of them first.")
-        hook = Webhook(partner=request.auth.partner, url=sent["url"], events=readable(request, sent["events"]))
+        hook = Webhook(partner=request.auth.partner, url=sent["url"], events=checked(request, sent["events"]))
         secret = hook.renew_secret()
         hook.save()
         return made({**one_of(Webhook, WebhookRow, hook.pk), "secret": secret})
@@ -157,11 +153,12 @@ class OneWebhook(Changed):
         return of_caller(request)
 
     def _change(self, row, values: dict) -> None:
+        events = checked(self.request, values.get("events", row.events))
+        if "events" in values:
+            values["events"] = events
         if "url" in values:
             check_place(self.request, values["url"], row.pk)
         turn = values.pop("is_on", None)
-        if "events" in values:
-            values["events"] = readable(self.request, values["events"])
         super()._change(row, values)
         if turn and row.disabled_at:
             row.switch_on(timezone.now())
@@ -187,6 +184,7 @@ class NewSecret(Posted):
         """200 with the new secret; the old one signs nothing from now on."""
         self.sent(request)
         hook = own(request, id)
+        checked(request, hook.events)
         secret = hook.renew_secret()
         hook.save(update_fields=["sealed_secret"])
         return made({**one_of(Webhook, WebhookRow, hook.pk), "secret": secret}, 200)
@@ -205,7 +203,7 @@ class DeliveryRow(Row):
 
 
 class Deliveries(Rows):
-    """The log of a webhook: which messages were sent, and what became of them."""
+    """The log of a webhook: which messages were sent, and what became of them, as far as the key may read them."""
 
     row = DeliveryRow
     filters = {"after": after(), "state": Filter("state__in", many(Word(WebhookDelivery.State.choices)))}
@@ -217,7 +215,8 @@ class Deliveries(Rows):
         return super().get(request)
 
     def rows(self, request):
-        return seen(WebhookDelivery, request.user).filter(webhook=self.webhook)
+        rows = seen(WebhookDelivery, request.user).filter(webhook=self.webhook)
+        return rows.filter(event__in={TEST, *readable(request.auth.scopes)}) if request.auth else rows
 
 
 class Test(Posted):
@@ -229,6 +228,7 @@ class Test(Posted):
         """202 with the message, whose state the log tells; 409 if the webhook is off."""
         self.sent(request)
         hook = own(request, id)
+        checked(request, hook.events)
         if hook.disabled_at:
             raise Problem(409, "This webhook is off; switch it on first.")
         return made(one_of(WebhookDelivery, DeliveryRow, send_test(hook, timezone.now()).pk), 202)

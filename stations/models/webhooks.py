@@ -3,14 +3,17 @@
 import secrets
 from datetime import datetime
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.db.models import F, Q
+from django.db.models import F, Func, OuterRef, Q
+from django.utils.functional import cached_property
 
 from .. import outbox, sealing
 from ..access import ScopedQuerySet
 from ..outgoing import NotCalled, check_url
+from .access import PartnerKey, Scope
 
 
 class WebhookEvent(models.TextChoices):
@@ -25,6 +28,19 @@ class WebhookEvent(models.TextChoices):
 
 
 TEST = "test"  # the event that the test button sends
+NEEDED = {  # nobody is told what they may not read
+    WebhookEvent.INCIDENT_OPENED: Scope.MAINTENANCE_READ,
+    WebhookEvent.INCIDENT_CLOSED: Scope.MAINTENANCE_READ,
+    WebhookEvent.WORK_ORDER_STATE: Scope.MAINTENANCE_READ,
+    WebhookEvent.RISK_LEVEL: Scope.RISK_READ,
+    WebhookEvent.PRICE_CHANGED: Scope.PRICES_READ,
+    WebhookEvent.CHARGER_STATUS: Scope.TELEMETRY_READ,
+}
+
+
+def readable(scopes: list[str]) -> set[str]:
+    """The events whose rows may be read with these scopes."""
+    return {event.value for event, scope in NEEDED.items() if scope in scopes}
 
 
 def check_receiver(url: str) -> None:
@@ -41,6 +57,12 @@ class WebhookQuerySet(ScopedQuerySet):
     def active(self):
         """Subscriptions that are told."""
         return self.filter(disabled_at__isnull=True)
+
+    def with_scopes(self, now: datetime):
+        """Each with what the keys of its partner that work may do together, as `scopes`; none where none works."""
+        keys = PartnerKey.objects.live(now).filter(partner=OuterRef("partner")).order_by()
+        scope = Func("scopes", function="unnest", output_field=models.CharField())
+        return self.annotate(scopes=ArraySubquery(keys.annotate(scope=scope).values("scope")))
 
 
 class Webhook(models.Model):
@@ -74,6 +96,11 @@ class Webhook(models.Model):
     def secret(self) -> str:
         """What messages are signed with. Raises CannotOpen."""
         return sealing.opened(self.sealed_secret)
+
+    @cached_property
+    def tells(self) -> set[str]:
+        """The events that it asks for and that a key of its partner may read; for rows that come `with_scopes`."""
+        return readable(self.scopes) & set(self.events)
 
     def renew_secret(self) -> str:
         """Another secret, from the next message on; it is shown once."""
