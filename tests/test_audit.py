@@ -18,7 +18,16 @@ from sntry_site import interventions
 from stations import audit_chain
 from stations.access import sync_roles
 from stations.admin.partners import PartnerAdmin
-from stations.models import AuditEntry, AuditSeal, OcpiConnection, Operator, Partner, PartnerKey, Webhook
+from stations.models import (
+    AuditEntry,
+    AuditSeal,
+    OcpiConnection,
+    Operator,
+    Partner,
+    PartnerKey,
+    Webhook,
+    WebhookDelivery,
+)
 
 from . import fleet
 
@@ -305,6 +314,25 @@ def test_nobody_is_cut_off_whose_cutting_off_cannot_be_told(boss, operator, clie
         client.post(reverse("admin:stations_partner_changelist"), wanted)
     key.refresh_from_db()
     assert key.revoked_at is None
+
+
+def test_messages_that_staff_have_sent_or_sent_again_are_told_with_their_webhook(boss, operator, client):
+    client.force_login(boss)
+    partner = fleet.partner(operator)[0].partner
+    hook, off = (fleet.webhook(partner, url=f"https://example.com/{number}") for number in (1, 2))
+    off.switch_off("for now", timezone.now())
+    since = last().pk if last() else 0
+    client.post(reverse("admin:stations_webhook_changelist"), {"action": "test", "_selected_action": [hook.pk, off.pk]})
+    first = WebhookDelivery.objects.get()
+    second, silent = (
+        WebhookDelivery.objects.create(webhook=each, key="a", event="risk.level", payload={}) for each in (hook, off)
+    )
+    page = reverse("admin:stations_webhookdelivery_changelist")
+    client.post(page, {"action": "replay", "_selected_action": [first.pk, second.pk, silent.pk]})
+    rows = AuditEntry.objects.filter(pk__gt=since).order_by("pk")
+    assert {(row.actor, row.about, row.about_id) for row in rows} == {("boss", "stations.webhook", str(hook.pk))}
+    wanted = ["A test sent.", f"2 messages sent again: {first.pk}, {second.pk}."]
+    assert [str(row.details["message"][0]) for row in rows] == wanted
 
 
 def test_stress_heal_orders_and_incidents_by_hand_are_told_and_the_loop_s_are_not(boss, operator):

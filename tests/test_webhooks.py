@@ -218,6 +218,44 @@ def test_a_partner_whose_last_key_is_revoked_is_told_nothing_more(world):
     assert not world.receiver.calls
 
 
+def test_what_no_key_of_a_partner_that_works_may_read_is_not_told(world):
+    key = PartnerKey.objects.get()
+    PartnerKey.objects.filter(pk=key.pk).update(expires_at=timezone.now())
+    make_news(world.here, world.port, world.now)
+    assert tell_partners(timezone.now()) == 0, "no key works"
+    fleet.partner(world.north, scopes=["risk:read"])
+    fleet.partner(world.north, scopes=["prices:read", "sites:read"])
+    other = fleet.webhook(fleet.partner(world.north, "Other")[0].partner, url=f"{world.receiver.url}/other")
+    here = fleet.site(world.north, 2)
+    make_news(here, fleet.charger(here), timezone.now())
+    assert tell_partners(timezone.now()) == 8
+    told = WebhookDelivery.objects.filter(webhook=world.hook).values_list("event", flat=True)
+    assert set(told) == {"risk.level", "price.changed"}
+    assert other.deliveries.count() == 6
+
+
+@pytest.mark.parametrize("event", ["risk.level", "test"])
+def test_what_was_queued_is_not_sent_once_no_key_may_read_it(world, event):
+    asked = WebhookDelivery(webhook=world.hook, key="a", event=event, payload={})
+    WebhookDelivery.objects.ask([asked])
+    PartnerKey.objects.update(expires_at=timezone.now())
+    outbox.deliver_outside()
+    delivery = WebhookDelivery.objects.get()
+    assert (delivery.state, delivery.error) == ("dead", "Its partner has no key that works.")
+    assert not world.receiver.calls
+    fleet.partner(world.north, scopes=["risk:read"])
+    assert WebhookDelivery.objects.all().replay(timezone.now()) == 1
+    assert outbox.deliver_outside() == 1
+
+
+def test_the_list_says_of_what_a_webhook_is_not_told(world, client):
+    sync_roles()
+    client.force_login(fleet.person("nora", "ops", world.north))
+    PartnerKey.objects.update(scopes=["risk:read", "prices:read", "telemetry:read"])
+    page = client.get(reverse("admin:stations_webhook_changelist")).content.decode()
+    assert "risk.level, price.changed, charger.status (no key that works may read incident.opened, " in page
+
+
 def test_staff_cut_a_partner_off_from_everything_at_once(world, client):
     company = world.hook.partner
     connection, _ = fleet.ocpi_connection(company)

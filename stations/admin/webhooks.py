@@ -13,6 +13,7 @@ from ..admin_filters import operator_filter
 from ..admin_site import BaseAdmin, HistoryAdmin
 from ..models import OcpiConnection, Webhook, WebhookDelivery, WebhookEvent
 
+NAMED = 100  # messages that are sent again, in the audit log
 SEND_TEST = "sntry_site.webhooks.send_test"  # by its name, because the sender stands on the other apps
 
 
@@ -44,9 +45,15 @@ class WebhookAdmin(BaseAdmin):
     failing = staticmethod(moment_column("failing_since", "failing since"))
     off = staticmethod(moment_column("disabled_at", "switched off"))
 
+    def get_queryset(self, request):
+        return super().get_queryset(request).with_scopes(timezone.now())
+
     @admin.display(description="is told")
     def told(self, webhook):
-        return ", ".join(webhook.events)
+        """Its events; those that no key of the partner may read stand apart, because nothing is told of them."""
+        unread = [event for event in webhook.events if event not in webhook.tells]
+        told = ", ".join(event for event in webhook.events if event in webhook.tells)
+        return told + (f" (no key that works may read {', '.join(unread)})" if unread else "")
 
     def get_readonly_fields(self, request, obj=None):
         return ["partner", "created_at", "failing_since", "disabled_at", "disabled_because"] if obj else []
@@ -60,10 +67,12 @@ class WebhookAdmin(BaseAdmin):
         return shown_once(self, request, "The new webhook", f"What {obj} signs its messages with.", obj.secret_text)
 
     @admin.action(description="Send a test", permissions=["change"])
+    @transaction.atomic
     def test(self, request, queryset):
         now = timezone.now()
         for webhook in queryset.active():
             import_string(SEND_TEST)(webhook, now)
+            self.log_change(request, webhook, "A test sent.")
         self.message_user(request, "The test is on its way; the deliveries say what became of it.")
 
     @admin.action(description="Switch on", permissions=["change"])
@@ -107,10 +116,18 @@ class WebhookDeliveryAdmin(HistoryAdmin):
     tried = staticmethod(moment_column("last_attempt_at", "last try"))
 
     @admin.action(description="Send again")
+    @transaction.atomic
     def replay(self, request, queryset):
         if not request.user.has_perm("stations.change_webhook"):
             self.message_user(request, "Sending again takes a role that changes webhooks.", "ERROR")
             return
+        again: dict[int, list[int]] = {}
+        for webhook, pk in queryset.filter(webhook__disabled_at=None).order_by("pk").values_list("webhook", "pk"):
+            again.setdefault(webhook, []).append(pk)
+        for webhook in Webhook.objects.filter(pk__in=again).select_related("partner__operator"):
+            ids = again[webhook.pk]
+            named = ", ".join(map(str, ids[:NAMED])) + (", …" if len(ids) > NAMED else "")
+            self.log_change(request, webhook, f"{len(ids)} messages sent again: {named}.")
         self.message_user(request, f"{queryset.replay(timezone.now())} messages are sent again.")
 
 
