@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from sntry_site import embedded
 from sntry_site.ocpi import mapping
 from sntry_site.ocpi.frame import tokens_of
-from stations.models import OcpiConnection, Operator, Site
+from stations.models import AuditEntry, OcpiConnection, Operator, Site
+from stations.models.access import hash_of
 from telemetry.models import ChargingSession, SiteState, StatusReport
 
 from . import fleet
@@ -90,8 +91,10 @@ def register(world, method="POST", by=None, **changes) -> httpx.Response:
     base = world.receiver.url
     told = [{"version": "2.2.1", "url": f"{base}/2.2.1"}]
     endpoints = [{"identifier": "locations", "role": "RECEIVER", "url": f"{base}/locations"}]
+    versions = json.dumps({"data": told, "status_code": 1000, "timestamp": "x"}).encode()
     world.receiver.pages = {
-        "/versions": json.dumps({"data": told, "status_code": 1000, "timestamp": "x"}).encode(),
+        "/versions": versions,
+        "/versions?secret=s3": versions,
         "/2.2.1": json.dumps({"data": {"version": "2.2.1", "endpoints": endpoints}, "status_code": 1000}).encode(),
     }
     role = {"role": "EMSP", "party_id": "FLE", "country_code": "US", "business_details": {"name": "Fleetly"}}
@@ -224,6 +227,24 @@ def test_a_partner_registers_reads_everything_and_py_ocpi_accepts_every_answer(w
     assert web.get(f"{world.url}/versions", headers=header(token)).status_code == 401
     assert web.delete(f"{world.url}/2.2.1/credentials", headers=header(renewed)).json()["status_code"] == 1000
     assert web.get(f"{world.url}/versions", headers=header(renewed)).status_code == 401
+
+
+@served
+def test_who_registers_renews_and_ends_is_told_in_the_audit_log_without_a_token(world):
+    before = AuditEntry.objects.first()
+    tokens = [world.token, register(world, url=f"{world.receiver.url}/versions?secret=s3").json()["data"]["token"]]
+    tokens.append(register(world, "PUT", tokens[1]).json()["data"]["token"])
+    assert register(world, "POST", tokens[2]).status_code == 405
+    web.delete(f"{world.url}/2.2.1/credentials", headers=header(tokens[2]))
+    rows = AuditEntry.objects.filter(pk__gt=before.pk if before else 0).order_by("pk")
+    told = [(row.kind, row.actor, row.about, row.about_id, row.action) for row in rows]
+    who = ("key", "OCPI of Fleetly (Northline)", "stations.ocpiconnection", str(world.connection.pk))
+    done = ("OCPI registered", "OCPI registration renewed", "OCPI registration ended")
+    assert told == [(*who, each) for each in done]
+    assert rows[0].details == {"version": "2.2.1", "host": "127.0.0.1"}
+    assert rows[0].address == "127.0.0.1"
+    hashes = [hash_of(token) for token in tokens]
+    assert not [each for each in [*tokens, *hashes, "token-b", "s3"] if each in str(list(rows.values()))]
 
 
 @served

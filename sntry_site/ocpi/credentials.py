@@ -3,13 +3,15 @@
 import base64
 import json
 import re
+from urllib.parse import urlsplit
 
 from django.db import transaction
 from django.utils import timezone
 
-from stations.models import OcpiConnection
+from stations.models import AuditEntry, OcpiConnection
 from stations.outgoing import NotCalled, call, check_url
 
+from ..client_address import client_address
 from .frame import Refused, address, body_of, check_version, enveloped, speaks, tokens_of
 from .mapping import text
 
@@ -27,7 +29,9 @@ def credentials(request, connection, version: str):
         why = "You are registered; use PUT to renew." if is_registered else "You are not registered; use POST."
         raise Refused(2000, why, 405)
     if request.method == "DELETE":
-        connection.unregister()
+        with transaction.atomic():
+            connection.unregister()
+            note(request, connection, "registration ended")
         return enveloped(None)
     token, url, roles = theirs(body_of(request))
     # Before the row is locked, because it takes calls to the other side.
@@ -37,7 +41,15 @@ def credentials(request, connection, version: str):
         if locked.token_hash != connection.token_hash:
             raise Refused(2000, "Somebody else has registered with this token meanwhile.")
         new = locked.register(token, url, version, roles, endpoints, timezone.now())
+        done = "registration renewed" if is_registered else "registered"
+        note(request, locked, done, version=version, host=urlsplit(url).hostname)
     return ours(request, locked, new)
+
+
+def note(request, connection: OcpiConnection, done: str, **details) -> None:
+    """Keep in the audit log that tokens were changed; of addresses the host alone, because one may hold a secret."""
+    address = client_address(request)
+    AuditEntry.objects.note(f"OCPI {done}", by=connection, about=connection, address=address, **details)
 
 
 def ours(request, connection: OcpiConnection, token: str) -> dict:

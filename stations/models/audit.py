@@ -13,7 +13,9 @@ LONGEST_NAME, LONGEST_REASON = 150, 300
 
 class AuditEntryQuerySet(models.QuerySet):
     def note(self, action: str, *, by=None, about=None, name="", reason="", address=None, **details) -> "AuditEntry":
-        """Keep that `by` (a person, a partner's key, or nobody known) did something, to `about` where that is a row.
+        """Keep that `by` did something, to `about` where that is a row.
+
+        It is a person, a partner's key or OCPI connection, or nobody known.
 
         It counts once the caller's transaction is committed, and is gone if that is rolled back.
         """
@@ -80,6 +82,8 @@ class AuditSeal(models.Model):
 def _who(by) -> dict:
     if by is None or not getattr(by, "pk", None):
         return {"kind": AuditEntry.Kind.NOBODY, "actor": _text(by or "", LONGEST_NAME)}
+    if hasattr(by, "party_id"):  # an OCPI connection, whose id is none of a key
+        return {"kind": AuditEntry.Kind.KEY, "actor": _text(f"OCPI of {by.partner}", LONGEST_NAME)}
     if hasattr(by, "partner_id"):
         return {"kind": AuditEntry.Kind.KEY, "actor_id": by.pk, "actor": f"{by} of {by.partner}"[:LONGEST_NAME]}
     return {"kind": AuditEntry.Kind.PERSON, "actor_id": by.pk, "actor": by.get_username()}
