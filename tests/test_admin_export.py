@@ -5,11 +5,14 @@ import io
 
 import openpyxl
 import pytest
+from django.contrib.auth.models import User
+from django_otp.plugins.otp_static.models import StaticToken
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from stations import export_rows
 from stations.access import sync_roles
 from stations.jobs import run
-from stations.models import Job, Operator, Site
+from stations.models import Job, OcpiConnection, Operator, PartnerKey, Site, Webhook, WebhookDelivery
 from stations.spreadsheets import xlsx_file
 
 from . import fleet
@@ -81,6 +84,32 @@ def test_many_rows_are_written_by_a_job_that_sees_no_more_than_its_person(client
 def test_what_no_file_can_be_is_not_found(client, ann, query):
     client.force_login(ann)
     assert client.get(EXPORT, query).status_code == 404
+
+
+def test_no_file_has_a_secret_not_even_sealed_or_hashed():
+    from django.contrib import admin
+
+    secret = {"password", "secret", "token", "sealed_secret", "sealed_token", "token_hash", "secret_hash"}
+    offered = {}
+    for model, pages in admin.site._registry.items():
+        columns = {name for name, _ in export_rows._all_fields(pages)} | set(pages.list_display)
+        offered[model] = {name for name in columns if name in secret or name.startswith("sealed_") or "hash" in name}
+        assert offered[model] == set(), model
+    assert {Webhook, OcpiConnection, PartnerKey, User} <= offered.keys()
+    assert [export_rows.is_secret(model._meta.get_field(name)) for model, name in (
+        (TOTPDevice, "key"), (StaticToken, "token"), (WebhookDelivery, "key"), (Site, "name"))] == [
+        True, True, False, False]  # fmt: skip
+
+
+def test_a_viewer_who_takes_webhooks_and_connections_away_gets_no_secret(client, ann):
+    company = fleet.partner(Operator.objects.get(name="Northline"))[0].partner
+    hook, (connection, _) = fleet.webhook(company), fleet.ocpi_connection(company, sealed_token="gAAAsealed")
+    client.force_login(fleet.person("vic", "viewer", company.operator))
+    for model in ("webhook", "ocpiconnection", "partnerkey"):
+        file = client.get(f"/admin/stations/{model}/export/", {"format": "csv", "columns": "all"}).content.decode()
+        assert "Fleetly" in file
+        for text in (hook.sealed_secret, connection.token_hash, "gAAAsealed", PartnerKey.objects.get().secret_hash):
+            assert text not in file
 
 
 def test_every_list_can_be_exported(client, ann):
