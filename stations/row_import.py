@@ -4,6 +4,8 @@ import csv
 import hashlib
 import io
 import json
+import re
+import zipfile
 from dataclasses import dataclass, field
 from decimal import Decimal
 from difflib import get_close_matches
@@ -19,6 +21,8 @@ from .spreadsheets import safe
 
 MOST_ROWS = 5_000
 MOST_BYTES = 5 * 1024 * 1024
+ROWS = re.compile(r"xl/(worksheets/[^/]+|sharedStrings)\.xml")  # parts of an XLSX file, which is an archive
+MOST_OF_ROWS, MOST_BESIDES = 50 * 1024 * 1024, 1024 * 1024  # of these and of the others: a MB of styles costs seconds
 TRUE, FALSE = ("yes", "true", "1", "y"), ("no", "false", "0", "n", "")
 
 
@@ -94,11 +98,35 @@ def _csv(content: bytes) -> list[list[str]]:
 
 def _xlsx(content: bytes) -> list[list[str]]:
     try:
-        sheet = load_workbook(io.BytesIO(content), read_only=True, data_only=True).worksheets[0]
+        sheet = load_workbook(_unpacked(content), read_only=True, data_only=True).worksheets[0]
         lines = sheet.iter_rows(values_only=True, max_row=MOST_ROWS + 2, max_col=100)
         return [["" if cell is None else _bare(str(cell)) for cell in line] for line in lines if any(line)]
+    except Unreadable:
+        raise
     except Exception as error:  # because a broken archive can fail in as many ways as it has parts
         raise Unreadable("This is not an XLSX file that can be read; save it anew, or as CSV.") from error
+
+
+def _unpacked(content: bytes) -> io.BytesIO:
+    """The archive anew with what it takes to read its cells, as large as it says: a small file may be a big one inside.
+
+    What the parts say of their size is not believed, because openpyxl unpacks some of them whole before that counts.
+    """
+    plain, room = io.BytesIO(), {True: MOST_OF_ROWS, False: MOST_BESIDES}
+    with zipfile.ZipFile(io.BytesIO(content)) as archive, zipfile.ZipFile(plain, "w") as copy:
+        parts = {part.filename: part for part in archive.infolist() if part.filename.endswith((".xml", ".rels"))}
+        for name, part in parts.items():
+            if part.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise Unreadable("This XLSX file is packed in an unusual way; save it anew, or as CSV.")
+            is_rows = ROWS.fullmatch(name) is not None
+            with archive.open(part) as packed:
+                text = packed.read(room[is_rows] + 1)  # which unpacks no more than that
+            room[is_rows] -= len(text)
+            if room[is_rows] < 0:
+                told = "Unpacked, this XLSX file has more than 50 MB of cells, or 1 MB of styles and the like."
+                raise Unreadable(f"{told} Split it, or save it as CSV.")
+            copy.writestr(name, text)
+    return plain
 
 
 def _bare(cell: str) -> str:

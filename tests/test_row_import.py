@@ -3,6 +3,10 @@
 import csv
 import io
 import json
+import struct
+import tracemalloc
+import zipfile
+import zlib
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -10,13 +14,14 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from openpyxl import Workbook
 
 from maintenance.models import Part, ServiceCentre, Stock, StockMovement, Technician
-from stations import redis_rest, row_import_page
+from stations import redis_rest, row_import, row_import_page
 from stations.access import sync_roles
 from stations.jobs import run
 from stations.models import Charger, Job, Membership, Operator, Site
 
 from . import fleet
 
+SHEETS = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 SITES = "/admin/stations/site/import/"
 
 
@@ -108,6 +113,62 @@ def test_one_bad_cell_refuses_the_file_and_is_named(client, first, head, line, c
 )
 def test_a_file_that_is_no_table_is_refused_in_words(client, ann, content, name, trouble):
     assert trouble in hand_in(client, content, name=name).content.decode()
+
+
+def packed(**changed: bytes) -> bytes:
+    """An XLSX file of one row; `changed` are parts of it, by the last word of their names, and what stands there."""
+    plain, file = io.BytesIO(), io.BytesIO()
+    book = Workbook()
+    book.active.append(["external_id", "name"])
+    book.save(plain)
+    with zipfile.ZipFile(plain) as parts, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as written:
+        for name in parts.namelist():
+            word = name.rpartition("/")[2].partition(".")[0].strip("[]")
+            written.writestr(name, changed.get(word, parts.read(name)))
+    return file.getvalue()
+
+
+def one_cell(letters: int) -> bytes:
+    cell = b'<c r="A1" t="inlineStr"><is><t>' + b"a" * letters + b"</t></is></c>"
+    return b'<worksheet xmlns="%b"><sheetData><row r="1">%b</row></sheetData></worksheet>' % (SHEETS.encode(), cell)
+
+
+def understated(content: bytes, part: bytes, size: int) -> bytes:
+    """The archive, which says that `part` had `size` bytes, and has their check sum."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        text = archive.read(part.decode())[:size]
+    head = content.rindex(part) - 46  # of its entry in the directory
+    return content[: head + 16] + struct.pack("<I", zlib.crc32(text)) + content[head + 20 : head + 24] + struct.pack(
+        "<I", size) + content[head + 28 :]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "trouble"),
+    [
+        (lambda: packed(sheet1=one_cell(60_000_000)), "more than 50 MB of cells"),
+        (lambda: packed(styles=b"<xf/>" * 300_000), "or 1 MB of styles"),
+        (lambda: understated(packed(Content_Types=b" " * 60_000_000), b"[Content_Types].xml", 100), "not an XLSX file"),
+    ],
+    ids=["a cell", "styles", "a size that is not true"],
+)
+def test_a_small_file_that_is_a_big_one_inside_is_refused_before_it_is_unpacked(content, trouble, monkeypatch):
+    monkeypatch.setattr(row_import, "MOST_OF_ROWS", 5_000_000)  # so that little is unpacked under this watch
+    bomb = content()
+    assert len(bomb) < 100_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(row_import.Unreadable, match=trouble):
+            row_import.read_cells(bomb, "sites.xlsx")
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_xlsx_file_of_usual_size_is_read_whatever_pictures_it_has():
+    with zipfile.ZipFile(file := io.BytesIO(packed(sheet1=one_cell(100_000))), "a") as archive:
+        archive.writestr("xl/media/logo.png", b"x" * 3_000_000)
+    [head] = row_import._xlsx(file.getvalue())
+    assert (len(head[0]), row_import.MOST_OF_ROWS) == (100_000, 50 * 1024 * 1024)
 
 
 @pytest.mark.django_db
