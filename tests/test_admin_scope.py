@@ -4,8 +4,10 @@ import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.urls import reverse
+from django.utils.module_loading import autodiscover_modules
 
 from maintenance.models import Incident, ServiceCentre, Technician, WorkOrder
+from stations import jobs
 from stations.access import sync_roles
 from stations.models import Charger, Job, Operator, Site
 
@@ -247,7 +249,17 @@ def test_refused_values_are_not_in_the_result_that_everybody_reads(mine, client)
 def test_a_job_about_a_file_does_not_become_everybodys_when_its_owner_goes(mine, client):
     owner, colleague = fleet.person("owner", "ops", mine), fleet.person("colleague", "ops", mine)
     about_file = Job.objects.create(kind="import_readings", created_by=owner, upload="uploads/a.csv")
+    of_rows = [Job.objects.create(kind=kind, created_by=owner) for kind in Job.PERSONAL]
     training = Job.objects.create(kind="train_risk", created_by=owner)
     owner.delete()
     assert list(Job.objects.visible_to(colleague)) == [training]
-    assert about_file in Job.objects.visible_to(fleet.person("chief", is_superuser=True))
+    assert {about_file, *of_rows} < set(Job.objects.visible_to(fleet.person("chief", is_superuser=True)))
+
+
+def test_each_kind_of_job_is_of_people_or_of_the_whole_network():
+    autodiscover_modules("jobs")
+    of_all = {"check_world", "compare_policies", "extend_history", "prepare_reliability", "train_causes", "train_risk"}
+    of_files = {"import_orders", "import_readings", "import_sessions", "import_soft_events", "import_status"}
+    of_operator = {"operator_dump"}
+    kinds = {kind for kind in jobs._kinds if not kind.startswith("test.")}
+    assert kinds == {*Job.PERSONAL, *of_all, *of_files, *of_operator}

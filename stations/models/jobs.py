@@ -13,8 +13,8 @@ class JobQuerySet(models.QuerySet):
     def visible_to(self, user):
         """A person's own jobs, the site's, and those of colleagues who work for none but the person's operators.
 
-        A job about a file was somebody's, even when that person's account is gone. One that is of an operator is for
-        the members of that operator.
+        A job about a file was somebody's, even when that person's account is gone, and so is one that tells of rows as
+        that person saw them. One that is of an operator is for the members of that operator.
         """
         if not user.is_active:
             return self.none()
@@ -27,7 +27,8 @@ class JobQuerySet(models.QuerySet):
         )
         colleagues = Q(created_by__memberships__operator__in=user.memberships.values("operator"))
         shared = self.filter(colleagues, ~Exists(elsewhere), created_by__is_superuser=False).values("pk")
-        of_all = Q(created_by=user) | Q(created_by=None, upload="") | Q(pk__in=shared)
+        nobodys = Q(created_by=None, upload="") & ~Q(kind__in=Job.PERSONAL)
+        of_all = Q(created_by=user) | nobodys | Q(pk__in=shared)
         return self.filter(Q(operator=None) & of_all | Q(operator__in=user.memberships.values("operator")))
 
     def claim(self, job_id: int, at: datetime | None = None) -> "Job | None":
@@ -91,6 +92,8 @@ class Job(models.Model):
     ENDED = (State.DONE, State.FAILED, State.CANCELLED)
     SILENT_AFTER = timedelta(seconds=60)  # without a heartbeat; then its runner is thought to be gone
     ATTEMPTS = 3
+    # Kinds that only people ask for, about rows that they may see; all others tell of the network as a whole.
+    PERSONAL = ("answer_reliability", "bulk_action", "export_rows", "import_rows")
 
     kind = models.CharField(max_length=50)
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
