@@ -241,7 +241,7 @@ def test_who_registers_renews_and_ends_is_told_in_the_audit_log_without_a_token(
     who = ("key", "OCPI of Fleetly (Northline)", "stations.ocpiconnection", str(world.connection.pk))
     done = ("OCPI registered", "OCPI registration renewed", "OCPI registration ended")
     assert told == [(*who, each) for each in done]
-    assert rows[0].details == {"version": "2.2.1", "host": "127.0.0.1"}
+    assert {"version": "2.2.1", "host": "127.0.0.1"}.items() <= rows[0].details.items()
     assert rows[0].address == "127.0.0.1"
     hashes = [hash_of(token) for token in tokens]
     assert not [each for each in [*tokens, *hashes, "token-b", "s3"] if each in str(list(rows.values()))]

@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 from django.db import transaction
 from django.utils import timezone
 
+from stations.client_address import client_address
 from stations.models import AuditEntry, OcpiConnection
 from stations.outgoing import NotCalled, call, check_url
 
-from ..client_address import client_address
 from .frame import Refused, address, body_of, check_version, enveloped, speaks, tokens_of
 from .mapping import text
 

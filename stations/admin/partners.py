@@ -37,7 +37,6 @@ class PartnerAdmin(BaseAdmin):
     actions = ["cut_off"]
 
     @admin.action(description="Cut off: revoke keys, switch off webhooks, end OCPI", permissions=["change"])
-    @transaction.atomic
     def cut_off(self, request, queryset):
         now = timezone.now()
         with transaction.atomic():  # nothing is done that is not in the record
