@@ -103,7 +103,7 @@ def unvisited() -> list[str]:
 
     def routes(patterns, prefix=""):
         for one in patterns:
-            route = prefix + str(one.pattern)
+            route = prefix + str(one.pattern).removeprefix("^" if prefix else "")  # as Django joins them
             yield from [route] if isinstance(one, URLPattern) else routes(one.url_patterns, route)
 
     folder = ROOT / "templates"

@@ -21,7 +21,8 @@ SECONDS = float(os.environ.get("FAULT_SOAK_SECONDS", "3600"))
 EVERY = float(os.environ.get("FAULT_SOAK_EVERY", "60"))
 SAMPLE_SECONDS = 5.0
 LAST_SECONDS = 20.0  # that a fault lasts which does not end by itself
-WARM_SECONDS = 300.0  # of a process that do not count: it loads what it needs
+KILLING = 1 / 6  # of the run, in which processes are killed; what lives from then on shows what it keeps
+WARM_SECONDS = 600.0  # of a process that do not count: it loads what it needs, and meets most faults for the first time
 SHORTEST = 0.4  # of the run, which a process must have lived to say anything about its memory
 KILLS = ("redis", "postgres", "worker", "web", "pool child", "beat", "jobs")
 LASTING = ("redis hung", "gemini hang", "gemini garbage", "osrm hang", "osrm refuse", "redis", "postgres")
@@ -100,7 +101,7 @@ def break_something(world: World, fault: str) -> None:
 
 
 def run(world: World, board: Scoreboard, seconds: float = SECONDS) -> None:
-    """In the first third processes are killed; from then on they live, so that what they keep can be seen to grow."""
+    """At first processes are killed; from then on they live, so that what they keep can be seen to grow."""
     rng, begun, faults = random.Random(4), time.monotonic(), 0
     first, rest = cycle(KILLS), cycle(LASTING)
     memory = Memory(world)
@@ -108,7 +109,7 @@ def run(world: World, board: Scoreboard, seconds: float = SECONDS) -> None:
     with Partners(world, 2) as partners, Visitors(world, 2) as visitors:
         while (passed := time.monotonic() - begun) < seconds:
             time.sleep(max(0.0, faults * EVERY - passed) + rng.uniform(0, EVERY / 4))
-            fault = next(first) if passed < seconds / 3 else next(rest)
+            fault = next(first) if passed < KILLING * seconds else next(rest)
             print(f"  {passed:.0f} s: {fault}", flush=True)
             break_something(world, fault)
             faults += 1
