@@ -13,7 +13,8 @@ from itertools import groupby
 from .embedded.engine import die_with_parent
 from .process_logs import ProcessLog
 
-FIRST_PAUSE, LONGEST_PAUSE, STEADY_SECONDS = 0.5, 30.0, 30.0
+# A worker that is killed while it loads has to finish a tick within 30 s: start and tick need the rest of them.
+FIRST_PAUSE, LONGEST_PAUSE, STEADY_SECONDS = 0.5, 5.0, 30.0
 READ_BYTES = 65536
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LOOK_SECONDS = 0.25  # how often to look after the children when they say nothing
