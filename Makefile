@@ -89,5 +89,5 @@ $(READY): requirements.txt
 	@echo "Preparing $(VENV) ..."
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { rm -rf $(VENV); $(PYTHON) -m venv $(VENV); }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@$(BIN)/uv pip install --quiet --require-hashes -r requirements.txt --python $(BIN)/python
+	@$(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements.txt --python $(BIN)/python
 	@touch $(READY)

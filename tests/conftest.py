@@ -1,5 +1,8 @@
 """The engines and the small named world that the tests share."""
 
+import gc
+import os
+
 import pytest
 from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core.cache.backends.redis import RedisCache
@@ -8,7 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from stations import redis_rest
 
-from .live_server import live_site, open_page, shared_site, start_site  # noqa: F401  (fixtures for every test file)
+from .live_server import chromium, live_site, open_page, shared_site, start_site  # noqa: F401  (fixtures for every test file)
 from .receiver import receiver  # noqa: F401
 
 # Made-up examples may take their time on a machine that others use.
@@ -41,6 +44,8 @@ def pytest_configure(config):
     """Start the engines once per run: by the process that starts the workers, before it does."""
     if hasattr(config, "workerinput"):
         return
+    # As many threads as processors for each worker's models would spend the time waiting for each other.
+    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
     from sntry_site import embedded
 
     embedded.addresses.VAR_DIR.joinpath("static").mkdir(parents=True, exist_ok=True)  # WhiteNoise warns without it
@@ -65,6 +70,12 @@ def pytest_collection_modifyitems(items):
             item.add_marker("core")
     place = {name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.path.stem, len(place)))
+
+
+def pytest_collection_finish():
+    """What was imported stays: looking through it for garbage takes a fifth of a second, again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

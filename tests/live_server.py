@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from threading import Event
 from urllib.error import URLError
 from urllib.parse import urlsplit, urlunsplit
 from urllib.request import urlopen
@@ -26,6 +27,7 @@ from sntry_site.programs import POOLED
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = Path(os.environ.get("SNTRY_CHROMIUM", "/usr/bin/chromium"))
 START_SECONDS = 180  # of patience with a machine that others use, too
+PATIENCE = 1000 * START_SECONDS  # of a browser, in milliseconds
 
 
 def elsewhere(function, *arguments, **named):
@@ -200,9 +202,12 @@ class Watched:
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
 
-@pytest.fixture
-def open_page():
-    """Open pages of a real Chromium: `open_page(site, user, width=..., dark=...)`."""
+@pytest.fixture(scope="session")
+def chromium():
+    """The address of a Chromium that the tests of a process share, because starting one takes seconds.
+
+    It lives in a thread of its own, because its driver keeps an event loop in its thread.
+    """
     if not CHROMIUM.exists():
         message = f"there is no Chromium at {CHROMIUM}: install it or set SNTRY_CHROMIUM"
         if os.environ.get("SNTRY_REQUIRE_BROWSER") == "1":
@@ -210,14 +215,36 @@ def open_page():
         pytest.skip(f"BROWSER TEST NOT RUN: {message}")
     from playwright.sync_api import sync_playwright
 
+    port, is_open, is_over = free_port(), Event(), Event()
+
+    def live():
+        with sync_playwright() as driver:
+            arguments = ["--no-sandbox", f"--remote-debugging-port={port}"]
+            browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=arguments, timeout=PATIENCE)
+            is_open.set()
+            is_over.wait()
+            browser.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        life = pool.submit(live)
+        life.add_done_callback(lambda _: is_open.set())  # also where it could not be opened
+        is_open.wait()
+        yield life.result() if life.done() else f"http://127.0.0.1:{port}"
+        is_over.set()
+
+
+@pytest.fixture
+def open_page(chromium):
+    """Open pages of a real Chromium: `open_page(site, user, width=..., dark=...)`; each is a visitor of its own."""
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as driver:
-        patience = 1000 * START_SECONDS
-        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"], timeout=patience)
+        browser = driver.chromium.connect_over_cdp(chromium, timeout=PATIENCE)
 
         def open_one(site: RunningSite, user=None, *, width: int = 1440, height: int = 900, dark: bool = False):
             theme = "dark" if dark else "light"
             context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
-            context.set_default_timeout(patience)
+            context.set_default_timeout(PATIENCE)
             if user is not None:
                 context.add_cookies([{**elsewhere(site.cookie, user), "url": site.url}])
             return Watched(context.new_page())
