@@ -51,8 +51,8 @@ def test_a_program_that_dies_is_started_again_and_it_is_said(logs, capsys):
 
 
 def test_a_program_that_lives_but_does_nothing_is_ended_and_started_again(logs, capsys):
-    """It is stopped, so that it does not even hear that it should go."""
-    tick = shell("tick", 1, f"echo begun; echo >> '{logs}/starts'; kill -STOP $$")
+    """At first it is stopped, so that it does not even hear that it should go."""
+    tick = shell("tick", 1, f"echo >> '{logs}/starts'; [ $(wc -l < '{logs}/starts') -gt 1 ] || kill -STOP $$; sleep 60")
     asked = []
 
     def watchdog(lasted):
