@@ -15,6 +15,7 @@ from django.shortcuts import redirect
 from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from unfold.widgets import (
+    UnfoldAdminFileFieldWidget,
     UnfoldAdminRadioSelectWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
@@ -41,7 +42,11 @@ class ImportForm(forms.Form):
     """What a file is and how it is to be read."""
 
     kind = forms.ChoiceField(label="What is in it", choices=KINDS, widget=UnfoldAdminRadioSelectWidget)
-    file = forms.FileField(help_text="A .csv or .csv.gz file of up to 2 GB; all of it is loaded, or nothing.")
+    file = forms.FileField(
+        # Not a plain one: the admin's script would write the file's name into the next text field of the form.
+        widget=UnfoldAdminFileFieldWidget,
+        help_text="A .csv or .csv.gz file of up to 2 GB; all of it is loaded, or nothing.",
+    )
     skip_bad = forms.BooleanField(
         label="Skip bad rows",
         required=False,
