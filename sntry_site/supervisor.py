@@ -13,7 +13,7 @@ from itertools import groupby
 from .embedded.engine import die_with_parent
 from .process_logs import ProcessLog
 
-# A worker that is killed while it loads has to finish a tick within 30 s: start and tick need the rest of them.
+# A tick must finish within 30 s of a worker's death, also if it died while it loaded: its start takes most of them.
 FIRST_PAUSE, LONGEST_PAUSE, STEADY_SECONDS = 0.5, 5.0, 30.0
 READ_BYTES = 65536
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

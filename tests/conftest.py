@@ -44,8 +44,10 @@ def pytest_configure(config):
     """Start the engines once per run: by the process that starts the workers, before it does."""
     if hasattr(config, "workerinput"):
         return
-    # As many threads as processors for each worker's models would spend the time waiting for each other.
-    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    if config.getoption("numprocesses", None):
+        # As many threads as processors for the models of each process would spend the time waiting for each other.
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+            os.environ.setdefault(name, "1")
     from sntry_site import embedded
 
     embedded.addresses.VAR_DIR.joinpath("static").mkdir(parents=True, exist_ok=True)  # WhiteNoise warns without it

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Event
 from urllib.error import URLError
@@ -228,9 +228,11 @@ def chromium():
     with ThreadPoolExecutor(1) as pool:
         life = pool.submit(live)
         life.add_done_callback(lambda _: is_open.set())  # also where it could not be opened
-        is_open.wait()
-        yield life.result() if life.done() else f"http://127.0.0.1:{port}"
-        is_over.set()
+        try:
+            is_open.wait()
+            yield life.result() if life.done() else f"http://127.0.0.1:{port}"
+        finally:
+            is_over.set()
 
 
 @pytest.fixture
@@ -238,16 +240,17 @@ def open_page(chromium):
     """Open pages of a real Chromium: `open_page(site, user, width=..., dark=...)`; each is a visitor of its own."""
     from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as driver:
+    # Visitors leave before the test is over: what their pages still ask for would meet the rows of the next one.
+    with sync_playwright() as driver, ExitStack() as visitors:
         browser = driver.chromium.connect_over_cdp(chromium, timeout=PATIENCE)
 
         def open_one(site: RunningSite, user=None, *, width: int = 1440, height: int = 900, dark: bool = False):
             theme = "dark" if dark else "light"
             context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
+            visitors.enter_context(context)
             context.set_default_timeout(PATIENCE)
             if user is not None:
                 context.add_cookies([{**elsewhere(site.cookie, user), "url": site.url}])
             return Watched(context.new_page())
 
         yield open_one
-        browser.close()
