@@ -180,3 +180,31 @@ def test_a_form_of_log_lines_that_does_not_exist_starts_nothing():
         cwd=ROOT, env={**os.environ, "LOG_FORMAT": "xml"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert "LOG_FORMAT='xml' is unknown: use plain or json" in done.stderr
+
+
+def test_a_traceback_quotes_the_same_lines_and_keeps_no_source(tmp_path):
+    """In a process of its own, which has begun with our settings; `python -c` has no source."""
+    (tmp_path / "broken.py").write_bytes(
+        "# coding: latin-1\nÜ = 1\n1 / 0  # Ü, and no end of the line".encode("latin-1")
+    )
+    code = f"""
+import sys; sys.path.insert(0, {str(tmp_path)!r})
+import linecache, traceback, django
+original, source = linecache.getline, {str(tmp_path / "broken.py")!r}
+django.setup()
+for filename in (source, {__file__!r}, "<frozen importlib._bootstrap>", "not there", "{sys.executable}"):
+    for number in (-1, 0, 1, 2, 3, 4, 10_000):
+        assert linecache.getline(filename, number) == original(filename, number), (filename, number)
+linecache.clearcache()
+try:
+    import broken
+except ZeroDivisionError:
+    print(traceback.format_exc())
+assert all(len(kept) == 1 for kept in linecache.cache.values())  # a promise of source, and none of it
+"""
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "sntry_site.settings", "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert 'broken.py", line 3, in <module>\n    1 / 0  # Ü, and no end of the line\n' in done.stdout
