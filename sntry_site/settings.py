@@ -142,6 +142,7 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "inte
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 5000
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_CONSUMER = "sntry_site.worker_consumer:LastingConsumer"
 CELERY_TIMEZONE = "UTC"
 
 # --- Time, language, files ---------------------------------------------------------------------------------------
