@@ -128,7 +128,7 @@ def test_no_credential_that_somebody_uses_is_in_the_lines(client, lines, setting
     assert "[hidden]" in said
     for secret in (
         key,
-        key.split("_")[2],
+        key.split("_", 2)[2],
         password,
         "horse battery",
         "a wrong password",
