@@ -102,11 +102,14 @@ def source_line(filename: str, number: int, module_globals: dict | None = None) 
 
 
 def logging_settings(form: str) -> dict:
-    """Django's LOGGING for `form`, plain or json. In the demo requests have no lines: its terminal shows the ticks."""
+    """Django's LOGGING for `form`, plain or json. In the demo requests have no lines: its terminal shows the ticks.
+
+    From then on all tracebacks of the process read their lines by `source_line`, not those of its log alone.
+    """
     quiet = ("axes", "celery", "httpx", "google_genai")  # they have a line for each task and call
-    linecache.getline = source_line
     if form not in FORMS:
         raise ImproperlyConfigured(f"LOG_FORMAT={form!r} is unknown: use plain or json.")
+    linecache.getline = source_line
     requests = "INFO" if form == "json" else "WARNING"
     # Django's own line for each 404 quotes the address; ours has the route. Errors keep theirs, with the traceback.
     levels = dict.fromkeys(quiet, "WARNING") | {"sntry_site.request_ids": requests, "django.request": "ERROR"}
