@@ -36,11 +36,13 @@ def programs(host: str, port: int) -> list[Program]:
     jobs = _worker("jobs", processes=2)
     bounded = {**common, "DATABASE_OPTIONS": os.environ.get("DATABASE_OPTIONS", BOUNDED_WAITS)}
     for_web = {**POOLED, **WEB_PRELOADS}
+    # The first note of each child would load it for itself: two seconds and 28 MB.
+    for_notes = {"PRELOADS": "google.genai"} if os.environ.get("GEMINI_API_KEY") else {}
     return [
         Program("web", 1, _web(host, port), STOP_WEB, environment={**bounded, **for_web, **_allowed_hosts(host)}),
         Program("tick", 2, _worker("tick", processes=1), STOP_WORKER, environment={**bounded, **TICK_PRELOADS}),
         # Last, because on two cores the page and the first tick are there sooner for it.
-        Program("jobs", 2, jobs, STOP_WORKER, environment=common, niceness=10, delay=10.0),
+        Program("jobs", 2, jobs, STOP_WORKER, environment={**common, **for_notes}, niceness=10, delay=10.0),
         Program("beat", 3, _beat(), STOP_BEAT, environment=common),
     ]
 

@@ -47,7 +47,8 @@ def test_every_command_of_manage_that_is_named_exists():
 
 
 @pytest.mark.parametrize("name", ["web", "tick", "jobs", "beat"])
-def test_processes_run_as_the_demo_runs_them(name):
+def test_processes_run_as_the_demo_runs_them(name, monkeypatch):
+    monkeypatch.setenv("GEMINI_API_KEY", "a-key")
     (program,) = (each for each in programs("127.0.0.1", 8000) if each.name == name)
     wanted = options(" ".join(program.command)) - {"--pool=prefork"}
     unit = next(each for each in commands() if each.startswith(f"sntry-{name}") and each.endswith(".service"))
@@ -59,6 +60,14 @@ def test_processes_run_as_the_demo_runs_them(name):
     pool = POOLED["DATABASE_POOL"] if name == "web" else None
     assert OURS[name]["environment"].get("DATABASE_POOL") == pool
     assert (f"Environment=DATABASE_POOL={pool}\n" in UNITS[unit]) == (name == "web")
+    assert OURS[name]["environment"].get("PRELOADS") == (early := program.environment.get("PRELOADS"))
+    assert (f"Environment=PRELOADS={early}\n" in UNITS[unit]) == bool(early)
+
+
+def test_without_a_key_nothing_is_loaded_for_notes(monkeypatch):
+    monkeypatch.delenv("GEMINI_API_KEY", raising=False)
+    (jobs,) = (each for each in programs("127.0.0.1", 8000) if each.name == "jobs")
+    assert "PRELOADS" not in jobs.environment
 
 
 def test_a_worker_hears_every_queue_to_which_something_is_sent():
