@@ -103,6 +103,11 @@ class FeatureMaker(OutagePast):
         others = np.bincount(event, down, len(chargers)) / np.maximum(ports - 1, 1)
         return self._features(np.asarray(chargers), np.asarray(seconds), others, {})
 
+    def cabinet_c(self, second: int) -> np.ndarray:
+        """That feature alone of all chargers at a moment, as `at` has it, for a fifth of the searches."""
+        values = self._site_features(self.chargers, second)
+        return self._heat_features(self.chargers, second, values, {})["cabinet_c"].astype("f4")
+
     def _features(self, chargers, second, siblings_down, now: dict[str, np.ndarray]) -> np.ndarray:
         """Features (n, k) of `chargers`, all at a `second` or each at its own (n,)."""
         values = {**self._outage_features(chargers, second), **self._soft_features(chargers, second)}

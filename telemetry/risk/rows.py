@@ -74,10 +74,9 @@ def hot_rows(observed: Observed, horizon_hours: float) -> Rows:
     moments = np.arange(_first_moment(observed), _last_moment(observed, horizon_hours), 3600)
     reports = observed.reports
     told = np.unique(-(-reports.second[reports["temperature_c"] >= HOT_FROM_C] // 3600)) * 3600
-    heat = CHARGER_FEATURES.index("cabinet_c")
-    return _rows_at(
-        FeatureMaker(observed), horizon_hours, np.intersect1d(moments, told), lambda f: f[:, heat] >= HOT_FROM_C
-    )
+    maker = FeatureMaker(observed)
+    moments = np.intersect1d(moments, told)
+    return _rows_at(maker, horizon_hours, moments, lambda second: maker.cabinet_c(second) >= HOT_FROM_C)
 
 
 def joined(*parts: Rows) -> Rows:
@@ -88,16 +87,17 @@ def joined(*parts: Rows) -> Rows:
 
 
 def _rows_at(maker: OutagePast, horizon_hours: float, moments, wanted=None) -> Rows:
+    """Rows of all at the moments; with `wanted` (second -> mask), which is to be of few, of those alone."""
     observed, pieces = maker.observed, []
     target = Target(observed)
     for second in np.asarray(moments, "i8").tolist():
         y, known = target.at(maker.states(second), second, horizon_hours)
-        features = maker.at(second)
-        rows = np.flatnonzero(known if wanted is None else known & wanted(features))
+        rows = np.flatnonzero(known if wanted is None else known & wanted(second))
+        at = np.full(len(rows), second)
+        features = maker.at(second)[rows] if wanted is None else maker.of(rows, at)
         to_start = (target.first_start(second)[rows] - second) / 3600
         to_start[to_start > _FAR_HOURS] = np.inf
-        at = np.full(len(rows), second)
-        pieces.append(Rows(features[rows], y[rows], at, rows, observed.site[rows], to_start))
+        pieces.append(Rows(features, y[rows], at, rows, observed.site[rows], to_start))
     if not pieces and wanted is None:
         raise ValueError(
             f"the history is too short: at least {MEMORY_DAYS} days and {horizon_hours:g} hours are needed"
