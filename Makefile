@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UV_VERSION := 0.13.8
 
+# Many processes start here, and each would compile Sntry anew where Python may not keep its bytecode.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: run test deep faults fuzz mutation mutants coverage lint bench tour clean lock sbom
 
 run: $(READY)
