@@ -1,0 +1,23 @@
+"""Processes look for garbage once they have started, and not before."""
+
+import subprocess
+import sys
+
+import pytest
+
+from .live_server import ROOT
+
+STARTS = {
+    "web": "import sntry_site.asgi",
+    "worker": "from sntry_site.celery import app; app.loader.import_default_modules()",
+}
+
+
+@pytest.mark.parametrize("kind", STARTS)
+def test_garbage_is_looked_for_from_the_end_of_a_start_and_what_was_imported_is_left_out(kind):
+    begin, end = "import gc, sntry_site; is_on = gc.isenabled()", "print(is_on, gc.isenabled(), gc.get_freeze_count())"
+    code = f"{begin}; {STARTS[kind]}; {end}"
+    told = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True)
+    before, after, frozen = told.split()
+    assert (before, after) == ("False", "True")
+    assert int(frozen) > 100_000
