@@ -5,6 +5,7 @@ import random
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from contextlib import suppress
 from itertools import cycle
 from pathlib import Path
@@ -25,7 +26,8 @@ KILLING = 1 / 6  # of the run, in which processes are killed; what lives from th
 WARM_SECONDS = 600.0  # of a process that do not count: it loads what it needs, and meets most faults for the first time
 SHORTEST = 0.4  # of the run, which a process must have lived to say anything about its memory
 KILLS = ("redis", "postgres", "worker", "web", "pool child", "beat", "jobs")
-LASTING = ("redis hung", "gemini hang", "gemini garbage", "osrm hang", "osrm refuse", "redis", "postgres")
+# Engines first, so that what was started last has met each fault once in its first ten minutes.
+LASTING = ("redis", "postgres", "redis hung", "gemini hang", "gemini garbage", "osrm hang", "osrm refuse")
 
 
 class Visitors(Crowd):
@@ -54,12 +56,12 @@ class Visitors(Crowd):
 
 
 class Memory(threading.Thread):
-    """The resident memory of every process of the world, again and again."""
+    """What every process of the world has in memory, again and again: of its own, and of files."""
 
     def __init__(self, world: World) -> None:
         super().__init__(daemon=True)
         self.world, self.over = world, threading.Event()
-        self.seen: dict[tuple[str, int], list[tuple[float, float]]] = defaultdict(list)
+        self.seen: dict[tuple[str, int], list[tuple[float, float, float]]] = defaultdict(list)
 
     def run(self) -> None:
         while not self.over.wait(SAMPLE_SECONDS):
@@ -68,25 +70,42 @@ class Memory(threading.Thread):
                 words = command_of(process)
                 role = next((role for role, word in ROLES.items() if word in words), None)
                 if role:
-                    with suppress(OSError, ValueError):
-                        self.seen[role, process].append((now, resident_mb(process)))
+                    with suppress(OSError, KeyError):  # it has just ended
+                        self.seen[role, process].append((now, *resident_mb(process)))
+
+    def counted(self, shortest: float) -> Iterator[tuple[str, np.ndarray]]:
+        """Role and columns (seconds, MB of its own, MB of files) of each process that lived for long enough."""
+        for (role, _), samples in self.seen.items():
+            columns = np.array(samples).T
+            seconds = columns[0] - columns[0, 0]
+            warm = seconds > WARM_SECONDS
+            if seconds[-1] >= shortest and warm.sum() > 20:
+                yield role, columns[:, warm]
 
     def slopes(self, shortest: float) -> dict[str, tuple[float, float, float]]:
-        """Role -> MB an hour (Theil-Sen) with its 95 % interval, of the process of it that grew most."""
+        """Role -> MB of its own an hour (Theil-Sen) with its 95 % interval, of the process of it that grew most."""
         found: dict[str, tuple[float, float, float]] = {}
-        for (role, _), samples in self.seen.items():
-            seconds, megabytes = np.array(samples).T
-            counted = seconds > seconds[0] + WARM_SECONDS
-            if seconds[-1] - seconds[0] >= shortest and counted.sum() > 20:
-                slope, _, low, high = theilslopes(megabytes[counted], seconds[counted] / 3600)
-                found[role] = max(found.get(role, (-np.inf,)), (float(slope), float(low), float(high)))
+        for role, (seconds, own, _) in self.counted(shortest):
+            slope, _, low, high = theilslopes(own, seconds / 3600)
+            found[role] = max(found.get(role, (-np.inf,)), (float(slope), float(low), float(high)))
         return found
 
+    def read_from_files(self, shortest: float) -> float:
+        """MB of files that a process has more of in the end, at most."""
+        return max(files[-1] - files[0] for _, (_, _, files) in self.counted(shortest))
 
-def resident_mb(process: int) -> float:
-    """Resident memory in MB."""
-    pages_of_memory = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-    return pages_of_memory * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+def resident_mb(process: int) -> tuple[float, float]:
+    """Resident memory in MB: of the process's own, and of files.
+
+    Files are told apart because they are the code of libraries, which all processes share and the system may drop: a
+    worker's child has none of them when it is forked, and more whenever it first comes by a piece of code.
+    """
+    status = dict(line.split(":") for line in Path(f"/proc/{process}/status").read_text().splitlines() if "Rss" in line)
+    anonymous, files, shared = (
+        1024 * int(status[name].split()[0]) / 1e6 for name in ("RssAnon", "RssFile", "RssShmem")
+    )
+    return anonymous + shared, files
 
 
 def break_something(world: World, fault: str) -> None:
@@ -130,10 +149,11 @@ def run(world: World, board: Scoreboard, seconds: float = SECONDS) -> None:
     if not slopes:
         board.leave_out("memory", f"no process lived for long enough in {seconds / 60:.0f} min of soak")
         return
+    files = memory.read_from_files(SHORTEST * seconds)
     words = ", ".join(f"{role} {slope:+.2f} ({low:+.2f} to {high:+.2f})" for role, (slope, low, high) in slopes.items())
     board.note(
         "memory",
         max(slope for slope, *_ in slopes.values()),
-        f"MB an hour: {words}, {length}",
+        f"MB an hour: {words}; code read from files, in all at most {files:+.1f} MB; {length}",
         is_whole=seconds >= 3600,
     )
