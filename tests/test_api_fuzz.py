@@ -23,7 +23,7 @@ CASES = int(os.environ.get("FUZZ_CASES", "1"))
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "2"))  # of each operation, in a round
 PHASES = os.environ.get("FUZZ_PHASES", "fuzzing,stateful").split(",")
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
-SECONDS = float(os.environ.get("FUZZ_SECONDS", "14"))  # of a round, which is cut short if it is not over by then
+SECONDS = float(os.environ.get("FUZZ_SECONDS", "10"))  # of a round, which is cut short if it is not over by then
 
 
 @pytest.fixture
