@@ -60,8 +60,10 @@ def test_processes_run_as_the_demo_runs_them(name, monkeypatch):
     pool = POOLED["DATABASE_POOL"] if name == "web" else None
     assert OURS[name]["environment"].get("DATABASE_POOL") == pool
     assert (f"Environment=DATABASE_POOL={pool}\n" in UNITS[unit]) == (name == "web")
-    assert OURS[name]["environment"].get("PRELOADS") == (early := program.environment.get("PRELOADS"))
-    assert (f"Environment=PRELOADS={early}\n" in UNITS[unit]) == bool(early)
+    early = program.environment.get("PRELOADS")
+    loaded = f"${{GEMINI_API_KEY:+{early}}}" if name == "jobs" else early
+    assert OURS[name]["environment"].get("PRELOADS") == loaded
+    assert re.findall(r"^Environment=PRELOADS=(.+)$", UNITS[unit], re.MULTILINE) == [early] * bool(early)
 
 
 def test_without_a_key_nothing_is_loaded_for_notes(monkeypatch):

@@ -70,7 +70,7 @@ FIGURES = {
     "slow_sockets": Figure("sockets", "memory that sockets which never read cost", "≤ 50 MB", at_most(50)),
     "slow_kept": Figure("sockets", "sockets that never read and whom nothing was spared", "0", exactly(0)),
     "soak": Figure("soak", "requests answered well, a fault a minute for an hour", "≥ 99.9 %", at_least(99.9)),
-    "memory": Figure("soak", "growth of memory, of the process that grows most", "≤ 1 MB/h", at_most(1)),
+    "memory": Figure("soak", "growth of own memory, of the process that grows most", "≤ 1 MB/h", at_most(1)),
     "disk_lost": Figure("disk", "acknowledged rows lost, or odd answers, around a full disk", "0", exactly(0)),
     "disk_recovery": Figure("disk", "next finished tick after there is space again", "≤ 60 s", at_most(60)),
     "migration_wait": Figure("migrations", "longest wait of others while 1M rows are migrated", "≤ 3 s", at_most(3)),

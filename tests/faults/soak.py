@@ -26,8 +26,7 @@ KILLING = 1 / 6  # of the run, in which processes are killed; what lives from th
 WARM_SECONDS = 600.0  # of a process that do not count: it loads what it needs, and meets most faults for the first time
 SHORTEST = 0.4  # of the run, which a process must have lived to say anything about its memory
 KILLS = ("redis", "postgres", "worker", "web", "pool child", "beat", "jobs")
-# Engines first, so that what was started last has met each fault once in its first ten minutes.
-LASTING = ("redis", "postgres", "redis hung", "gemini hang", "gemini garbage", "osrm hang", "osrm refuse")
+LASTING = ("redis hung", "gemini hang", "gemini garbage", "osrm hang", "osrm refuse", "redis", "postgres")
 
 
 class Visitors(Crowd):
@@ -71,10 +70,11 @@ class Memory(threading.Thread):
                 role = next((role for role, word in ROLES.items() if word in words), None)
                 if role:
                     with suppress(OSError, KeyError):  # it has just ended
-                        self.seen[role, process].append((now, *resident_mb(process)))
+                        own, files = own_and_files_mb(process)
+                        self.seen[role, process].append((now, own, files))
 
     def counted(self, shortest: float) -> Iterator[tuple[str, np.ndarray]]:
-        """Role and columns (seconds, MB of its own, MB of files) of each process that lived for long enough."""
+        """Role and columns (seconds, MB of its own, MB of mapped files) of each process that lived for long enough."""
         for (role, _), samples in self.seen.items():
             columns = np.array(samples).T
             seconds = columns[0] - columns[0, 0]
@@ -90,16 +90,16 @@ class Memory(threading.Thread):
             found[role] = max(found.get(role, (-np.inf,)), (float(slope), float(low), float(high)))
         return found
 
-    def read_from_files(self, shortest: float) -> float:
-        """MB of files that a process has more of in the end, at most."""
+    def most_files(self, shortest: float) -> float:
+        """MB of mapped files that one process has more of in the end, at most."""
         return max(files[-1] - files[0] for _, (_, _, files) in self.counted(shortest))
 
 
-def resident_mb(process: int) -> tuple[float, float]:
-    """Resident memory in MB: of the process's own, and of files.
+def own_and_files_mb(process: int) -> tuple[float, float]:
+    """Resident memory in MB: of the process's own, and of mapped files.
 
-    Files are told apart because they are the code of libraries, which all processes share and the system may drop: a
-    worker's child has none of them when it is forked, and more whenever it first comes by a piece of code.
+    Files are told apart because they are mostly the code of libraries, which all processes share and the system may
+    drop: a worker's child has none of them when it is forked, and more whenever it first comes by a piece of code.
     """
     status = dict(line.split(":") for line in Path(f"/proc/{process}/status").read_text().splitlines() if "Rss" in line)
     anonymous, files, shared = (
@@ -149,11 +149,11 @@ def run(world: World, board: Scoreboard, seconds: float = SECONDS) -> None:
     if not slopes:
         board.leave_out("memory", f"no process lived for long enough in {seconds / 60:.0f} min of soak")
         return
-    files = memory.read_from_files(SHORTEST * seconds)
+    files = memory.most_files(SHORTEST * seconds)
     words = ", ".join(f"{role} {slope:+.2f} ({low:+.2f} to {high:+.2f})" for role, (slope, low, high) in slopes.items())
     board.note(
         "memory",
         max(slope for slope, *_ in slopes.values()),
-        f"MB an hour: {words}; code read from files, in all at most {files:+.1f} MB; {length}",
+        f"MB an hour: {words}; mapped files, of one process at most {files:+.1f} MB; {length}",
         is_whole=seconds >= 3600,
     )

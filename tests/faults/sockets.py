@@ -12,7 +12,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from .scoreboard import Scoreboard
-from .soak import resident_mb
+from .soak import own_and_files_mb
 from .world import SLOT_SECONDS, World, wait_until
 
 SOCKETS = int(os.environ.get("FAULT_SOCKETS", "200"))
@@ -43,20 +43,20 @@ async def storm(world: World, count: int) -> tuple[list[float], int, float, list
     cookies, over = world.seeded["cookies"], asyncio.Event()
     slow = [asyncio.create_task(never_reads(world, cookies[-1 - n // EACH], over)) for n in range(SLOW)]
     await asyncio.sleep(2)
-    before = resident_mb(world.processes("web")[0])
+    before, _ = own_and_files_mb(world.processes("web")[0])
     versions: dict[int, int] = {}
     times: list[float] = []
     tasks = [asyncio.create_task(browser(world, cookies[n // EACH], n, times, versions)) for n in range(count)]
     await asyncio.sleep(45)
     newest = await asyncio.to_thread(old_version, world)
     behind = sum(versions.get(n, -1) < newest for n in range(count))
-    grown = resident_mb(world.processes("web")[0]) - before
+    after, _ = own_and_files_mb(world.processes("web")[0])
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     over.set()
     ended = await asyncio.gather(*slow, return_exceptions=True)
-    return times, behind, grown, [each for each in ended if isinstance(each, tuple)]
+    return times, behind, after - before, [each for each in ended if isinstance(each, tuple)]
 
 
 def old_version(world: World) -> int:
