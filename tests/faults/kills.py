@@ -32,10 +32,12 @@ def aim(world: World, victim: str) -> tuple[int, signal.Signals]:
     return world.processes(role)[is_child], signal.SIGKILL
 
 
-def strike(world: World, victim: str, when: Callable[[], bool] = lambda: False) -> tuple[float, bool]:
+def strike(
+    world: World, victim: str, when: Callable[[], bool] = lambda: False, away: float = 1.0
+) -> tuple[float, bool]:
     """Kill one thing once `when` returns: (the time, what that told: whether a tick was under way).
 
-    An engine is started again a second later, as a service manager would.
+    An engine is started again a second later, as a service manager would, or after the seconds that it is `away`.
     """
     process, number = aim(world, victim)  # beforehand, because looking for it takes longer than a tick
     hit = when()
@@ -45,7 +47,7 @@ def strike(world: World, victim: str, when: Callable[[], bool] = lambda: False) 
     os.kill(process, number)
     if victim in ("redis", "postgres"):
         wait_until(lambda: not is_alive(process), 30, f"{victim} is gone")
-        time.sleep(1)
+        time.sleep(away)
         world.start_engines()
     return begun, hit
 
