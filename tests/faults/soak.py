@@ -26,7 +26,7 @@ KILLING = 1 / 6  # of the run, in which processes are killed; what lives from th
 WARM_SECONDS = 600.0  # of a process that do not count: it loads what it needs, and meets most faults for the first time
 SHORTEST = 0.4  # of the run, which a process must have lived to say anything about its memory
 KILLS = ("redis", "postgres", "worker", "web", "pool child", "beat", "jobs")
-AWAY = "postgres away"  # so long that tasks fail in every process; the first of each costs it most of a megabyte, once
+AWAY = "postgres away"  # so long that tasks fail in every process, of which the first cost a megabyte or two for good
 LASTING = (AWAY, "redis hung", "gemini hang", "gemini garbage", "osrm hang", "osrm refuse", "redis", "postgres")
 
 
