@@ -13,7 +13,6 @@ from difflib import get_close_matches
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
-from openpyxl import load_workbook
 
 from .change_history import note_rows
 from .export_rows import natural_field
@@ -97,6 +96,8 @@ def _csv(content: bytes) -> list[list[str]]:
 
 
 def _xlsx(content: bytes) -> list[list[str]]:
+    from openpyxl import load_workbook  # not before it is used (stations/spreadsheets.py)
+
     try:
         sheet = load_workbook(_unpacked(content), read_only=True, data_only=True).worksheets[0]
         lines = sheet.iter_rows(values_only=True, max_row=MOST_ROWS + 2, max_col=100)

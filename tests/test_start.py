@@ -1,4 +1,4 @@
-"""Processes look for garbage once they have started, and not before."""
+"""What processes do at their start, and what they leave for later."""
 
 import subprocess
 import sys
@@ -21,3 +21,9 @@ def test_garbage_is_looked_for_from_the_end_of_a_start_and_what_was_imported_is_
     before, after, frozen = told.split()
     assert (before, after) == ("False", "True")
     assert int(frozen) > 100_000
+
+
+@pytest.mark.parametrize("kind", STARTS)
+def test_spreadsheets_are_not_loaded_before_somebody_asks_for_one(kind):
+    code = f"import sys; {STARTS[kind]}; print('pandas' in sys.modules, 'openpyxl' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).split() == ["True", "False"]
