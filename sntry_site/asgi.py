@@ -19,6 +19,7 @@ from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E40
 from django.urls import reverse  # noqa: E402
 
 from .body_limit import BodyLimit  # noqa: E402
+from .garbage import WEB_THRESHOLDS, leave_out_what_is_loaded  # noqa: E402
 from .listening import lifespan  # noqa: E402
 from .pages.import_page import LARGEST, may_upload  # noqa: E402
 from .urls import websocket_urlpatterns  # noqa: E402
@@ -57,6 +58,6 @@ application = ProtocolTypeRouter(
 
 for module in settings.PRELOADS:
     import_module(module)
-# What was imported stays as long as the process: looking through it for garbage would stop every request for 0.2 s.
-gc.collect()
-gc.freeze()
+# Looking through all that was imported would stop every request for 0.2 s.
+leave_out_what_is_loaded()
+gc.set_threshold(*WEB_THRESHOLDS)

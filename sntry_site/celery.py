@@ -7,6 +7,7 @@ from celery import Celery, Task, bootsteps
 from celery.schedules import crontab
 from celery.signals import task_prerun, worker_init
 
+from .garbage import leave_out_what_is_loaded
 from .request_ids import accepted, current, during
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sntry_site.settings")
@@ -58,8 +59,7 @@ def keep_little(**_):
 
     state.successful_requests.maxlen = 10
     task_prerun.connect(forget_the_last_failure)
-    gc.collect()
-    gc.freeze()
+    leave_out_what_is_loaded()
 
 
 def forget_the_last_failure(**_):

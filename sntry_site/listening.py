@@ -9,20 +9,22 @@ from django.db import DatabaseError, connection
 from telemetry.models import Listening
 from telemetry.models.listening import EVERY_SECONDS
 
+from .garbage import settle
+
 logger = logging.getLogger(__name__)
 
 
 async def lifespan(scope, receive, send) -> None:
-    """The part of ASGI that tells of start and end."""
-    noting = None
+    """The part of ASGI that tells of start and end; what goes on beside the requests lives in between."""
+    beside = []
     while (message := await receive())["type"] != "lifespan.shutdown":
         if message["type"] == "lifespan.startup":
-            noting = asyncio.create_task(note_for_ever())
+            beside = [asyncio.create_task(note_for_ever()), asyncio.create_task(settle())]
             await send({"type": "lifespan.startup.complete"})
-    if noting is not None:
-        noting.cancel()
+    for task in beside:
+        task.cancel()
         with suppress(asyncio.CancelledError):
-            await noting
+            await task
     await send({"type": "lifespan.shutdown.complete"})
 
 
