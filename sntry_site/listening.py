@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from contextlib import suppress
 
 from django.db import DatabaseError, connection
 
@@ -23,8 +22,7 @@ async def lifespan(scope, receive, send) -> None:
             await send({"type": "lifespan.startup.complete"})
     for task in beside:
         task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+    await asyncio.gather(*beside, return_exceptions=True)
     await send({"type": "lifespan.shutdown.complete"})
 
 

@@ -23,9 +23,10 @@ LEAN_MEMORY = {
     for name, value in (("MALLOC_ARENA_MAX", "2"), ("MALLOC_TRIM_THRESHOLD_", "131072"))
 }
 POOLED = {"DATABASE_POOL": os.environ.get("DATABASE_POOL", "20")}
-# The first tick, and the first visitor of the key figures, would wait seconds for them.
+# The first tick, and the first visitor of the key figures, would wait seconds for them; openpyxl because collections
+# of garbage would look through what comes later.
 TICK_PRELOADS = {"PRELOADS": "sklearn.ensemble,joblib"}
-WEB_PRELOADS = {"PRELOADS": "scipy.stats,statsmodels.stats.proportion"}
+WEB_PRELOADS = {"PRELOADS": "scipy.stats,statsmodels.stats.proportion,openpyxl"}
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 

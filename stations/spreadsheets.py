@@ -1,6 +1,6 @@
 """Rows as a file: CSV and XLSX in which nothing that a charger, driver or partner wrote can act as a formula.
 
-openpyxl is loaded with the first XLSX file, because it would cost every process a tenth of a second and 12 MB.
+openpyxl is loaded with the first XLSX file, or by web at its start, because it costs a tenth of a second and 12 MB.
 """
 
 import csv

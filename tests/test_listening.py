@@ -7,7 +7,7 @@ import pytest
 from asgiref.testing import ApplicationCommunicator
 from django.utils import timezone
 
-from sntry_site import tasks
+from sntry_site import listening, tasks
 from sntry_site.asgi import application
 from stations import outbox
 from stations.models import Operator, Outbox
@@ -34,15 +34,28 @@ def test_it_listens_from_its_first_note_and_anew_after_a_gap():
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_web_process_notes_it_from_its_start():
+async def test_a_web_process_notes_it_from_its_start_and_settles_until_its_end(monkeypatch):
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def settle():
+        begun.set()
+        try:
+            await asyncio.sleep(600)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(listening, "settle", settle)
     process = ApplicationCommunicator(application, {"type": "lifespan"})
     await process.send_input({"type": "lifespan.startup"})
     assert (await process.receive_output(60))["type"] == "lifespan.startup.complete"
     async with asyncio.timeout(60):
         while not await Listening.objects.acount():
             await asyncio.sleep(0.05)
+    assert begun.is_set()
+    assert not ended.is_set()
     await process.send_input({"type": "lifespan.shutdown"})
     assert (await process.receive_output(60))["type"] == "lifespan.shutdown.complete"
+    assert ended.is_set()
 
 
 @pytest.fixture
